@@ -58,7 +58,18 @@ impl Line {
 }
 
 impl Claim {
-    /// `P(Claim, coverage | authorisation << 96 | plan << 192 | type << 208, patient, insurer, billing | rendering << 34,
+    /// `coverage | authorisation << 96 | plan << 192 | type << 208`, absent parts 0.
+    #[must_use]
+    pub fn pack_references(&self) -> Fr {
+        pack(&[
+            (self.coverage.number(), ID_BITS),
+            (self.authorisation.map_or(0, |a| a.number()), ID_BITS),
+            (self.plan.map_or(0, |p| p.number()).into(), PLAN_BITS),
+            (self.kind as u128, 4),
+        ])
+    }
+
+    /// `P(Claim, references, patient, insurer, billing | rendering << 34,
     /// diagnoses (three to an element, four elements), P(Lines, 8 lines), salt)`, absent parts 0.
     ///
     /// The same for a claim in either size class.
@@ -67,12 +78,7 @@ impl Claim {
         let zero = Fr::from(0u64);
         let lines: Vec<Fr> = (0..MAX_LINES).map(|i| self.lines.get(i).map_or(zero, Line::pack)).collect();
         let mut inputs = vec![
-            pack(&[
-                (self.coverage.number(), ID_BITS),
-                (self.authorisation.map_or(0, |a| a.number()), ID_BITS),
-                (self.plan.map_or(0, |p| p.number()).into(), PLAN_BITS),
-                (self.kind as u128, 4),
-            ]),
+            self.pack_references(),
             Fr::from(self.patient.number()),
             Fr::from(self.insurer.number()),
             pack(&[(self.billing.number().into(), NPI_BITS), (self.rendering.number().into(), NPI_BITS)]),

@@ -7,7 +7,6 @@ use super::{
 };
 use crate::{
     Fr,
-    field::pack,
     merkle::{Opening, Record},
     poseidon,
     tag::Tag,
@@ -97,19 +96,22 @@ impl Epoch {
     /// `P(Epoch, payer, venue, policy, diagnosis, enrolment, provider, authorisation, number)`.
     #[must_use]
     pub fn root(&self) -> Fr {
-        poseidon::tagged(
-            Tag::Epoch,
-            &[
-                self.payer.number().into(),
-                self.venue.to_field(),
-                self.policy_root,
-                self.diagnosis_root,
-                self.enrolment_root,
-                self.provider_root,
-                self.authorisation_root,
-                pack(&[(self.number.into(), 64)]),
-            ],
-        )
+        poseidon::tagged(Tag::Epoch, &self.elements())
+    }
+
+    /// What [`Epoch::root`] hashes, in order.
+    #[must_use]
+    pub fn elements(&self) -> [Fr; 8] {
+        [
+            self.payer.number().into(),
+            self.venue.to_field(),
+            self.policy_root,
+            self.diagnosis_root,
+            self.enrolment_root,
+            self.provider_root,
+            self.authorisation_root,
+            self.number.into(),
+        ]
     }
 }
 
