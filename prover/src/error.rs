@@ -1,0 +1,58 @@
+//! The crate's one error. Its variant says what to do: ask differently, choose another key, call the operator, stop.
+
+use nightingale_circuits::claim::{Refusal, SizeClass};
+use nightingale_verifier::VerifyError;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// Why there is no proof or no key.
+#[derive(Debug, Error)]
+pub enum ProveError {
+    /// The request cannot be proven as it stands: the caller's to change.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The request is of another size class than the key.
+    #[error("the claim is of class {claim}, the key of class {key}; prove it with the key of its class", claim = .claim.name(), key = .key.name())]
+    WrongClass {
+        /// The claim's class.
+        claim: SizeClass,
+        /// The key's class.
+        key: SizeClass,
+    },
+    /// The key directory has no key for the class.
+    #[error("{directory} has no key for {class}; make development keys there or import a ceremony's", directory = .directory.display(), class = .class.name())]
+    NoKey {
+        /// Where it was looked for.
+        directory: PathBuf,
+        /// The class.
+        class: SizeClass,
+    },
+    /// A device that this build does not know.
+    #[error("device `{0}` is unknown here; use `cpu`")]
+    UnknownDevice(String),
+    /// A file that cannot be read or written: the operator's to mend, then the same call can be repeated.
+    #[error("{path}: {source}; check the path, its permissions and the free space, then try again", path = .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A key file that is not what it says: the operator's to replace.
+    #[error("{path}: {problem}", path = .path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A key's parameters that must not be used.
+    #[error(transparent)]
+    UnsafeKey(VerifyError),
+    /// The caller's progress callback asked to stop.
+    #[error("cancelled")]
+    Cancelled,
+    /// A mistake in this program; nothing was let out. Stop and report it.
+    #[error("a mistake in the prover, please report it: {0}")]
+    Bug(String),
+}
