@@ -1,0 +1,10 @@
+//! The prover against independent truths: arkworks' own prover and generator, the pairing equation, files on disk.
+#![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+
+mod prover {
+    mod claims;
+    mod device;
+    mod groth16;
+    mod keys;
+    mod system;
+}

@@ -1,0 +1,1 @@
+//! Claims from request to verified proof.

@@ -1,0 +1,105 @@
+//! Keys on disk: made, found again, loaded once, refused when damaged.
+
+use nightingale_circuits::claim::SizeClass;
+use nightingale_prover::{
+    KeyStore, ProveError,
+    keys::SetupStep::{Made, Making, Present},
+};
+use nightingale_verifier::{KeyDirectory, KeyKind};
+use std::{fs, path::Path, sync::Arc};
+
+const TWO: SizeClass = SizeClass::Two;
+
+fn development(directory: &Path) -> (KeyStore, Vec<nightingale_prover::keys::SetupStep>) {
+    let mut steps = Vec::new();
+    let store = KeyStore::development(directory, &mut |step| steps.push(step)).unwrap();
+    (store, steps)
+}
+
+/// One directory through its life, because making keys takes seconds.
+#[test]
+fn makes_development_keys_once_and_refuses_damaged_ones() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, steps) = development(directory.path());
+    assert_eq!(steps, SizeClass::ALL.map(|class| [Making(class), Made(class)]).concat());
+    assert!(store.entries().iter().all(|entry| entry.kind == KeyKind::Development));
+
+    // Loaded once, and what a verifier reads is the same key.
+    let key = store.claim_key(TWO).unwrap();
+    assert!(Arc::ptr_eq(&key, &store.claim_key(TWO).unwrap()));
+    let entry = *store.entry(TWO).unwrap();
+    let verifier = KeyDirectory::new(directory.path()).key(TWO, entry.digest).unwrap();
+    assert_eq!(verifier.to_bytes(), key.verifying().to_bytes());
+
+    // alpha, beta and gamma are shared by the classes, so that their proofs batch.
+    let keys = SizeClass::ALL.map(|class| {
+        let digest = store.entry(class).unwrap().digest;
+        store.verifying_key(class, digest).unwrap()
+    });
+    let [two, eight] = keys.each_ref().map(|key| key.groth16());
+    assert_eq!((two.alpha_g1, two.beta_g2, two.gamma_g2), (eight.alpha_g1, eight.beta_g2, eight.gamma_g2));
+    assert_ne!(two.delta_g2, eight.delta_g2);
+
+    let (_, steps) = development(directory.path());
+    assert_eq!(steps, SizeClass::ALL.map(Present));
+
+    let path = directory.path().join(format!("{}.{}.pk", TWO.name(), entry.digest));
+    let whole = fs::read(&path).unwrap();
+    let refused = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        match KeyStore::open(directory.path()).unwrap().claim_key(TWO) {
+            Err(ProveError::Corrupt { path: named, problem }) => {
+                assert_eq!(named, path);
+                problem
+            }
+            other => panic_with(other.err()),
+        }
+    };
+    let mut flipped = whole.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    assert!(refused(&flipped).contains("corrupt"));
+    assert!(refused(&whole[..whole.len() - 1]).contains("corrupt"));
+    assert!(refused(&[&whole[..], b"x"].concat()).contains("corrupt"));
+    assert!(refused(&whole[..20]).contains("cut off"));
+    assert!(refused(b"").contains("cut off"));
+    // A file that is gone is made anew, byte for byte.
+    fs::remove_file(&path).unwrap();
+    let (_, steps) = development(directory.path());
+    assert_eq!(steps, [Making(TWO), Made(TWO), Present(SizeClass::Eight)]);
+    assert!(fs::read(&path).unwrap() == whole, "the development setup is not deterministic");
+    assert!(KeyStore::open(directory.path()).unwrap().claim_key(TWO).is_ok());
+
+    let vk = directory.path().join(nightingale_verifier::key::file_name(TWO, entry.digest));
+    let mut bytes = fs::read(&vk).unwrap();
+    bytes[40] ^= 1;
+    fs::write(&vk, bytes).unwrap();
+    let result = KeyStore::open(directory.path()).unwrap().claim_key(TWO);
+    assert!(matches!(result, Err(ProveError::Corrupt { path, .. }) if path == vk));
+}
+
+fn panic_with(error: Option<ProveError>) -> String {
+    // A message that no assertion accepts, so that the failing one shows it.
+    format!("not refused as a corrupt file: {error:?}")
+}
+
+#[test]
+fn names_what_is_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(matches!(KeyStore::open(directory.path()), Err(ProveError::Io { path, .. }) if path.ends_with("keys.json")));
+    fs::write(directory.path().join("keys.json"), r#"{"keys": []}"#).unwrap();
+    let store = KeyStore::open(directory.path()).unwrap();
+    assert!(matches!(store.claim_key(TWO), Err(ProveError::NoKey { class: TWO, .. })));
+    for bad in ["", "{", r#"{"keys": [], "more": 1}"#, r#"{"keys": [{"class": "claim-9", "digest": "", "kind": ""}]}"#] {
+        fs::write(directory.path().join("keys.json"), bad).unwrap();
+        assert!(matches!(KeyStore::open(directory.path()), Err(ProveError::Corrupt { .. })), "{bad}");
+    }
+}
+
+#[test]
+fn says_so_when_keys_cannot_be_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("taken");
+    fs::write(&file, "").unwrap();
+    assert!(matches!(KeyStore::development(&file, &mut |_| {}), Err(ProveError::Io { .. })));
+}
