@@ -1,1 +1,19 @@
-//! Placeholder.
+//! Reads health records and registers into the claim statement's types.
+//!
+//! The way of a claim: [`ingest_fhir`] or [`ingest_x12`] reads a file into [`ClaimFile`]s, [`Registers`] are built
+//! into a [`RegisterSet`], which turns a claim file into a request that proves, explains and travels as JSON
+//! ([`request`]). Claims come from the file; coverage, consent, providers and plan from the registers. The formats
+//! are described in `docs/records.md`.
+
+mod claim_file;
+mod error;
+pub mod explain;
+mod json;
+mod notation;
+mod registers;
+pub mod request;
+pub mod synth;
+
+pub use claim_file::{ClaimFile, PlanName};
+pub use error::RecordsError;
+pub use registers::{RegisterSet, Registers};

@@ -1,0 +1,4 @@
+//! The crate from outside: every file format, the registers, the generator, and real records where they are at hand.
+
+#[path = "records/synthetic.rs"]
+mod synthetic;
