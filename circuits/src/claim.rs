@@ -14,9 +14,13 @@ pub mod types;
 pub use account::{Account, Balances};
 pub use public::PublicInputs;
 pub use reasons::{Reason, Reasons};
-pub use records::{Authorisation, Consent, CostOrder, DiagnosisGroups, Enrolment, FilingAnchor, NoteLeaf, PolicyRow, Provider, SexLimit};
+pub use records::{
+    Authorisation, Consent, CostOrder, DiagnosisGroups, Enrolment, FilingAnchor, NoteLeaf, PolicyRow,
+    Provider, SexLimit,
+};
 pub use request::{Epoch, Refusal, Request, SizeClass, Venue};
 pub use rules::{Adjudication, LineOutcome, adjudicate};
 pub use types::{
-    Address, Claim, ClaimType, Code, CodeSystem, Date, Id, Line, Modifier, Npi, OutOfRange, PlanId, Pointers, Sex, Units,
+    Address, Claim, ClaimType, Code, CodeSystem, Date, Id, Line, Modifier, Npi, OutOfRange, PlanId, Pointers,
+    Sex, Units,
 };

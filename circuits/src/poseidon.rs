@@ -59,11 +59,8 @@ pub fn hash(inputs: &[Fr]) -> Fr {
         } else {
             state[0] = power_5(state[0]);
         }
-        state = parameters
-            .matrix
-            .iter()
-            .map(|row| row.iter().zip(&state).map(|(m, x)| *m * x).sum())
-            .collect();
+        state =
+            parameters.matrix.iter().map(|row| row.iter().zip(&state).map(|(m, x)| *m * x).sum()).collect();
     }
     state[0]
 }

@@ -11,6 +11,23 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// A sparse linear form: `(coefficient, column)`, columns ascending.
 pub type Row = Vec<(Fr, usize)>;
 
+/// Where the value of a column comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The constant one.
+    One,
+    /// A public input.
+    Public,
+    /// Chosen by the prover: part of the statement's private inputs.
+    Input,
+    /// Follows from earlier columns.
+    Derived,
+    /// Follows too, but only by an argument beside its constraints (a quotient, a year); each has it in writing.
+    Guess,
+    /// The inverse of a factor: anything at all where the factor is 0, and read by nothing else.
+    Inverse,
+}
+
 /// Constraints `(A z) * (B z) = C z`. Column 0 is the constant one, then the public inputs, then the witness.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct R1cs {
@@ -26,6 +43,8 @@ pub struct R1cs {
     pub c: Vec<Row>,
     /// Constraints by section, in order: the budget table.
     pub sections: Vec<(&'static str, usize)>,
+    /// The origin of each column.
+    pub origins: Vec<Origin>,
 }
 
 impl R1cs {
@@ -133,7 +152,8 @@ impl Builder {
     /// A builder that records the constraints as well as the values.
     #[must_use]
     pub fn shape() -> Self {
-        Self { values: vec![Fr::from(1u64)], shape: Some(R1cs::default()), public: 0 }
+        let shape = R1cs { origins: vec![Origin::One], ..R1cs::default() };
+        Self { values: vec![Fr::from(1u64)], shape: Some(shape), public: 0 }
     }
 
     /// A builder that only computes values.
@@ -172,14 +192,32 @@ impl Builder {
     pub fn public(&mut self, value: Fr) -> Wire {
         debug_assert_eq!(self.public + 1, self.values.len(), "public inputs come first");
         self.public += 1;
-        self.witness(value)
+        self.column(value, Origin::Public)
     }
 
-    /// A new witness variable.
+    /// A new witness variable that the prover chooses.
+    pub fn input(&mut self, value: Fr) -> Wire {
+        self.column(value, Origin::Input)
+    }
+
+    /// A new witness variable that its constraints determine.
     pub fn witness(&mut self, value: Fr) -> Wire {
+        self.column(value, Origin::Derived)
+    }
+
+    /// A new witness variable that its constraints determine by an argument given where it is used.
+    pub fn guess(&mut self, value: Fr) -> Wire {
+        self.column(value, Origin::Guess)
+    }
+
+    fn column(&mut self, value: Fr, origin: Origin) -> Wire {
         let column = self.values.len();
         self.values.push(value);
-        let terms = if self.shape.is_some() { vec![(Fr::from(1u64), column)] } else { Row::new() };
+        let mut terms = Row::new();
+        if let Some(shape) = &mut self.shape {
+            shape.origins.push(origin);
+            terms.push((Fr::from(1u64), column));
+        }
         Wire { value, terms, constant: false }
     }
 
@@ -224,7 +262,7 @@ impl Builder {
     /// Whether `x` is 0, as a bit: with a hint `h`, `x h = 1 - z` and `x z = 0`.
     pub fn is_zero(&mut self, x: &Wire) -> Wire {
         let zero = self.witness(Fr::from(u64::from(x.value.is_zero())));
-        let hint = self.witness(x.value.inverse().unwrap_or_default());
+        let hint = self.column(x.value.inverse().unwrap_or_default(), Origin::Inverse);
         let one = self.constant(1u64);
         self.enforce(x, &hint, &(&one - &zero));
         self.enforce(x, &zero, &self.constant(0u64));

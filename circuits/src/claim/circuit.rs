@@ -56,7 +56,9 @@ pub fn synthesise(b: &mut Builder, inputs: &Inputs) {
     for line in 0..inputs.lines.len() {
         b.section("rules");
         let judged = judge::line(b, &shared, line, &used_units);
-        used_units = &used_units + &judged.authorised_units;
+        if line + 1 < inputs.lines.len() {
+            used_units = &used_units + &b.multiply(&judged.authorised, &shared.header.lines[line].units);
+        }
         b.section("payable amount");
         lines.push(money::price(b, &shared, judged, &mut balances));
     }

@@ -4,8 +4,8 @@ use super::{
     account::Secret,
     reasons::Reasons,
     types::{
-        Claim, CODE_BITS, DATE_BITS, ID_BITS, LINE_MONEY_BITS, Line, MAX_DIAGNOSES, MAX_LINES, MODIFIER_BITS, NPI_BITS, Npi,
-        PLAN_BITS, REPEAT_BITS, UNITS_BITS,
+        CODE_BITS, Claim, DATE_BITS, ID_BITS, LINE_MONEY_BITS, Line, MAX_DIAGNOSES, MAX_LINES, MODIFIER_BITS,
+        NPI_BITS, Npi, PLAN_BITS, REPEAT_BITS, UNITS_BITS,
     },
 };
 use crate::{Fr, field::pack, poseidon, tag::Tag};
@@ -84,9 +84,11 @@ impl Claim {
             pack(&[(self.billing.number().into(), NPI_BITS), (self.rendering.number().into(), NPI_BITS)]),
         ];
         let diagnosis = |i: usize| (self.diagnoses.get(i).map_or(0, |d| u128::from(d.bits())), CODE_BITS);
-        inputs.extend((0..MAX_DIAGNOSES).step_by(DIAGNOSES_PER_ELEMENT).map(|i| {
-            pack(&[diagnosis(i), diagnosis(i + 1), diagnosis(i + 2)])
-        }));
+        inputs.extend(
+            (0..MAX_DIAGNOSES)
+                .step_by(DIAGNOSES_PER_ELEMENT)
+                .map(|i| pack(&[diagnosis(i), diagnosis(i + 1), diagnosis(i + 2)])),
+        );
         inputs.push(poseidon::tagged(Tag::Lines, &lines));
         inputs.push(salt.expose());
         poseidon::tagged(Tag::Claim, &inputs)

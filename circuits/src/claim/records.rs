@@ -3,8 +3,8 @@
 use super::{
     account::Balances,
     types::{
-        Address, CODE_BITS, Code, DATE_BITS, Date, ID_BITS, Id, LINE_MONEY_BITS, MODIFIER_CLASS_BITS, NPI_BITS, Npi,
-        PLAN_BITS, PlanId, REPEAT_BITS, Sex, UNITS_BITS,
+        Address, CODE_BITS, Code, DATE_BITS, Date, ID_BITS, Id, LINE_MONEY_BITS, MODIFIER_CLASS_BITS,
+        NPI_BITS, Npi, PLAN_BITS, PlanId, REPEAT_BITS, Sex, UNITS_BITS,
     },
 };
 use crate::{
@@ -239,7 +239,10 @@ impl PolicyRow {
         let class_shift = DATE_BITS;
         let code_shift = class_shift + MODIFIER_CLASS_BITS;
         let plan_shift = code_shift + CODE_BITS;
-        (plan as u128) << plan_shift | (code as u128) << code_shift | (class as u128) << class_shift | from as u128
+        (plan as u128) << plan_shift
+            | (code as u128) << code_shift
+            | (class as u128) << class_shift
+            | from as u128
     }
 }
 
@@ -279,7 +282,9 @@ impl Record for PolicyRow {
     fn follows(&self, next: &Self) -> Result<(), String> {
         let same = (self.plan, self.code, self.class) == (next.plan, next.code, next.class);
         if same && next.from <= self.to {
-            return Err("two rows of one plan, code and modifier class overlap in time; end the first earlier".into());
+            return Err(
+                "two rows of one plan, code and modifier class overlap in time; end the first earlier".into(),
+            );
         }
         Ok(())
     }

@@ -211,8 +211,7 @@ impl Request {
         if lines == 0 {
             return Err(invalid("lines", "a claim needs at least one service line"));
         }
-        for (element, count, limit) in
-            [("lines", lines, MAX_LINES), ("diagnoses", diagnoses, MAX_DIAGNOSES)]
+        for (element, count, limit) in [("lines", lines, MAX_LINES), ("diagnoses", diagnoses, MAX_DIAGNOSES)]
         {
             if count > limit {
                 return Err(Refusal::TooLarge { element, count, limit });
@@ -262,10 +261,16 @@ impl Request {
                 return Err(invalid(at("through"), "before the first day of service"));
             }
             if line.through > self.received {
-                return Err(invalid(at("through"), "after the day of receipt; wait until the service is complete"));
+                return Err(invalid(
+                    at("through"),
+                    "after the day of receipt; wait until the service is complete",
+                ));
             }
             if line.from.year_and_offset().0 != self.benefit_year() {
-                return Err(invalid(at("from"), "in another benefit year than the first line; split the claim"));
+                return Err(invalid(
+                    at("from"),
+                    "in another benefit year than the first line; split the claim",
+                ));
             }
             if line.repeat >= 16 {
                 return Err(invalid(at("repeat"), "above 15"));
@@ -300,7 +305,11 @@ impl Request {
         }
         let one_each = |element: &'static str, openings: usize, items: usize| {
             let problem = "must hold one opening for each";
-            if openings == items { Ok(()) } else { Err(Refusal::Opening { element: element.into(), problem }) }
+            if openings == items {
+                Ok(())
+            } else {
+                Err(Refusal::Opening { element: element.into(), problem })
+            }
         };
         one_each("diagnoses", self.diagnoses.len(), claim.diagnoses.len())?;
         one_each("rows", self.rows.len(), claim.lines.len())?;
@@ -319,7 +328,8 @@ impl Request {
         opens("consent", &self.consent, key, self.consent_root)?;
         let in_force = self.consent.leaf.record.as_ref().is_some_and(|c| {
             c.permit
-                && (c.member, c.payer, c.purpose, c.data_class) == (patient, payer, Consent::PAYMENT, Consent::CLAIMS)
+                && (c.member, c.payer, c.purpose, c.data_class)
+                    == (patient, payer, Consent::PAYMENT, Consent::CLAIMS)
                 && (c.from..=c.to).contains(&self.received)
         });
         if in_force { Ok(()) } else { Err(Refusal::NoConsent) }
@@ -350,7 +360,10 @@ impl Request {
             return Err(invalid("account.balances", "version 0 must hold the enrolment's opening balances"));
         }
         let Some(opening) = &member.opening else {
-            return Err(invalid("account.opening", "missing; every version but 0 stands in the account register"));
+            return Err(invalid(
+                "account.opening",
+                "missing; every version but 0 stands in the account register",
+            ));
         };
         let note = account.note(&member.nk);
         if opening.leaf.record.as_ref().map(|n| n.0) != Some(note) || opening.root() != self.account_root {

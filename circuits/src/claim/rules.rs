@@ -169,7 +169,8 @@ impl<'a> Facts<'a> {
     fn row(&self, i: usize, enrolled: &Enrolment) -> Option<&'a PolicyRow> {
         let line = &self.request.claim.lines[i];
         self.request.rows[i].leaf.record.as_ref().filter(|row| {
-            (row.plan, row.code, row.class) == (enrolled.plan, line.code, line.modifier_class()) && line.from <= row.to
+            (row.plan, row.code, row.class) == (enrolled.plan, line.code, line.modifier_class())
+                && line.from <= row.to
         })
     }
 
@@ -177,7 +178,8 @@ impl<'a> Facts<'a> {
         let claim = &self.request.claim;
         [(&self.request.billing, claim.billing), (&self.request.rendering, claim.rendering)].into_iter().all(
             |(opening, npi)| {
-                let enrolled = |p: &super::Provider| p.npi == npi && p.from <= line.from && line.through <= p.to;
+                let enrolled =
+                    |p: &super::Provider| p.npi == npi && p.from <= line.from && line.through <= p.to;
                 npi.passes_luhn() && opening.leaf.record.as_ref().is_some_and(enrolled)
             },
         )
@@ -300,8 +302,12 @@ fn publish(
     let Some(member) = request.member.as_ref().filter(|_| approved) else { return public };
     let nk: &Secret = &member.nk;
     let account = &member.account;
-    let next =
-        Account { year: account.year, version: account.version + 1, balances, salt: request.next_salt.clone() };
+    let next = Account {
+        year: account.year,
+        version: account.version + 1,
+        balances,
+        salt: request.next_salt.clone(),
+    };
     public.spend_tag = account.spend_tag(nk);
     public.next_note = next.note(nk);
     if let Some(reference) = request.claim.authorisation.filter(|_| uses_authorisation) {

@@ -312,7 +312,10 @@ impl Code {
     /// An empty code, one too long, or one with a character that the encoding lacks.
     pub fn new(system: CodeSystem, text: &str) -> Result<Self, OutOfRange> {
         let value = if system.is_numeric() {
-            let bad = out_of_range("code", "at most 18 decimal digits without leading zeros in SNOMED CT and RxNorm");
+            let bad = out_of_range(
+                "code",
+                "at most 18 decimal digits without leading zeros in SNOMED CT and RxNorm",
+            );
             let digits = text.bytes().all(|b| b.is_ascii_digit());
             let padded = text.starts_with('0') && system != CodeSystem::Cvx;
             if text.is_empty() || text.len() > 18 || !digits || padded {

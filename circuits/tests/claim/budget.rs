@@ -30,6 +30,7 @@ fn the_page_has_the_budget_table_that_the_circuit_has() {
     }
     page += &format!("| constraints | {} | {} |\n", two.a.len(), eight.a.len());
     page += &format!("| public inputs and the one | {} | {} |\n", two.public + 1, eight.public + 1);
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/statements/claim.md")).unwrap();
+    let text =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/statements/claim.md")).unwrap();
     assert!(text.contains(&page), "docs/statements/claim.md must hold this table:\n{page}");
 }

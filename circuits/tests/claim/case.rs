@@ -184,8 +184,7 @@ impl Case {
         let notes = Register::build(self.notes.iter().map(|n| NoteLeaf(*n)).collect()).unwrap();
         let claim = &self.claim;
         let note = NoteLeaf(self.account.note(&self.nk));
-        let consent_key =
-            Consent::register_key(claim.patient, self.payer, Consent::PAYMENT, Consent::CLAIMS);
+        let consent_key = Consent::register_key(claim.patient, self.payer, Consent::PAYMENT, Consent::CLAIMS);
         let mut request = Request {
             claim: claim.clone(),
             claim_salt: Secret::new(Fr::from(11u64)),
@@ -212,7 +211,8 @@ impl Case {
             member: Some(MemberAccount {
                 nk: self.nk.clone(),
                 account: self.account.clone(),
-                opening: (self.account.version > 0).then(|| notes.open(nightingale_circuits::merkle::Record::key(&note))),
+                opening: (self.account.version > 0)
+                    .then(|| notes.open(nightingale_circuits::merkle::Record::key(&note))),
             }),
             next_salt: Secret::new(Fr::from(12u64)),
             outcome_salt: Secret::new(Fr::from(13u64)),

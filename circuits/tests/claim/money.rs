@@ -34,7 +34,8 @@ fn reproduces_hl7_r3503_first_added_item() {
 
 #[test]
 fn the_order_of_copay_and_deductible_is_the_plans() {
-    let mut case = with_balances(Case::new(1), Balances { deductible: 9_000, ..Case::new(1).account.balances });
+    let mut case =
+        with_balances(Case::new(1), Balances { deductible: 9_000, ..Case::new(1).account.balances });
     assert_eq!(amounts(&prove(&case).lines[0]), [2_000, 8_000, 0, 0]);
     case.rows[0].order = CostOrder::DeductibleFirst;
     assert_eq!(amounts(&prove(&case).lines[0]), [1_000, 9_000, 0, 0]);
@@ -44,10 +45,8 @@ fn the_order_of_copay_and_deductible_is_the_plans() {
 
 #[test]
 fn an_all_deductible_line_is_approved_at_nothing_payable() {
-    let case = with_balances(
-        Case::new(1),
-        Balances { deductible: 50_000, out_of_pocket: 100_000, maximum: 0 },
-    );
+    let case =
+        with_balances(Case::new(1), Balances { deductible: 50_000, out_of_pocket: 100_000, maximum: 0 });
     let outcome = prove(&case);
     assert!(outcome.approved && outcome.payable == 0);
     assert_ne!(outcome.public.spend_tag, 0u64.into());
@@ -70,13 +69,17 @@ fn the_out_of_pocket_maximum_trims_coinsurance_then_deductible_then_copay() {
 
 #[test]
 fn lines_update_the_balances_in_order() {
-    let case = Case::new(1).with_account(4, Balances { deductible: 5_000, out_of_pocket: 9_000, maximum: 30_000 });
+    let case =
+        Case::new(1).with_account(4, Balances { deductible: 5_000, out_of_pocket: 9_000, maximum: 30_000 });
     let mut case = case;
     case.claim.lines = Case::new(3).claim.lines;
     let outcome = prove(&case);
     let after = outcome.account_after.expect("enrolled");
     assert_eq!(after.version, 5);
-    assert_eq!(after.balances, Balances { deductible: 0, out_of_pocket: 0, maximum: 30_000 - outcome.payable });
+    assert_eq!(
+        after.balances,
+        Balances { deductible: 0, out_of_pocket: 0, maximum: 30_000 - outcome.payable }
+    );
     assert_eq!(outcome.lines.iter().map(|l| l.pay).collect::<Vec<_>>(), [2_400, 8_600, 10_000]);
 }
 

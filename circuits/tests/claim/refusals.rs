@@ -1,1 +1,72 @@
-//! x
+//! What cannot be proven is refused by name, and the circuit refuses it too.
+
+use crate::case::{Case, cpt, day, line};
+use nightingale_circuits::{
+    Fr,
+    claim::{account::Secret, *},
+};
+
+fn refusal(change: impl Fn(&mut Case)) -> String {
+    let mut case = Case::new(2);
+    change(&mut case);
+    adjudicate(&case.request()).err().expect("must be refused").to_string()
+}
+
+#[test]
+fn names_the_element_and_the_limit() {
+    let expectations: [(&str, fn(&mut Case)); 9] = [
+        ("lines: 9 given, at most 8", |c| c.claim.lines = vec![line("99213"); 9]),
+        ("lines: a claim needs at least one", |c| c.claim.lines.clear()),
+        ("lines[1].through: before the first day", |c| c.claim.lines[1].through = day(2025, 3, 9)),
+        ("lines[0].through: after the day of receipt", |c| c.received = day(2025, 3, 10)),
+        ("lines[1].from: in another benefit year", |c| c.claim.lines[1].from = day(2024, 12, 31)),
+        ("lines[0].pointers: points to a diagnosis", |c| {
+            c.claim.lines[0].pointers = Pointers::new(&[3]).unwrap()
+        }),
+        ("account.year", |c| c.account.year = 2024),
+        ("account.balances: version 0", |c| c.account.balances.maximum += 1),
+        ("account.nk", |c| c.nk = Secret::new(Fr::from(1u64))),
+    ];
+    for (expected, change) in expectations {
+        let text = refusal(change);
+        assert!(text.starts_with(expected), "{expected} / {text}");
+    }
+}
+
+#[test]
+fn refuses_too_many_diagnoses() {
+    let text = refusal(|c| c.claim.diagnoses = vec![cpt("1"); 13]);
+    assert!(text.starts_with("diagnoses: 13 given, at most 12"), "{text}");
+}
+
+#[test]
+fn uses_the_larger_class_for_more_than_four_diagnoses() {
+    let mut case = Case::new(1);
+    case.claim.diagnoses.extend(["A00", "A01", "A02"].map(crate::case::icd));
+    assert_eq!(case.request().size_class(), Ok(SizeClass::Eight));
+}
+
+#[test]
+fn refuses_an_opening_that_answers_another_question_or_leads_elsewhere() {
+    let case = Case::new(2);
+    let good = case.request();
+    let mut request = good.clone();
+    request.rows.swap(0, 1);
+    assert!(adjudicate(&request).err().unwrap().to_string().starts_with("rows[0]: the leaf is not the one"));
+    let mut request = good.clone();
+    request.enrolment.leaf.record.as_mut().unwrap().opening.maximum += 1;
+    assert!(adjudicate(&request).err().unwrap().to_string().starts_with("enrolment: the path does not lead"));
+    let mut request = good.clone();
+    request.enrolment.path.siblings.pop();
+    assert!(adjudicate(&request).err().unwrap().to_string().contains("wrong number of levels"));
+    let mut request = good;
+    request.member = None;
+    assert!(adjudicate(&request).err().unwrap().to_string().starts_with("account: missing"));
+}
+
+#[test]
+fn refuses_an_account_version_that_is_not_in_the_register() {
+    let mut case = Case::new(1).with_account(2, Case::new(1).account.balances);
+    case.account.balances.maximum += 1;
+    assert!(adjudicate(&case.request()).err().unwrap().to_string().starts_with("account.opening"));
+}

@@ -8,8 +8,9 @@ use super::{
             numbers::{at_most, bits, divide, is_equal, not, number, select, unpack},
         },
         types::{
-            CODE_BITS, DATE_BITS, ID_BITS, LINE_MONEY_BITS, MAX_DIAGNOSES, MAX_LINES, MAX_POINTERS, MODIFIER_BITS,
-            MODIFIERS, Modifier, NPI_BITS, PLAN_BITS, PRICING_MODIFIERS, REPEAT_BITS, UNITS_BITS,
+            CODE_BITS, DATE_BITS, ID_BITS, LINE_MONEY_BITS, MAX_DIAGNOSES, MAX_LINES, MAX_POINTERS,
+            MODIFIER_BITS, MODIFIERS, Modifier, NPI_BITS, PLAN_BITS, PRICING_MODIFIERS, REPEAT_BITS,
+            UNITS_BITS,
         },
     },
     Inputs,
@@ -66,17 +67,17 @@ pub(super) struct Header {
 /// Unpacks the claim and ties it to its commitment.
 pub(super) fn claim(b: &mut Builder, inputs: &Inputs, public: &Public) -> Header {
     b.section("claim");
-    let references = b.witness(inputs.references);
+    let references = b.input(inputs.references);
     let [coverage, authorisation, plan, _kind] = unpack(b, &references, [ID_BITS, ID_BITS, PLAN_BITS, 4]);
     let (coverage, authorisation, plan) = (number(b, &coverage), number(b, &authorisation), number(b, &plan));
-    let patient = b.witness(inputs.patient);
-    let insurer = b.witness(inputs.insurer);
+    let patient = b.input(inputs.patient);
+    let insurer = b.input(inputs.insurer);
     let billing = npi(b, inputs.billing_digits);
     let rendering = npi(b, inputs.rendering_digits);
     let (elements, diagnoses) = diagnoses(b, inputs);
-    let received = b.witness(inputs.received);
+    let received = b.input(inputs.received);
     bits(b, &received, DATE_BITS);
-    let packed: Vec<Wire> = inputs.lines.iter().map(|line| b.witness(line.packed)).collect();
+    let packed: Vec<Wire> = inputs.lines.iter().map(|line| b.input(line.packed)).collect();
     let lines: Vec<LineWires> =
         packed.iter().map(|packed| line(b, packed, diagnoses.len(), &rendering.number)).collect();
     let one = b.constant(1u64);
@@ -91,7 +92,7 @@ pub(super) fn claim(b: &mut Builder, inputs: &Inputs, public: &Public) -> Header
     hashed.extend(elements);
     hashed.resize(4 + MAX_DIAGNOSES / DIAGNOSES_PER_ELEMENT, zero);
     hashed.push(lines_hash);
-    hashed.push(b.witness(inputs.claim_salt));
+    hashed.push(b.input(inputs.claim_salt));
     let commitment = tagged(b, Tag::Claim, &hashed);
     b.equal(&commitment, &public.claim_commitment);
     Header { coverage, authorisation, plan, patient, insurer, billing, rendering, diagnoses, lines, received }
@@ -102,7 +103,7 @@ fn npi(b: &mut Builder, digits: [u8; 10]) -> NpiWires {
     let (mut value, mut sum) = (b.constant(0u64), b.constant(24u64));
     let mut power = Fr::from(1u64);
     for (place, digit) in digits.into_iter().enumerate() {
-        let digit = b.witness(Fr::from(digit));
+        let digit = b.input(Fr::from(digit));
         let digit_bits = bits(b, &digit, 4);
         // At most 9: bit 3 excludes bits 1 and 2.
         let zero = b.constant(0u64);
@@ -127,7 +128,7 @@ fn npi(b: &mut Builder, digits: [u8; 10]) -> NpiWires {
 fn diagnoses(b: &mut Builder, inputs: &Inputs) -> (Vec<Wire>, Vec<Wire>) {
     let count = inputs.class.diagnoses();
     let mut codes = Vec::with_capacity(count);
-    let elements: Vec<Wire> = inputs.diagnoses.iter().map(|packed| b.witness(*packed)).collect();
+    let elements: Vec<Wire> = inputs.diagnoses.iter().map(|packed| b.input(*packed)).collect();
     for element in &elements {
         let here = DIAGNOSES_PER_ELEMENT.min(count - codes.len());
         let all = bits(b, element, CODE_BITS * here as u32);
@@ -141,7 +142,8 @@ fn line(b: &mut Builder, packed: &Wire, diagnoses: usize, rendering: &Wire) -> L
     let pointer_bits = MAX_DIAGNOSES as u32;
     let widths =
         [CODE_BITS, DATE_BITS, DATE_BITS, M, M, M, M, pointer_bits, UNITS_BITS, LINE_MONEY_BITS, REPEAT_BITS];
-    let [code, from, through, m0, m1, m2, m3, mut pointers, units, charge, repeat] = unpack(b, packed, widths);
+    let [code, from, through, m0, m1, m2, m3, mut pointers, units, charge, repeat] =
+        unpack(b, packed, widths);
     let [code, from, through, units, charge, repeat] =
         [code, from, through, units, charge, repeat].map(|bits| number(b, &bits));
     let modifiers = [m0, m1, m2, m3].map(|bits| number(b, &bits));
@@ -165,7 +167,18 @@ fn line(b: &mut Builder, packed: &Wire, diagnoses: usize, rendering: &Wire) -> L
         service = &service + &field.shift(place);
         place += width;
     }
-    LineWires { present: not(b, &absent), code, from, through, class, pointers, units, charge, repeat, service }
+    LineWires {
+        present: not(b, &absent),
+        code,
+        from,
+        through,
+        class,
+        pointers,
+        units,
+        charge,
+        repeat,
+        service,
+    }
 }
 
 /// The class of the first pricing modifier.

@@ -123,7 +123,9 @@ impl Inputs {
             })
             .collect();
         let groups = (0..class.diagnoses())
-            .map(|i| request.diagnoses.get(i).map_or_else(LeafInput::unused::<DiagnosisGroups>, LeafInput::new))
+            .map(|i| {
+                request.diagnoses.get(i).map_or_else(LeafInput::unused::<DiagnosisGroups>, LeafInput::new)
+            })
             .collect();
         let member = request.member.as_ref();
         // Without an account, the benefit year must still be that of the first line.
@@ -172,7 +174,8 @@ impl Inputs {
         let line = LineInput { packed: zero, row: LeafInput::unused::<PolicyRow>() };
         Self {
             class,
-            public: PublicInputs::from_slice(&public).unwrap_or_else(|| unreachable!("ten inputs and the lines")),
+            public: PublicInputs::from_slice(&public)
+                .unwrap_or_else(|| unreachable!("ten inputs and the lines")),
             references: zero,
             patient: zero,
             insurer: zero,

@@ -31,8 +31,6 @@ pub(super) struct JudgedLine {
     pub(super) reasons: Vec<Wire>,
     /// Whether it is covered by way of the authorisation, as a bit.
     pub(super) authorised: Wire,
-    /// The units that it takes of the authorisation.
-    pub(super) authorised_units: Wire,
 }
 
 /// Judges line `index`; `used_units` is what earlier lines took of the authorisation.
@@ -96,8 +94,8 @@ pub(super) fn line(b: &mut Builder, shared: &Shared, index: usize, used_units: &
     let late = not(b, &in_time);
     set(Reason::Late, b.multiply(&row.present, &late));
 
-    let [billing, rendering] =
-        [&lookups.billing, &lookups.rendering].map(|provider| within(b, &provider.from, &provider.to, line, &provider.usable));
+    let [billing, rendering] = [&lookups.billing, &lookups.rendering]
+        .map(|provider| within(b, &provider.from, &provider.to, line, &provider.usable));
     let providers = b.multiply(&billing, &rendering);
     let unenrolled = not(b, &providers);
     set(Reason::Provider, b.multiply(&line.present, &unenrolled));
@@ -106,8 +104,7 @@ pub(super) fn line(b: &mut Builder, shared: &Shared, index: usize, used_units: &
     let passes = not(b, &fails);
     let covered = b.multiply(&line.present, &passes);
     let authorised = b.multiply(&covered, &row.needs_authorisation);
-    let authorised_units = b.multiply(&authorised, &line.units);
-    JudgedLine { index, covered, reasons, authorised, authorised_units }
+    JudgedLine { index, covered, reasons, authorised }
 }
 
 /// Enforces the order of the dates and the benefit year; an absent line takes the year's first day.
@@ -171,7 +168,10 @@ fn unsupported(b: &mut Builder, shared: &Shared, line: &LineWires, row: &RowWire
     let zero = b.constant(0u64);
     let mut counts = zero.clone();
     for (bitmap, pointer) in shared.lookups.groups.iter().zip(&line.pointers) {
-        let spread = bitmap.iter().enumerate().fold(zero.clone(), |sum, (i, bit)| &sum + &bit.shift(COUNT_BITS * i as u32));
+        let spread = bitmap
+            .iter()
+            .enumerate()
+            .fold(zero.clone(), |sum, (i, bit)| &sum + &bit.shift(COUNT_BITS * i as u32));
         counts = &counts + &b.multiply(pointer, &spread);
     }
     let digits = bits(b, &counts, COUNT_BITS * row.groups.len() as u32);

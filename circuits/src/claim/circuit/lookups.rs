@@ -9,12 +9,12 @@ use super::{
             numbers::{at_most, bits, is_equal, not, number, unpack},
         },
         records::{
-            AGE_BITS, Authorisation, BASIS_POINTS_BITS, Consent, DiagnosisGroups, Enrolment, FILING_BITS, GROUPS, NETWORK_BITS,
-            NoteLeaf, PolicyRow, Provider,
+            AGE_BITS, Authorisation, BASIS_POINTS_BITS, Consent, DiagnosisGroups, Enrolment, FILING_BITS,
+            GROUPS, NETWORK_BITS, NoteLeaf, PolicyRow, Provider,
         },
         types::{
-            CODE_BITS, DATE_BITS, Date, ID_BITS, LINE_MONEY_BITS, MODIFIER_CLASS_BITS, PLAN_BITS, REPEAT_BITS,
-            TOTAL_MONEY_BITS, UNITS_BITS,
+            CODE_BITS, DATE_BITS, Date, ID_BITS, LINE_MONEY_BITS, MODIFIER_CLASS_BITS, PLAN_BITS,
+            REPEAT_BITS, TOTAL_MONEY_BITS, UNITS_BITS,
         },
     },
     Inputs, LeafInput,
@@ -117,11 +117,19 @@ pub(super) struct Lookups {
 /// Looks everything up.
 pub(super) fn all(b: &mut Builder, inputs: &Inputs, header: &Header, public: &Public) -> Lookups {
     b.section("epoch");
-    let epoch = inputs.epoch.map(|x| b.witness(x));
+    let epoch = inputs.epoch.map(|x| b.input(x));
     let root = tagged(b, Tag::Epoch, &epoch);
     b.equal(&root, &public.epoch_root);
-    let [payer, _venue, policy_root, diagnosis_root, enrolment_root, provider_root, authorisation_root, _number] =
-        epoch;
+    let [
+        payer,
+        _venue,
+        policy_root,
+        diagnosis_root,
+        enrolment_root,
+        provider_root,
+        authorisation_root,
+        _number,
+    ] = epoch;
 
     b.section("enrolment");
     let enrolment = enrolment(b, inputs, header, &enrolment_root);
@@ -165,12 +173,25 @@ fn enrolment(b: &mut Builder, inputs: &Inputs, header: &Header, root: &Wire) -> 
     let present = is_equal(b, &header.coverage, &leaf.key);
     let [packed, member, nullifier_key_hash, opening] = std::array::from_fn(|i| leaf.value[i].clone());
     let widths = [PLAN_BITS, DATE_BITS, DATE_BITS, 1, NETWORK_BITS, DATE_BITS, 2];
-    let [plan, from, to, active, network, birth, sex] = unpack(b, &packed, widths).map(|bits| number(b, &bits));
+    let [plan, from, to, active, network, birth, sex] =
+        unpack(b, &packed, widths).map(|bits| number(b, &bits));
     // Where there is no enrolment, the birth date is the first of all dates, so that it can be split.
     let first = b.constant(Date::MIN.days());
     let known = b.multiply(&present, &(&birth - &first));
     let birth = split(b, &(&known + &first));
-    EnrolmentWires { present, plan, from, to, active, network, birth, sex, member, nullifier_key_hash, opening }
+    EnrolmentWires {
+        present,
+        plan,
+        from,
+        to,
+        active,
+        network,
+        birth,
+        sex,
+        member,
+        nullifier_key_hash,
+        opening,
+    }
 }
 
 fn provider(b: &mut Builder, input: &LeafInput, npi: &NpiWires, root: &Wire) -> ProviderWires {
@@ -217,16 +238,16 @@ fn consent(b: &mut Builder, inputs: &Inputs, header: &Header, payer: &Wire, publ
 }
 
 fn account(b: &mut Builder, inputs: &Inputs, enrolment: &EnrolmentWires, public: &Public) -> AccountWires {
-    let nk = b.witness(inputs.nk);
+    let nk = b.input(inputs.nk);
     let hash = tagged(b, Tag::NullifierKey, std::slice::from_ref(&nk));
     b.equal_when(&enrolment.present, &hash, &enrolment.nullifier_key_hash);
-    let year_and_version = b.witness(inputs.year_and_version);
+    let year_and_version = b.input(inputs.year_and_version);
     let [version, distance] = unpack(b, &year_and_version, [VERSION_BITS, 8]).map(|bits| number(b, &bits));
     let year = year(b, &distance, 8);
-    let packed = b.witness(inputs.balances);
+    let packed = b.input(inputs.balances);
     let [deductible, out_of_pocket, maximum] =
         unpack(b, &packed, [TOTAL_MONEY_BITS; 3]).map(|bits| number(b, &bits));
-    let salt = b.witness(inputs.note_salt);
+    let salt = b.input(inputs.note_salt);
     let note = tagged(b, Tag::Note, &[nk.clone(), year_and_version.clone(), packed.clone(), salt]);
     let leaf = open::<NoteLeaf>(b, &inputs.note);
     // Version 0 holds the enrolment's opening balances; every other one stands in the register.
@@ -298,8 +319,15 @@ fn row(
     let groups = fields[16].clone();
     let [to, fee, copay, basis_points, max_units, max_repeat, min_age, max_age, sex, flags @ .., _] =
         fields.map(|bits| number(b, &bits));
-    let [needs_authorisation, deductible_applies, deductible_first, network_only, filing_years, filing_days, anchor] =
-        flags;
+    let [
+        needs_authorisation,
+        deductible_applies,
+        deductible_first,
+        network_only,
+        filing_years,
+        filing_days,
+        anchor,
+    ] = flags;
     let lasts = at_most(b, &line.from, &to, DATE_BITS);
     let in_force = b.multiply(&begun, &lasts);
     let judged = b.multiply(enrolled, &line.present);

@@ -27,7 +27,8 @@ pub(super) struct BalanceWires {
 impl BalanceWires {
     /// As [`super::super::account::Balances::pack`].
     pub(super) fn pack(&self) -> Wire {
-        &(&self.deductible + &self.out_of_pocket.shift(TOTAL_MONEY_BITS)) + &self.maximum.shift(2 * TOTAL_MONEY_BITS)
+        &(&self.deductible + &self.out_of_pocket.shift(TOTAL_MONEY_BITS))
+            + &self.maximum.shift(2 * TOTAL_MONEY_BITS)
     }
 }
 

@@ -71,8 +71,9 @@ pub(super) fn outcome(
             any(b, &of_lines)
         })
         .collect();
-    let value = reasons.iter().enumerate().fold(approved.clone(), |sum, (i, bit)| &sum + &bit.shift(i as u32 + 1));
-    let salt = b.witness(inputs.outcome_salt);
+    let value =
+        reasons.iter().enumerate().fold(approved.clone(), |sum, (i, bit)| &sum + &bit.shift(i as u32 + 1));
+    let salt = b.input(inputs.outcome_salt);
     let commitment = tagged(b, Tag::Outcome, &[value, salt]);
     b.equal(&commitment, &public.outcome_commitment);
 
@@ -108,7 +109,7 @@ fn account(
     let spend_tag = tagged(b, Tag::Spend, &[account.nk.clone(), account.year_and_version.clone()]);
     b.enforce(approved, &spend_tag, &public.spend_tag);
     let next_version = &account.year_and_version + &b.constant(1u64);
-    let salt = b.witness(inputs.next_salt);
+    let salt = b.input(inputs.next_salt);
     let note = tagged(b, Tag::Note, &[account.nk.clone(), next_version, balances.pack(), salt]);
     b.enforce(approved, &note, &public.next_note);
     // The last version has no next one: its number would run into the year.

@@ -51,11 +51,13 @@ pub fn day_of_year(b: &mut Builder, year: &Year, offset: &Wire) {
     bits(b, &left, 9);
 }
 
-/// Splits a date from 1901-01-01 on; there is one way to do it.
+/// Splits a date from 1901-01-01 on.
+///
+/// There is one year: the years' days do not overlap, and the offset is enforced to be one of its year's.
 pub fn split(b: &mut Builder, date: &Wire) -> YearDay {
     let days = low_u128(&date.value()) as u32;
     let (y, _) = Date::from_days(days).unwrap_or(Date::MIN).year_and_offset();
-    let distance = b.witness(Fr::from(y - 1901));
+    let distance = b.guess(Fr::from(y - 1901));
     debug_assert!(year_start(y) <= days.max(365));
     let year = year(b, &distance, 8);
     let offset = date - &year.start;

@@ -53,7 +53,7 @@ pub fn climb(b: &mut Builder, leaf: &Wire, path: &Path) -> Wire {
     let (levels, _) = path.climb(leaf.value());
     let mut current = leaf.clone();
     for children in levels {
-        let children = children.map(|child| b.witness(child));
+        let children = children.map(|child| b.input(child));
         let [c0, c1, c2, c3] = &children;
         let left = b.multiply(&(&current - c0), &(&current - c1));
         let right = b.multiply(&(&current - c2), &(&current - c3));
@@ -77,8 +77,8 @@ pub struct LeafWires {
 
 /// Allocates a leaf and climbs its path.
 pub fn leaf(b: &mut Builder, tag: Tag, key: Fr, next: Fr, value: &[Fr], path: &Path) -> LeafWires {
-    let (key, next) = (b.witness(key), b.witness(next));
-    let value: Vec<Wire> = value.iter().map(|x| b.witness(*x)).collect();
+    let (key, next) = (b.input(key), b.input(next));
+    let value: Vec<Wire> = value.iter().map(|x| b.input(*x)).collect();
     let mut inputs = vec![key.clone(), next.clone()];
     inputs.extend_from_slice(&value);
     let digest = tagged(b, tag, &inputs);

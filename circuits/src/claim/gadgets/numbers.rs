@@ -87,9 +87,12 @@ pub fn minimum(b: &mut Builder, x: &Wire, y: &Wire, width: u32) -> Wire {
 }
 
 /// `floor(x / divisor)` below `2^width`, for a constant divisor with `2^width * divisor` far below the field's size.
+///
+/// There is one quotient: `x = quotient * divisor + remainder` with `remainder < divisor` holds over the integers,
+/// because neither side reaches the field's size.
 pub fn divide(b: &mut Builder, x: &Wire, divisor: u32, width: u32) -> Wire {
     let value = crate::field::low_u128(&x.value());
-    let quotient = b.witness(Fr::from(value / u128::from(divisor)));
+    let quotient = b.guess(Fr::from(value / u128::from(divisor)));
     bits(b, &quotient, width);
     let remainder = x - &quotient.scale(Fr::from(divisor));
     let remainder_width = 32 - divisor.leading_zeros();
