@@ -16,6 +16,7 @@ mod encoding;
 mod error;
 pub mod explanation;
 pub mod fhir;
+pub mod expectation;
 mod groth16;
 pub mod key;
 pub mod money;
