@@ -1,6 +1,6 @@
 //! The claim statement: the circuit agrees with the reference, every rule can be broken alone, and a dishonest
 //! prover finds nothing to choose.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests fail by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 #[path = "claim/agreement.rs"]
 mod agreement;

@@ -6,6 +6,8 @@ use nightingale_circuits::{
     claim::{account::Secret, *},
 };
 
+type Change = fn(&mut Case);
+
 fn refusal(change: impl Fn(&mut Case)) -> String {
     let mut case = Case::new(2);
     change(&mut case);
@@ -14,7 +16,7 @@ fn refusal(change: impl Fn(&mut Case)) -> String {
 
 #[test]
 fn names_the_element_and_the_limit() {
-    let expectations: [(&str, fn(&mut Case)); 9] = [
+    let expectations: [(&str, Change); 9] = [
         ("lines: 9 given, at most 8", |c| c.claim.lines = vec![line("99213"); 9]),
         ("lines: a claim needs at least one", |c| c.claim.lines.clear()),
         ("lines[1].through: before the first day", |c| c.claim.lines[1].through = day(2025, 3, 9)),
