@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.24;
+
+import {IRegistry} from "./interfaces/IRegistry.sol";
+import {Verdict} from "./interfaces/Verdict.sol";
+import {ConsentRegister} from "./registry/ConsentRegister.sol";
+import {KeyRegister} from "./registry/KeyRegister.sol";
+import {PayerRegister} from "./registry/PayerRegister.sol";
+import {Roles} from "./registry/Roles.sol";
+import {RootLog} from "./registry/RootLog.sol";
+
+/// @title The registry: keys, payers and roots that settlement trusts
+/// @notice One responsibility in each parent; this file says when their roots may be used together.
+contract Registry is KeyRegister, PayerRegister, ConsentRegister {
+    using RootLog for RootLog.Log;
+
+    /// @notice Seconds for which a superseded epoch is still settled.
+    uint256 public immutable epochGrace;
+    /// @notice Seconds for which a superseded account root is still settled. Spend tags stop replays of old balances.
+    uint256 public immutable accountGrace;
+    /// @notice Seconds for which a superseded consent root is still settled: how late a revocation may bite.
+    uint256 public immutable consentGrace;
+
+    /// @notice A grace over thirty days would make the newest root a formality.
+    error GraceTooLong(uint256 grace);
+
+    /// @param admin Holds every role at first.
+    /// @param template Hash of the verifier's code without key constants.
+    /// @param templateSize Length of that code.
+    /// @param epochGrace_ Seconds.
+    /// @param accountGrace_ Seconds.
+    /// @param consentGrace_ Seconds.
+    constructor(
+        address admin,
+        bytes32 template,
+        uint256 templateSize,
+        uint256 epochGrace_,
+        uint256 accountGrace_,
+        uint256 consentGrace_
+    ) Roles(admin) KeyRegister(template, templateSize) {
+        if (epochGrace_ > 30 days) revert GraceTooLong(epochGrace_);
+        if (accountGrace_ > 30 days) revert GraceTooLong(accountGrace_);
+        if (consentGrace_ > 30 days) revert GraceTooLong(consentGrace_);
+        epochGrace = epochGrace_;
+        accountGrace = accountGrace_;
+        consentGrace = consentGrace_;
+    }
+
+    /// @inheritdoc IRegistry
+    function standing(uint96 payer, bytes32 epochRoot, bytes32 accountRoot, address authority, bytes32 consentRoot)
+        external
+        view
+        override
+        returns (Verdict)
+    {
+        Payer storage found = _payers[payer];
+        if (found.owner == address(0)) return Verdict.PayerUnknown;
+        if (found.paused) return Verdict.PayerPaused;
+        (bool known, bool fresh) = found.epochs.look(epochRoot, epochGrace);
+        if (!fresh) return known ? Verdict.EpochStale : Verdict.EpochUnknown;
+        (known, fresh) = found.accounts.look(accountRoot, accountGrace);
+        if (!fresh) return known ? Verdict.AccountRootStale : Verdict.AccountRootUnknown;
+        if (!authorityAccepted[authority]) return Verdict.AuthorityNotAccepted;
+        (known, fresh) = _consents[authority].look(consentRoot, consentGrace);
+        if (!fresh) return known ? Verdict.ConsentRootStale : Verdict.ConsentRootUnknown;
+        return Verdict.Payable;
+    }
+}

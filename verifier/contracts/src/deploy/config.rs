@@ -1,0 +1,190 @@
+//! What is to be deployed, and the deployment file that says what was (its format is in the README).
+
+use crate::{Error, calldata};
+use alloy_primitives::{Address, B256, U256};
+use ark_bn254::Bn254;
+use ark_groth16::VerifyingKey;
+use serde::{Deserialize, Serialize};
+
+/// Thirty days: no root stays acceptable for longer once superseded.
+const LONGEST_GRACE: u64 = 30 * 86_400;
+/// Chains on which development keys and the test token are allowed.
+const LOCAL_CHAINS: [u64; 2] = [31337, 1337];
+
+/// How a verifying key came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyKind {
+    /// From a public seed: whoever knows it forges. Local chains only.
+    Development,
+    /// From a ceremony.
+    Production,
+}
+
+impl KeyKind {
+    /// Its number in the contracts.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Development => 0,
+            Self::Production => 1,
+        }
+    }
+}
+
+/// A key to register.
+#[derive(Clone, Debug)]
+pub struct KeyToRegister {
+    /// The digest by which proofs name it.
+    pub digest: B256,
+    /// How it came to be.
+    pub kind: KeyKind,
+    /// The key.
+    pub key: VerifyingKey<Bn254>,
+}
+
+/// Which token escrows hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenChoice {
+    /// An ERC-20 that exists.
+    Existing(Address),
+    /// A token that anybody mints, deployed along; local chains only.
+    Test,
+}
+
+/// For how long superseded roots are still settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Grace {
+    /// For epochs.
+    pub epoch_seconds: u64,
+    /// For account roots.
+    pub account_seconds: u64,
+    /// For consent roots: how late a revocation may bite.
+    pub consent_seconds: u64,
+}
+
+impl Default for Grace {
+    /// Epochs and accounts a day, consents an hour.
+    fn default() -> Self {
+        Self { epoch_seconds: 86_400, account_seconds: 86_400, consent_seconds: 3_600 }
+    }
+}
+
+/// What is to be deployed.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The chain.
+    pub chain_id: u64,
+    /// Who administers the registry in the end; where that is not the deployer, it has to accept.
+    pub admin: Address,
+    /// The token.
+    pub token: TokenChoice,
+    /// Its base units in one cent: 1 for two decimals, 10,000 for six.
+    pub units_per_cent: U256,
+    /// Graces.
+    pub grace: Grace,
+    /// Keys to register.
+    pub keys: Vec<KeyToRegister>,
+}
+
+/// What was deployed: the deployment file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Deployment {
+    /// Format of this file.
+    pub version: u32,
+    /// The chain.
+    pub chain_id: u64,
+    /// Who sent the transactions.
+    pub deployer: Address,
+    /// Who administers, once it accepted.
+    pub admin: Address,
+    /// `Registry`.
+    pub registry: Address,
+    /// `ClaimSettlement`.
+    pub settlement: Address,
+    /// The ERC-20.
+    pub token: Address,
+    /// Base units of the token in one cent.
+    pub units_per_cent: U256,
+    /// Graces.
+    pub grace: Grace,
+    /// Keys.
+    pub keys: Vec<RegisteredKey>,
+}
+
+/// A key of a deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RegisteredKey {
+    /// The digest by which proofs name it.
+    pub digest: B256,
+    /// How it came to be.
+    pub kind: KeyKind,
+    /// Public inputs of its statement.
+    pub inputs: usize,
+    /// Its `ClaimVerifier`.
+    pub verifier: Address,
+}
+
+impl Config {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let local = LOCAL_CHAINS.contains(&self.chain_id);
+        if !local && self.token == TokenChoice::Test {
+            return Err(Error::DeploymentRefused("the test token is for chain ids 31337 and 1337: name an ERC-20"));
+        }
+        if !local && self.keys.iter().any(|key| key.kind == KeyKind::Development) {
+            return Err(Error::DeploymentRefused("development keys are for chain ids 31337 and 1337: use ceremony keys"));
+        }
+        let Grace { epoch_seconds, account_seconds, consent_seconds } = self.grace;
+        if [epoch_seconds, account_seconds, consent_seconds].iter().any(|grace| *grace > LONGEST_GRACE) {
+            return Err(Error::DeploymentRefused("a grace is longer than thirty days"));
+        }
+        if self.units_per_cent.is_zero() || self.units_per_cent > U256::from(10).pow(U256::from(30)) {
+            return Err(Error::DeploymentRefused("a cent must be 1 to 10^30 base units of the token"));
+        }
+        if self.admin.is_zero() {
+            return Err(Error::DeploymentRefused("the administrator is the zero address"));
+        }
+        for key in &self.keys {
+            calldata::constants(&key.key)?;
+            let points = key.key.gamma_abc_g1.len();
+            if !(calldata::FIXED_INPUTS + 2..=calldata::FIXED_INPUTS + 33).contains(&points) {
+                return Err(Error::InputCount {
+                    expected: calldata::FIXED_INPUTS + 2,
+                    found: points.saturating_sub(1),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn deployed(
+        &self,
+        deployer: Address,
+        token: Address,
+        registry: Address,
+        settlement: Address,
+        verifiers: &[Address],
+    ) -> Deployment {
+        let keys = self.keys.iter().zip(verifiers).map(|(key, verifier)| RegisteredKey {
+            digest: key.digest,
+            kind: key.kind,
+            inputs: key.key.gamma_abc_g1.len().saturating_sub(1),
+            verifier: *verifier,
+        });
+        Deployment {
+            version: 1,
+            chain_id: self.chain_id,
+            deployer,
+            admin: self.admin,
+            registry,
+            settlement,
+            token,
+            units_per_cent: self.units_per_cent,
+            grace: self.grace,
+            keys: keys.collect(),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.24;
+
+import {Verdict} from "./Verdict.sol";
+
+/// @notice How a verifying key came to be.
+enum KeyKind {
+    /// From a public seed: whoever knows the seed forges. Local chains only.
+    Development,
+    /// From a ceremony.
+    Production
+}
+
+/// @notice A verifying key as settlement sees it.
+struct Key {
+    /// The contract that verifies proofs under this key; zero when the digest is unknown.
+    address verifier;
+    /// Public inputs of its statement.
+    uint16 inputs;
+    /// Development or production.
+    KeyKind kind;
+    /// True for ever once disabled.
+    bool disabled;
+}
+
+/// @title What settlement asks of the registry
+interface IRegistry {
+    /// @notice A verifying key.
+    /// @param digest The key's digest, as proofs name it.
+    /// @return The key; its verifier is zero when the digest is unknown.
+    function key(bytes32 digest) external view returns (Key memory);
+    /// @notice Whether these roots may be settled against now.
+    /// @param payer The payer.
+    /// @param epochRoot Public input 0.
+    /// @param accountRoot Public input 2.
+    /// @param authority The consent authority whose root it is.
+    /// @param consentRoot Public input 1.
+    /// @return `Payable`, or the first reason that they may not.
+    function standing(uint96 payer, bytes32 epochRoot, bytes32 accountRoot, address authority, bytes32 consentRoot)
+        external
+        view
+        returns (Verdict);
+    /// @notice Who acts for a payer.
+    /// @param payer The payer.
+    /// @return The owner; zero when there is no such payer.
+    function payerOwner(uint96 payer) external view returns (address);
+    /// @notice Whether the guardian stopped settlement.
+    /// @return True while settlement is stopped. Withdrawals never ask.
+    function paused() external view returns (bool);
+}

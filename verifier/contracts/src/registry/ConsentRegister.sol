@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.24;
+
+import {Roles, Role} from "./Roles.sol";
+import {RootLog} from "./RootLog.sol";
+
+/// @title Consent authorities and their roots
+/// @notice Consent is not the payer's to give: an authority is an account of its own, and publishes as itself.
+abstract contract ConsentRegister is Roles {
+    using RootLog for RootLog.Log;
+
+    /// @notice Which authorities' consents count.
+    mapping(address authority => bool) public authorityAccepted;
+    mapping(address authority => RootLog.Log) internal _consents;
+
+    event AuthorityChanged(address indexed authority, bool accepted);
+    event ConsentRootPublished(address indexed authority, bytes32 indexed consentRoot);
+
+    /// @notice The caller is not an accepted consent authority.
+    error NotAuthority(address caller);
+
+    /// @notice Accepts an authority or drops it. What a dropped one published counts no longer, at once.
+    function setAuthority(address authority, bool accepted) external only(Role.Consents) {
+        if (authority == address(0)) revert ZeroAddress();
+        authorityAccepted[authority] = accepted;
+        emit AuthorityChanged(authority, accepted);
+    }
+
+    /// @notice Publishes the caller's newest consent root.
+    function publishConsentRoot(bytes32 consentRoot) external {
+        if (!authorityAccepted[msg.sender]) revert NotAuthority(msg.sender);
+        _consents[msg.sender].append(consentRoot);
+        emit ConsentRootPublished(msg.sender, consentRoot);
+    }
+
+    /// @notice The authority's newest consent root; zero before the first.
+    function newestConsentRoot(address authority) external view returns (bytes32) {
+        return _consents[authority].newest;
+    }
+}

@@ -1,0 +1,22 @@
+//! The contracts on a chain in this process, with real Groth16 proofs.
+//!
+//! The proofs are of a small circuit whose public inputs are free: so each test chooses exactly the inputs that it is
+//! about, and what is shown does not rest on the claim circuit.
+
+mod contracts {
+    mod abi;
+    mod anvil;
+    mod batch;
+    mod business;
+    mod deployment;
+    mod escrow;
+    mod gas;
+    mod keys;
+    mod proofs;
+    mod receipts;
+    mod registry;
+    mod replay;
+    mod single;
+    mod tools;
+    mod world;
+}

@@ -1,0 +1,146 @@
+//! The viem example against a real node, with a claim that this test proves.
+
+use super::{
+    tools::{contracts, run, tools},
+    world::{Claim, NOON, config, payer, provider, root},
+};
+use alloy_primitives::{Address, Bytes, U256, hex};
+use alloy_sol_types::SolCall;
+use anyhow::{Context, Result, ensure};
+use nightingale_contracts::{
+    bindings::{
+        ClaimSettlement::depositCall,
+        Registry::{addPayerCall, publishAccountRootCall, publishConsentRootCall, publishEpochCall, setAuthorityCall},
+        Token::{approveCall, mintCall},
+    },
+    deploy::{Config, Deployment, Plan},
+};
+use serde_json::{Value, json};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+/// A node that dies with the test.
+struct Anvil {
+    process: Child,
+    address: String,
+}
+
+impl Drop for Anvil {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Anvil {
+    fn start(tools: &Path) -> Result<Self> {
+        let mut process = Command::new(tools.join("node_modules/.bin/anvil"))
+            .args(["--port", "0", "--timestamp", &NOON.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let output = BufReader::new(process.stdout.take().context("stdout")?);
+        let mut anvil = Self { process, address: String::new() };
+        for line in output.lines() {
+            if let Some(address) = line?.strip_prefix("Listening on ") {
+                anvil.address = address.to_owned();
+                return Ok(anvil);
+            }
+        }
+        anyhow::bail!("anvil ended before it listened")
+    }
+
+    fn ask(&self, method: &str, parameters: Value) -> Result<Value> {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).to_string();
+        let mut stream = TcpStream::connect(&self.address)?;
+        write!(
+            stream,
+            "POST / HTTP/1.1\r\nhost: anvil\r\ncontent-type: application/json\r\nconnection: close\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let body = answer.split_once("\r\n\r\n").context("no body")?.1;
+        let answer: Value = serde_json::from_str(body).with_context(|| body.to_owned())?;
+        ensure!(answer.get("error").is_none(), "{method}: {answer}");
+        Ok(answer["result"].clone())
+    }
+
+    fn send(&self, from: Address, to: Option<Address>, data: &Bytes) -> Result<Option<Address>> {
+        let mut transaction = json!({"from": from, "data": data, "gas": "0xf00000"});
+        if let Some(to) = to {
+            transaction["to"] = json!(to);
+        }
+        let hash = self.ask("eth_sendTransaction", json!([transaction]))?;
+        let receipt = loop {
+            let receipt = self.ask("eth_getTransactionReceipt", json!([hash]))?;
+            if !receipt.is_null() {
+                break receipt;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        };
+        ensure!(receipt["status"] == "0x1", "{receipt}");
+        Ok(serde_json::from_value(receipt["contractAddress"].clone())?)
+    }
+
+    fn call<C: SolCall>(&self, from: Address, to: Address, call: &C) -> Result<()> {
+        self.send(from, Some(to), &call.abi_encode().into()).map(drop)
+    }
+}
+
+fn deploy(anvil: &Anvil, deployer: Address) -> Result<Deployment> {
+    let mut plan = Plan::new(Config { admin: deployer, ..config()? }, deployer)?;
+    while let Some(request) = plan.next()? {
+        let created = anvil.send(deployer, request.to, &request.data)?;
+        plan.confirm(created)?;
+    }
+    Ok(plan.finish()?)
+}
+
+#[test]
+fn the_viem_example_settles_a_claim_on_a_real_node() -> Result<()> {
+    let Some(folder) = tools(&["viem", ".bin/anvil"])? else { return Ok(()) };
+    let anvil = Anvil::start(&folder)?;
+    let accounts: Vec<Address> = serde_json::from_value(anvil.ask("eth_accounts", json!([]))?)?;
+    let (deployer, insurer, authority) = (accounts[0], accounts[1], accounts[2]);
+    let deployment = deploy(&anvil, deployer)?;
+    let (registry, settlement, token) = (deployment.registry, deployment.settlement, deployment.token);
+    anvil.call(deployer, registry, &addPayerCall { payer: payer(), owner: insurer })?;
+    anvil.call(deployer, registry, &setAuthorityCall { authority, accepted: true })?;
+    anvil.call(insurer, registry, &publishEpochCall { payer: payer(), epochRoot: root("epoch") })?;
+    anvil.call(insurer, registry, &publishAccountRootCall { payer: payer(), accountRoot: root("accounts") })?;
+    anvil.call(authority, registry, &publishConsentRootCall { consentRoot: root("consents") })?;
+    let amount = U256::from(100_000);
+    anvil.call(deployer, token, &mintCall { to: insurer, amount })?;
+    anvil.call(insurer, token, &approveCall { spender: settlement, amount })?;
+    anvil.call(insurer, settlement, &depositCall { payer: payer(), amount })?;
+    let provider = provider()?;
+    anvil.ask("anvil_setBalance", json!([provider.address(), "0xde0b6b3a7640000"]))?;
+
+    let claim = Claim::new("viem")?;
+    let scratch = tempfile::tempdir()?;
+    let (deployment_file, claim_file) = (scratch.path().join("deployment.json"), scratch.path().join("claim.json"));
+    std::fs::write(&deployment_file, serde_json::to_string(&deployment)?)?;
+    let claim_json = json!({
+        "payer": payer().to_string(),
+        "claimCommitment": claim.commitment_word(),
+        "authority": authority,
+        "key": deployment.keys[0].digest,
+        "entry": hex::encode_prefixed(claim.entry()?),
+    });
+    std::fs::write(&claim_file, claim_json.to_string())?;
+    let output = run(Command::new("node")
+        .arg(contracts().join("examples/settle.mjs"))
+        .arg(format!("http://{}", anvil.address))
+        .args([&deployment_file, &claim_file])
+        .env("PRIVATE_KEY", hex::encode_prefixed(provider.to_bytes())))?;
+    let said: Value = serde_json::from_str(output.lines().last().context("no output")?).context(output.clone())?;
+    ensure!(said["settled"]["cents"] == "12345", "{said}");
+    ensure!(said["settled"]["payee"].as_str().map(str::to_lowercase) == Some(format!("{:?}", provider.address())), "{said}");
+    ensure!(said["again"] == "AlreadySettled" && said["withdrawn"] == "12345", "{said}");
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! The registry: who may do what, and what never goes back.
+
+use super::{
+    business::refused,
+    proofs::SMALL,
+    world::{AUTHORITY, DEPLOYER, INSURER, NOON, STRANGER, World, digest, payer, root},
+};
+use alloy_primitives::{Address, B256, U256};
+use anyhow::{Result, ensure};
+use nightingale_contracts::{
+    PayerId, artefacts,
+    bindings::Registry::{
+        AdminChanged, GraceTooLong, NotAdmin, NotAuthority, NotOffered, NotPayerOwner, PayerExists, PayerZero,
+        RoleMissing, RootAlreadyPublished, RootNotInField, ZeroAddress, acceptAdminCall, acceptPayerCall, addPayerCall,
+        adminCall, constructorCall, disableKeyCall, newestEpochCall, offerAdminCall, offerPayerCall, pauseCall,
+        payerOwnerCall, publishConsentRootCall, publishEpochCall, registerKeyCall, setAuthorityCall, setPayerPausedCall,
+        setRoleCall, standingCall, unpauseCall,
+    },
+    bindings::Verdict,
+    chain::{Chain, LOCAL_CHAIN},
+};
+use alloy_sol_types::SolConstructor;
+
+const KEYS: u8 = 0;
+const GUARDIAN: u8 = 3;
+
+#[test]
+fn administration_passes_in_two_steps() -> Result<()> {
+    let mut world = World::new()?;
+    let registry = world.deployment.registry;
+    refused::<_, NotAdmin>(world.chain.send(STRANGER, registry, &offerAdminCall { to: STRANGER }))?;
+    world.chain.send(DEPLOYER, registry, &offerAdminCall { to: INSURER })?;
+    refused::<_, NotOffered>(world.chain.send(STRANGER, registry, &acceptAdminCall {}))?;
+    ensure!(world.chain.ask(registry, &adminCall {})? == DEPLOYER);
+    let receipt = world.chain.send(INSURER, registry, &acceptAdminCall {})?;
+    ensure!(receipt.events::<AdminChanged>().count() == 1);
+    ensure!(world.chain.ask(registry, &adminCall {})? == INSURER);
+    let grant = setRoleCall { role: GUARDIAN, account: DEPLOYER, held: true };
+    refused::<_, NotAdmin>(world.chain.send(DEPLOYER, registry, &grant))?;
+    refused::<_, NotOffered>(world.chain.send(INSURER, registry, &acceptAdminCall {}))?;
+    Ok(())
+}
+
+#[test]
+fn an_offer_can_be_taken_back_and_nobody_accepts_for_nobody() -> Result<()> {
+    let mut world = World::new()?;
+    let registry = world.deployment.registry;
+    world.chain.send(DEPLOYER, registry, &offerAdminCall { to: STRANGER })?;
+    world.chain.send(DEPLOYER, registry, &offerAdminCall { to: Address::ZERO })?;
+    refused::<_, NotOffered>(world.chain.send(STRANGER, registry, &acceptAdminCall {}))?;
+    Ok(())
+}
+
+#[test]
+fn every_role_is_asked_for_and_can_be_taken() -> Result<()> {
+    let mut world = World::new()?;
+    let registry = world.deployment.registry;
+    let add = addPayerCall { payer: PayerId::from(4), owner: STRANGER };
+    let accept = setAuthorityCall { authority: STRANGER, accepted: true };
+    let pause_payer = setPayerPausedCall { payer: payer(), paused_: true };
+    let register = registerKeyCall { digest: root("k"), kind: 0, verifier: STRANGER };
+    refused::<_, RoleMissing>(world.chain.send(STRANGER, registry, &add))?;
+    refused::<_, RoleMissing>(world.chain.send(STRANGER, registry, &accept))?;
+    refused::<_, RoleMissing>(world.chain.send(STRANGER, registry, &pause_payer))?;
+    refused::<_, RoleMissing>(world.chain.send(STRANGER, registry, &register))?;
+    refused::<_, RoleMissing>(world.chain.send(STRANGER, registry, &pauseCall {}))?;
+    refused::<_, RoleMissing>(world.chain.send(STRANGER, registry, &disableKeyCall { digest: digest(SMALL) }))?;
+    refused::<_, NotAdmin>(world.chain.send(STRANGER, registry, &unpauseCall {}))?;
+    let guardian = setRoleCall { role: GUARDIAN, account: STRANGER, held: true };
+    world.chain.send(DEPLOYER, registry, &guardian)?;
+    world.chain.send(STRANGER, registry, &pauseCall {})?;
+    refused::<_, NotAdmin>(world.chain.send(STRANGER, registry, &unpauseCall {}))?;
+    world.chain.send(DEPLOYER, registry, &unpauseCall {})?;
+    world.chain.send(DEPLOYER, registry, &setRoleCall { held: false, ..guardian })?;
+    refused::<_, RoleMissing>(world.chain.send(STRANGER, registry, &pauseCall {}))?;
+    // the administrator without a role has no more than anybody
+    world.chain.send(DEPLOYER, registry, &setRoleCall { role: KEYS, account: DEPLOYER, held: false })?;
+    refused::<_, RoleMissing>(world.chain.send(DEPLOYER, registry, &register))?;
+    Ok(())
+}
+
+#[test]
+fn payers_are_added_once_and_pass_to_another_owner_in_two_steps() -> Result<()> {
+    let mut world = World::new()?;
+    let registry = world.deployment.registry;
+    refused::<_, PayerExists>(world.chain.send(DEPLOYER, registry, &addPayerCall { payer: payer(), owner: STRANGER }))?;
+    refused::<_, PayerZero>(world.chain.send(DEPLOYER, registry, &addPayerCall { payer: PayerId::ZERO, owner: STRANGER }))?;
+    let nobody = addPayerCall { payer: PayerId::from(4), owner: Address::ZERO };
+    refused::<_, ZeroAddress>(world.chain.send(DEPLOYER, registry, &nobody))?;
+    let offer = offerPayerCall { payer: payer(), to: STRANGER };
+    refused::<_, NotPayerOwner>(world.chain.send(STRANGER, registry, &offer))?;
+    refused::<_, NotOffered>(world.chain.send(STRANGER, registry, &acceptPayerCall { payer: payer() }))?;
+    world.chain.send(INSURER, registry, &offer)?;
+    world.chain.send(STRANGER, registry, &acceptPayerCall { payer: payer() })?;
+    ensure!(world.chain.ask(registry, &payerOwnerCall { payer: payer() })? == STRANGER);
+    let publish = publishEpochCall { payer: payer(), epochRoot: root("e2") };
+    refused::<_, NotPayerOwner>(world.chain.send(INSURER, registry, &publish))?;
+    world.chain.send(STRANGER, registry, &publish)?;
+    Ok(())
+}
+
+#[test]
+fn nobody_accepts_a_payer_that_does_not_exist() -> Result<()> {
+    let mut world = World::new()?;
+    let registry = world.deployment.registry;
+    let accept = acceptPayerCall { payer: PayerId::from(1234) };
+    refused::<_, NotOffered>(world.chain.send(STRANGER, registry, &accept))?;
+    Ok(())
+}
+
+#[test]
+fn roots_are_appended_by_their_owner_and_never_come_back() -> Result<()> {
+    let mut world = World::new()?;
+    let registry = world.deployment.registry;
+    let publish = |root: B256| publishEpochCall { payer: payer(), epochRoot: root };
+    refused::<_, NotPayerOwner>(world.chain.send(STRANGER, registry, &publish(root("e2"))))?;
+    refused::<_, RootNotInField>(world.chain.send(INSURER, registry, &publish(B256::ZERO)))?;
+    refused::<_, RootNotInField>(world.chain.send(INSURER, registry, &publish(B256::repeat_byte(0xff))))?;
+    world.chain.send(INSURER, registry, &publish(root("e2")))?;
+    refused::<_, RootAlreadyPublished>(world.chain.send(INSURER, registry, &publish(root("e2"))))?;
+    refused::<_, RootAlreadyPublished>(world.chain.send(INSURER, registry, &publish(root("epoch"))))?;
+    ensure!(world.chain.ask(registry, &newestEpochCall { payer: payer() })? == root("e2"));
+    let consent = publishConsentRootCall { consentRoot: root("c2") };
+    refused::<_, NotAuthority>(world.chain.send(STRANGER, registry, &consent))?;
+    world.chain.send(AUTHORITY, registry, &consent)?;
+    Ok(())
+}
+
+/// A grace counts from when a root was superseded, not from when it was published, and does not start anew.
+#[test]
+fn a_grace_starts_when_a_root_is_superseded() -> Result<()> {
+    let mut world = World::new()?;
+    let registry = world.deployment.registry;
+    let standing = |epoch: &str| standingCall {
+        payer: payer(),
+        epochRoot: root(epoch),
+        accountRoot: root("accounts"),
+        authority: AUTHORITY,
+        consentRoot: root("consents"),
+    };
+    world.chain.advance(1_000_000);
+    ensure!(world.chain.ask(registry, &standing("epoch"))? == Verdict::Payable as u8);
+    world.publish_epoch("e2")?;
+    world.chain.advance(86_400);
+    world.publish_epoch("e3")?;
+    ensure!(world.chain.ask(registry, &standing("epoch"))? == Verdict::Payable as u8);
+    world.chain.advance(1);
+    ensure!(world.chain.ask(registry, &standing("epoch"))? == Verdict::EpochStale as u8);
+    ensure!(world.chain.ask(registry, &standing("e2"))? == Verdict::Payable as u8);
+    ensure!(world.chain.ask(registry, &standing("e3"))? == Verdict::Payable as u8);
+    Ok(())
+}
+
+#[test]
+fn a_grace_of_more_than_thirty_days_is_refused() -> Result<()> {
+    let (template, size) = artefacts::verifier_template()?;
+    let month = U256::from(30 * 86_400);
+    let mut chain = Chain::new(LOCAL_CHAIN, NOON);
+    for (index, expected) in [(0, false), (1, false), (2, false), (3, true)] {
+        let grace = |at: usize| month + U256::from(u64::from(at == index));
+        let arguments = constructorCall {
+            admin: DEPLOYER,
+            template,
+            templateSize: U256::from(size),
+            epochGrace: grace(0),
+            accountGrace: grace(1),
+            consentGrace: grace(2),
+        };
+        let code = [artefacts::registry()?.bytecode.to_vec(), arguments.abi_encode()].concat();
+        let result = chain.deploy(DEPLOYER, code.into());
+        if expected {
+            result?;
+        } else {
+            refused::<_, GraceTooLong>(result)?;
+        }
+    }
+    Ok(())
+}
