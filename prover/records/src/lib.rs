@@ -8,12 +8,18 @@
 mod claim_file;
 mod error;
 pub mod explain;
+mod fhir;
+mod ingest;
 mod json;
 mod notation;
 mod registers;
 pub mod request;
 pub mod synth;
+mod x12;
 
 pub use claim_file::{ClaimFile, PlanName};
 pub use error::RecordsError;
+pub use fhir::ingest_fhir;
+pub use ingest::{Defect, Found, Ingested, Refused};
 pub use registers::{RegisterSet, Registers};
+pub use x12::ingest_x12;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, marker::PhantomData};
 
 pub(crate) use domain::{UNKNOWN_PLAN, id, plan_id};
-pub(crate) use numbers::{Key, cents, thousandths};
+pub(crate) use numbers::{DecimalError, Key, cents, thousandths};
 
 /// A type with one spelling as text.
 pub(crate) trait Notation: Sized {

@@ -17,8 +17,8 @@ pub(crate) use document::{
 };
 pub(crate) use set::random_secret;
 
-use crate::{RecordsError, json, request::VenueDocument};
-use nightingale_circuits::claim::Venue;
+use crate::{RecordsError, json, notation::Written, request::VenueDocument};
+use nightingale_circuits::claim::{Address, Venue};
 use serde_json::{Map, Value};
 use std::{fs, path::Path};
 use zeroize::Zeroizing;
@@ -78,6 +78,11 @@ impl Registers {
     /// Sets where the epoch's claims are settled: every proof names it.
     pub fn set_venue(&mut self, venue: Venue) {
         self.0.venue = VenueDocument::of_venue(venue);
+    }
+
+    /// Sets where every provider of the registers is paid.
+    pub fn set_settlement(&mut self, address: Address) {
+        self.0.providers.iter_mut().for_each(|provider| provider.settlement = Written(address));
     }
 
     /// Checks and builds every register.

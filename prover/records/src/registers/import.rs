@@ -1,8 +1,206 @@
-//! Registers from FHIR resources: `Coverage` and `Patient` give enrolment, `Consent` gives consents.
+//! Registers from FHIR resources: `Coverage` with its `Patient` gives enrolment, `Consent` gives consents.
+//!
+//! A consent is taken only where it says without doubt that this payer may, or may not, learn of claims: whatever
+//! else it says, the statement then finds no consent and refuses. Nothing here can widen what a patient permitted.
 
-use super::document::RegistersDocument;
-use crate::RecordsError;
+use super::{
+    Registers,
+    document::{ConsentDocument, EnrolmentDocument, RegistersDocument, first_day, last_day},
+};
+use crate::{
+    RecordsError,
+    fhir::{Bundle, Coded, Entry, Period, Reference, day, party},
+    ingest::{Defect, Fault},
+    notation::{Notation, Written},
+};
+use nightingale_circuits::claim::{Consent, Date, Sex};
+use serde::Deserialize;
 
-pub(super) fn import(_document: &mut RegistersDocument, _bytes: &[u8]) -> Result<usize, RecordsError> {
-    Ok(0)
+#[derive(Deserialize)]
+struct CoverageForm {
+    status: Option<String>,
+    beneficiary: Option<Reference>,
+    period: Option<Period>,
+    #[serde(default)]
+    payor: Vec<Reference>,
+    #[serde(default)]
+    class: Vec<Class>,
+    network: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Class {
+    r#type: Option<Coded>,
+    value: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PatientForm {
+    gender: Option<String>,
+    birth_date: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConsentForm {
+    status: Option<String>,
+    patient: Option<Reference>,
+    policy_rule: Option<Coded>,
+    provision: Option<Provision>,
+}
+
+#[derive(Default, Deserialize)]
+struct Provision {
+    r#type: Option<String>,
+    period: Option<Period>,
+    #[serde(default)]
+    actor: Vec<Actor>,
+    #[serde(default)]
+    action: Vec<Coded>,
+    #[serde(default)]
+    purpose: Vec<CodeOnly>,
+    #[serde(default)]
+    class: Vec<CodeOnly>,
+    #[serde(default)]
+    provision: Vec<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Actor {
+    reference: Option<Reference>,
+}
+
+#[derive(Deserialize)]
+struct CodeOnly {
+    code: Option<String>,
+}
+
+pub(super) fn import(document: &mut RegistersDocument, bytes: &[u8]) -> Result<usize, RecordsError> {
+    let report = |fault: Fault| RecordsError::format(fault.element, fault.defect.to_string());
+    let (bundle, faults) = Bundle::read(bytes).map_err(report)?;
+    if let Some(fault) = faults.into_iter().next() {
+        return Err(report(fault));
+    }
+    let mut added = Registers(document.clone());
+    let mut count = 0;
+    for entry in bundle.entries() {
+        let named = |fault: Fault| report(fault.within(&entry.name(), '.'));
+        match entry.kind.as_str() {
+            "Coverage" => {
+                let enrolment = enrolment(&bundle, entry, document).map_err(named)?;
+                added.0.enrolment.push(enrolment);
+                count += 1;
+            }
+            "Consent" => {
+                if let Some(consent) = consent(&bundle, entry, document).map_err(named)? {
+                    added.0.consents.push(consent);
+                    count += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    *document = added.0;
+    Ok(count)
+}
+
+fn missing(element: &str, needed: &'static str) -> Fault {
+    Fault::new(element, Defect::Missing { needed })
+}
+
+fn is_payer(document: &RegistersDocument, name: &str) -> bool {
+    document.payer == name || document.payer_names.iter().any(|other| other == name)
+}
+
+fn enrolment(
+    bundle: &Bundle<'_>,
+    entry: &Entry<'_>,
+    document: &RegistersDocument,
+) -> Result<EnrolmentDocument, Fault> {
+    let coverage: CoverageForm = entry.parse()?;
+    let id = entry.id.as_ref().ok_or_else(|| missing("id", "the coverage's id"))?;
+    let payer = coverage.payor.first().and_then(|payor| party(bundle, &[], payor));
+    if !payer.is_some_and(|name| is_payer(document, &name)) {
+        return Err(Fault::new("payor", Defect::malformed("this payer; add its name here to payer_names")));
+    }
+    let beneficiary = coverage.beneficiary.as_ref().ok_or_else(|| missing("beneficiary", "a patient"))?;
+    let member = party(bundle, &[], beneficiary).ok_or_else(|| missing("beneficiary", "a reference"))?;
+    let patient = beneficiary.reference.as_deref().and_then(|literal| bundle.find(literal));
+    let patient = patient.filter(|entry| entry.kind == "Patient");
+    let patient: PatientForm = patient.ok_or_else(|| Fault::new("beneficiary", Defect::Unresolved))?.parse()?;
+    let birth = patient.birth_date.as_ref().ok_or_else(|| missing("beneficiary.birthDate", "a birth date"))?;
+    let is_plan = |class: &Class| class.r#type.as_ref().and_then(Coded::first) == Some("plan");
+    let plan = coverage.class.into_iter().find(is_plan).and_then(|class| class.value);
+    let (from, to) = bounds(coverage.period.as_ref(), "period")?;
+    let network = coverage.network.as_deref().unwrap_or("0").parse();
+    Ok(EnrolmentDocument {
+        coverage: format!("Coverage/{id}"),
+        member,
+        plan: plan.ok_or_else(|| missing("class", "a class of type plan with its value"))?,
+        from,
+        to,
+        active: coverage.status.as_deref() == Some("active"),
+        network: network.map_err(|_| Fault::new("network", Defect::malformed("a number from 0 to 65535")))?,
+        birth: Written(day(birth, "beneficiary.birthDate")?),
+        sex: Written(patient.gender.as_deref().and_then(Sex::read).unwrap_or(Sex::Unknown)),
+        opening: None,
+        nullifier_key_hash: None,
+    })
+}
+
+/// A period's bounds, open where it has none.
+fn bounds(period: Option<&Period>, element: &str) -> Result<(Written<Date>, Written<Date>), Fault> {
+    let bound = |text: Option<&String>, name: &str, open: Written<Date>| {
+        text.map_or(Ok(open), |text| day(text, &format!("{element}.{name}")).map(Written))
+    };
+    let (start, end) = period.map_or((None, None), |period| (period.start.as_ref(), period.end.as_ref()));
+    Ok((bound(start, "start", first_day())?, bound(end, "end", last_day())?))
+}
+
+/// `None` where the consent is not in force or says nothing about this payer and claims.
+fn consent(
+    bundle: &Bundle<'_>,
+    entry: &Entry<'_>,
+    document: &RegistersDocument,
+) -> Result<Option<ConsentDocument>, Fault> {
+    let form: ConsentForm = entry.parse()?;
+    if form.status.as_deref() != Some("active") {
+        return Ok(None);
+    }
+    let provision = form.provision.unwrap_or_default();
+    if !provision.provision.is_empty() {
+        let what = "exceptions inside a consent; write what they mean for this payer into the registers by hand";
+        return Err(Fault::new("provision.provision", Defect::unsupported(what)));
+    }
+    let actors = provision.actor.iter().filter_map(|actor| party(bundle, &[], actor.reference.as_ref()?));
+    let concerns_payer = provision.actor.is_empty() || actors.into_iter().any(|name| is_payer(document, &name));
+    let among = |codes: &[CodeOnly], wanted: &[&str]| {
+        codes.is_empty() || codes.iter().any(|c| c.code.as_deref().is_some_and(|code| wanted.contains(&code)))
+    };
+    // v3-ActReason: HPAYMT is healthcare payment. consentaction: disclosing is what a proof does.
+    let concerns_claims =
+        among(&provision.purpose, &["HPAYMT"]) && among(&provision.class, &["Claim", "ExplanationOfBenefit"]);
+    let acts = provision.action.is_empty()
+        || provision.action.iter().any(|action| matches!(action.first(), Some("disclose" | "access")));
+    if !concerns_payer || !concerns_claims || !acts {
+        return Ok(None);
+    }
+    let rule = form.policy_rule.as_ref().and_then(Coded::first);
+    let permit = match (provision.r#type.as_deref(), rule) {
+        (Some("permit"), _) | (None, Some("OPTIN")) => true,
+        (Some("deny"), _) | (None, Some("OPTOUT")) => false,
+        _ => return Err(missing("provision.type", "permit or deny, or a policyRule of OPTIN or OPTOUT")),
+    };
+    let (from, to) = bounds(provision.period.as_ref(), "provision.period")?;
+    let patient = form.patient.as_ref().and_then(|patient| party(bundle, &[], patient));
+    Ok(Some(ConsentDocument {
+        member: patient.ok_or_else(|| missing("patient", "a reference or an identifier"))?,
+        payer: None,
+        purpose: Consent::PAYMENT,
+        data_class: Consent::CLAIMS,
+        from,
+        to,
+        permit,
+    }))
 }

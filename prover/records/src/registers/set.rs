@@ -97,6 +97,12 @@ impl RegisterSet {
         self.notes.root()
     }
 
+    /// The notes of the account register.
+    #[must_use]
+    pub fn notes(&self) -> Vec<Fr> {
+        self.notes.leaves().iter().filter_map(|leaf| leaf.record.as_ref().map(|note| note.0)).collect()
+    }
+
     /// A member's account for a benefit year, `None` where the year has not been opened by an approval.
     #[must_use]
     pub fn account(&self, member: Id, year: u32) -> Option<&Account> {
