@@ -1,1 +1,25 @@
-//! Placeholder.
+//! Posts Nightingale's settlements to an EVM chain, each once, whatever happens to the process.
+//!
+//! Start at [`Poster`]: it signs, writes down in its [`outbox`], sends, and calls a settlement done when the chain's state
+//! at the wanted depth says that the claim's nullifiers are used. [`administration`] has the calls that payers and
+//! authorities make before there is anything to settle.
+
+mod account;
+pub mod administration;
+pub mod deployment;
+pub mod endorsement;
+mod error;
+pub mod node;
+pub mod outbox;
+pub mod payer;
+mod poster;
+pub mod report;
+mod settlement;
+
+pub use account::{Account, KEY_VARIABLE};
+pub use endorsement::EndorsementFile;
+pub use error::PosterError;
+pub use node::Node;
+pub use outbox::{Mined, Outbox};
+pub use poster::{Posted, Poster, Terms};
+pub use settlement::{Claim, Entry, Outcome, Refusal, Settlement};

@@ -1,0 +1,68 @@
+//! What every command that talks to a chain is told: node, key, outbox and terms.
+
+use clap::Args;
+use nightingale_poster::{Account, Node, Poster, PosterError, deployment};
+use nightingale_contracts::deploy::Deployment;
+use std::{
+    env,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+const GWEI: u128 = 1_000_000_000;
+
+#[derive(Args)]
+pub(super) struct Connection {
+    /// The node, as http://HOST:PORT.
+    #[arg(long, value_name = "URL")]
+    rpc: String,
+    /// A file with the signing key, readable by nobody else. Without it: NIGHTINGALE_POSTER_KEY.
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    /// The outbox. After a crash, the same outbox is what makes nothing happen twice. Without it:
+    /// nightingale/poster.sqlite under XDG_STATE_HOME or ~/.local/state.
+    #[arg(long, value_name = "FILE")]
+    outbox: Option<PathBuf>,
+    /// How many blocks, its own included, make a transaction done: 1 to 64. Without it: 12, or 1 on local chains.
+    #[arg(long, value_name = "BLOCKS")]
+    confirmations: Option<u64>,
+    /// How long to wait for that, before giving up for now. Without it: 1800, or 120 on local chains.
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+    /// How long an offer for gas stands before it is raised by an eighth.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    raise_after: u64,
+    /// The most that is ever offered for a unit of gas, in gwei.
+    #[arg(long, value_name = "GWEI", default_value_t = 500)]
+    fee_limit: u32,
+}
+
+impl Connection {
+    pub(super) async fn open(&self) -> Result<Poster, PosterError> {
+        let account = Account::find(self.key_file.as_deref())?;
+        let outbox = self.outbox.clone().unwrap_or_else(usual_outbox);
+        Poster::open(Node::new(&self.rpc)?, &outbox, account, |mut terms| {
+            terms.confirmations = self.confirmations.unwrap_or(terms.confirmations);
+            terms.timeout = self.timeout.map_or(terms.timeout, Duration::from_secs);
+            terms.raise_after = Duration::from_secs(self.raise_after);
+            terms.fee_limit = u128::from(self.fee_limit) * GWEI;
+            terms
+        })
+        .await
+    }
+
+    /// A poster, and a deployment that is on its chain.
+    pub(super) async fn open_with(&self, file: &Path) -> Result<(Poster, Deployment), PosterError> {
+        let deployment = deployment::read(file)?;
+        let poster = self.open().await?;
+        poster.check(&deployment).await?;
+        Ok((poster, deployment))
+    }
+}
+
+/// The outbox of this user; where there is no home, beside whoever calls.
+pub(super) fn usual_outbox() -> PathBuf {
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let state = set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")));
+    state.unwrap_or_default().join("nightingale").join("poster.sqlite")
+}

@@ -1,0 +1,86 @@
+//! `nightingale-poster deploy`.
+
+use super::{Connection, show};
+use alloy_primitives::{Address, U256};
+use anyhow::Result;
+use clap::Args;
+use nightingale_contracts::deploy::{Config, Grace, KeyKind, TokenChoice};
+use nightingale_poster::{PosterError, deployment};
+use std::{fs, path::PathBuf, process::ExitCode};
+
+/// Deploys registry, settlement and a verifier for each key, and registers the keys.
+///
+/// A deployment that was cut off goes on where it was; one that is finished is found again, not made twice. On chains that
+/// are not local (31337, 1337) development keys are left out and a token must be named.
+#[derive(Args)]
+pub(super) struct Deploy {
+    #[command(flatten)]
+    connection: Connection,
+    /// A directory of verifying keys (`<class>.<digest>.vk`).
+    #[arg(long, value_name = "DIR")]
+    keys: PathBuf,
+    /// The ERC-20 that escrows hold. Without it: a test token that anybody mints, on local chains only.
+    #[arg(long, value_name = "ADDRESS", requires = "units_per_cent")]
+    token: Option<Address>,
+    /// Base units of the token in one cent: 1 for two decimals, 10000 for six.
+    #[arg(long, value_name = "UNITS")]
+    units_per_cent: Option<U256>,
+    /// Who administers the registry in the end, and accepts it with accept-administration. Without it: who deploys.
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<Address>,
+    /// How long a superseded epoch is still settled.
+    #[arg(long, value_name = "SECONDS", default_value_t = Grace::default().epoch_seconds)]
+    epoch_grace: u64,
+    /// How long a superseded account root is still settled.
+    #[arg(long, value_name = "SECONDS", default_value_t = Grace::default().account_seconds)]
+    account_grace: u64,
+    /// How long a superseded consent root is still settled: how late a revocation may bite.
+    #[arg(long, value_name = "SECONDS", default_value_t = Grace::default().consent_seconds)]
+    consent_grace: u64,
+    /// Names this deployment: the same configuration under another label is deployed anew.
+    #[arg(long, default_value = "main")]
+    label: String,
+    /// Write the deployment file here, too.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Print the deployment file.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Deploy {
+    pub(super) async fn run(self) -> Result<ExitCode> {
+        let mut keys = deployment::keys(&self.keys)?;
+        let poster = self.connection.open().await?;
+        if ![31337, 1337].contains(&poster.chain_id()) {
+            keys.retain(|key| key.kind == KeyKind::Production);
+        }
+        let config = Config {
+            chain_id: poster.chain_id(),
+            admin: self.admin.unwrap_or_else(|| poster.address()),
+            token: self.token.map_or(TokenChoice::Test, TokenChoice::Existing),
+            units_per_cent: self.units_per_cent.unwrap_or(U256::ONE),
+            grace: Grace {
+                epoch_seconds: self.epoch_grace,
+                account_seconds: self.account_grace,
+                consent_seconds: self.consent_grace,
+            },
+            keys,
+        };
+        let deployed = poster.deploy(config, &self.label).await?;
+        if let Some(path) = self.out {
+            let text = serde_json::to_string_pretty(&deployed)? + "\n";
+            fs::write(&path, text).map_err(|source| PosterError::Io { path, source })?;
+        }
+        show(self.json, &deployed, || {
+            let mut lines = vec![
+                format!("registry {}", deployed.registry),
+                format!("settlement {}", deployed.settlement),
+                format!("token {}", deployed.token),
+            ];
+            lines.extend(deployed.keys.iter().map(|key| format!("verifier {} of key {}", key.verifier, key.digest)));
+            lines
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

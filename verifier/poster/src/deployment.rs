@@ -1,0 +1,132 @@
+//! Deploys through the outbox, step by step; and reads deployment files.
+//!
+//! The outbox knows which step of which deployment each row is. So a deployment that was cut off goes on where it was, and
+//! one that is finished is found again instead of being made twice.
+
+use crate::{
+    Poster, PosterError,
+    outbox::State,
+    poster::Goal,
+};
+use alloy_primitives::{B256, keccak256};
+use nightingale_contracts::{
+    deploy::{Config, Deployment, KeyKind, KeyToRegister, Plan},
+};
+use nightingale_verifier::{KeyDigest, VerifyingKey};
+use std::{fs, path::Path};
+
+impl Poster {
+    /// Deploys everything that `config` names, or goes on with the deployment of the same configuration that was begun
+    /// under the same label. Another label makes another deployment.
+    ///
+    /// # Errors
+    /// The contracts would refuse it, the account cannot pay, or a step is not mined in time: then the same call goes on.
+    pub async fn deploy(&self, config: Config, label: &str) -> Result<Deployment, PosterError> {
+        let identity = identity(&config, label);
+        let mut plan = Plan::new(config, self.address())?;
+        self.resume().await?;
+        let known = self.outbox.steps(identity).await?;
+        let mut step = 0u32;
+        let mut steps = Vec::new();
+        while let Some(request) = plan.next()? {
+            let row = known.iter().find(|row| row.step == Some(step));
+            if row.is_some_and(|row| row.to != request.to || row.data != request.data) {
+                let problem = format!("step {step} went out with other addresses, after a reorganisation: give a new --label");
+                return Err(PosterError::malformed("deployment", problem));
+            }
+            let id = match row {
+                Some(row) => row.id,
+                None => self.write(&request, Some((identity, step)), &[]).await?,
+            };
+            self.drive(Goal::Mined).await?;
+            let row = self.outbox.find(id).await?;
+            if matches!(row.state, State::Failed | State::Lost) {
+                self.ended(id).await?;
+            }
+            let receipt = self.receipt_of(&row).await?;
+            if let Some(receipt) = receipt.as_ref().filter(|receipt| !receipt.inner.status()) {
+                let reason = format!("transaction {} failed", receipt.transaction_hash);
+                return Err(PosterError::Reverted { purpose: request.purpose, reason });
+            }
+            plan.confirm(receipt.and_then(|receipt| receipt.contract_address))?;
+            steps.push(id);
+            step += 1;
+        }
+        self.drive(Goal::Deep).await?;
+        for id in steps {
+            self.ended(id).await?;
+        }
+        Ok(plan.finish()?)
+    }
+}
+
+/// Names a deployment by everything that it is made of.
+fn identity(config: &Config, label: &str) -> B256 {
+    let mut keys: Vec<String> = config.keys.iter().map(|key| format!("{} {:?}", key.digest, key.kind)).collect();
+    keys.sort();
+    let grace = config.grace;
+    keccak256(format!(
+        "{label}\n{}\n{}\n{:?}\n{}\n{} {} {}\n{}",
+        config.chain_id,
+        config.admin,
+        config.token,
+        config.units_per_cent,
+        grace.epoch_seconds,
+        grace.account_seconds,
+        grace.consent_seconds,
+        keys.join("\n"),
+    ))
+}
+
+/// Reads a deployment file.
+///
+/// # Errors
+/// There is none, or it is not one.
+pub fn read(path: &Path) -> Result<Deployment, PosterError> {
+    let bytes = fs::read(path).map_err(|source| PosterError::Io { path: path.to_owned(), source })?;
+    let deployment: Deployment = serde_json::from_slice(&bytes)
+        .map_err(|error| PosterError::malformed(path.display().to_string(), format!("not a deployment file: {error}")))?;
+    if deployment.version != 1 {
+        let problem = format!("its version is {}, this program knows 1; update this program", deployment.version);
+        return Err(PosterError::malformed(path.display().to_string(), problem));
+    }
+    Ok(deployment)
+}
+
+/// Every verifying key of a directory (`<class>.<digest>.vk`), in the order of names.
+///
+/// # Errors
+/// There is none, or one is corrupt or not what its name says.
+pub fn keys(directory: &Path) -> Result<Vec<KeyToRegister>, PosterError> {
+    let io = |source| PosterError::Io { path: directory.to_owned(), source };
+    let mut paths: Vec<_> = fs::read_dir(directory)
+        .map_err(io)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .map_err(io)?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "vk"));
+    paths.sort();
+    let mut keys = Vec::with_capacity(paths.len());
+    for path in paths {
+        let bytes = fs::read(&path).map_err(|source| PosterError::Io { path: path.clone(), source })?;
+        let key = VerifyingKey::from_bytes(&bytes)
+            .map_err(|source| PosterError::Unreadable { path: path.clone(), source })?;
+        let named = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.rsplit_once('.'));
+        if named.and_then(|(_, digest)| digest.parse::<KeyDigest>().ok()) != Some(key.digest()) {
+            let problem = format!("its name is not that of key {}: it was renamed or replaced; get it again", key.digest());
+            return Err(PosterError::malformed(path.display().to_string(), problem));
+        }
+        keys.push(KeyToRegister {
+            digest: B256::from(key.digest().0),
+            kind: match key.kind() {
+                nightingale_verifier::KeyKind::Development => KeyKind::Development,
+                nightingale_verifier::KeyKind::Production => KeyKind::Production,
+            },
+            key: key.groth16().clone(),
+        });
+    }
+    if keys.is_empty() {
+        return Err(PosterError::malformed(directory.display().to_string(), "holds no verifying key (*.vk)"));
+    }
+    Ok(keys)
+}

@@ -1,0 +1,154 @@
+//! The crate's errors. The variants say who has to act; nothing here ever holds a key.
+
+use alloy_primitives::{Address, B256, U256};
+use nightingale_verifier::VerifyError;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// What went wrong.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PosterError {
+    /// A file that cannot be read or written.
+    #[error("{path}: {source}; check the path and its permissions")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file or an argument that is not what it should be.
+    #[error("{what}: {problem}")]
+    Malformed {
+        /// The file, with the element in it, or the argument.
+        what: String,
+        /// What is wrong, and what it must be.
+        problem: String,
+    },
+    /// A proof or key file that the verifier cannot read.
+    #[error("{path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: VerifyError,
+    },
+    /// No usable signing key.
+    #[error("signing key: {0}")]
+    SigningKey(String),
+    /// The node does not answer, or not as a node would.
+    #[error("the node at {url} does not answer {method}: {problem}; check the URL and that the node runs")]
+    NodeUnreachable {
+        /// Where it should be.
+        url: String,
+        /// What it was asked.
+        method: &'static str,
+        /// What happened instead.
+        problem: String,
+    },
+    /// The node understood and said no.
+    #[error("the node refuses {method}: {problem}")]
+    NodeRefused {
+        /// What it was asked.
+        method: &'static str,
+        /// Its words.
+        problem: String,
+    },
+    /// The deployment is on another chain than the node.
+    #[error("the deployment is on chain {deployment}, the node on chain {node}; give the node of the deployment's chain")]
+    WrongChain {
+        /// The deployment's.
+        deployment: u64,
+        /// The node's.
+        node: u64,
+    },
+    /// Nothing is deployed where the deployment says.
+    #[error("there is no contract at {0} on this chain; give the deployment file of this chain, or deploy")]
+    NothingDeployed(Address),
+    /// The dry run failed, or the transaction was mined and failed: nothing was changed on-chain.
+    #[error("{purpose}: {reason}")]
+    Reverted {
+        /// What the transaction was for.
+        purpose: String,
+        /// The contract's reason.
+        reason: String,
+    },
+    /// The account cannot pay for the transaction.
+    #[error("{account} holds {have} wei and {purpose} may cost {need}; fund the account and run the same command again")]
+    FundsTooSmall {
+        /// The sender.
+        account: Address,
+        /// Its balance.
+        have: U256,
+        /// What the node wants to see there.
+        need: U256,
+        /// What the transaction is for.
+        purpose: String,
+    },
+    /// Time ran out. The transaction is in the outbox and may still be mined.
+    #[error("{purpose} (transaction {transaction}) is not confirmed after {seconds} s{last}; it stays in the outbox: run resume")]
+    Unconfirmed {
+        /// What the transaction is for.
+        purpose: String,
+        /// Its newest form.
+        transaction: B256,
+        /// How long was waited.
+        seconds: u64,
+        /// The last problem in between, if there was one, after a semicolon.
+        last: String,
+    },
+    /// Another program used the account's nonce: the transaction can never be mined.
+    #[error("{purpose}: nonce {nonce} of {account} was used by a transaction that is not in this outbox; run the command again")]
+    NonceTaken {
+        /// What the transaction was for.
+        purpose: String,
+        /// The nonce.
+        nonce: u64,
+        /// The sender.
+        account: Address,
+    },
+    /// Another poster works with this outbox.
+    #[error("{0} is used by another poster; wait for it, or give this one its own outbox")]
+    OutboxBusy(PathBuf),
+    /// The outbox cannot be used.
+    #[error("outbox: {0}")]
+    Outbox(String),
+    /// What the contracts crate refuses.
+    #[error(transparent)]
+    Contracts(#[from] nightingale_contracts::Error),
+}
+
+impl PosterError {
+    pub(crate) fn malformed(what: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Malformed { what: what.into(), problem: problem.into() }
+    }
+
+    /// Whether trying the same again later may succeed without anybody doing anything.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::NodeUnreachable { .. })
+    }
+
+    /// Whether something could not be read or was used wrongly, rather than tried and refused.
+    #[must_use]
+    pub const fn is_wrong_use(&self) -> bool {
+        matches!(
+            self,
+            Self::Io { .. }
+                | Self::Malformed { .. }
+                | Self::Unreadable { .. }
+                | Self::SigningKey(_)
+                | Self::NodeUnreachable { .. }
+                | Self::WrongChain { .. }
+                | Self::NothingDeployed(_)
+                | Self::OutboxBusy(_)
+                | Self::Outbox(_)
+        )
+    }
+}
+
+impl From<sqlx::Error> for PosterError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Outbox(format!("{error}; check the file, its permissions and that the disk is not full"))
+    }
+}

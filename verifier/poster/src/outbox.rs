@@ -1,0 +1,201 @@
+//! The outbox: everything that was signed, written down before it is sent. SQLite in WAL mode, synced on every commit.
+//!
+//! One row stands for one nonce. What was sent can always be sent again from here, byte for byte, and nothing that is not
+//! here was ever sent.
+
+mod claims;
+mod row;
+mod write;
+
+pub use row::{Attempt, ClaimRow, Mined, State, Transaction};
+pub(crate) use write::Draft;
+
+use crate::PosterError;
+use alloy_primitives::{Address, B256};
+use row::{damaged, transaction};
+use sqlx::{
+    SqlSafeStr, SqlitePool,
+    migrate::{Migration, MigrationType, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
+};
+use std::{
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// An open outbox, for one chain, held for this process alone.
+pub struct Outbox {
+    pool: SqlitePool,
+    chain: i64,
+    _held: File,
+}
+
+impl Outbox {
+    /// Opens an outbox for a chain and creates what is missing.
+    ///
+    /// # Errors
+    /// It cannot be written, another poster holds it, or it is damaged.
+    pub async fn open(path: &Path, chain_id: u64, genesis: B256) -> Result<Self, PosterError> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(folder).map_err(|source| PosterError::Io { path: folder.to_owned(), source })?;
+        }
+        let held = hold(path)?;
+        let pool = connect(path, false).await?;
+        migrations().run(&pool).await.map_err(|error| PosterError::Outbox(error.to_string()))?;
+        let chain_id = number(chain_id)?;
+        sqlx::query("INSERT INTO chains (chain_id, genesis) VALUES (?, ?) ON CONFLICT DO NOTHING")
+            .bind(chain_id)
+            .bind(genesis.as_slice())
+            .execute(&pool)
+            .await?;
+        let chain = sqlx::query_scalar("SELECT id FROM chains WHERE chain_id = ? AND genesis = ?")
+            .bind(chain_id)
+            .bind(genesis.as_slice())
+            .fetch_one(&pool)
+            .await?;
+        Ok(Self { pool, chain, _held: held })
+    }
+
+    /// Everything in an outbox, oldest first, with each one's chain id. Holds nothing and needs no node.
+    ///
+    /// # Errors
+    /// There is no outbox, or it is damaged.
+    pub async fn list(path: &Path) -> Result<Vec<(u64, Transaction)>, PosterError> {
+        if let Err(source) = fs::metadata(path) {
+            return Err(PosterError::Io { path: path.to_owned(), source });
+        }
+        let pool = connect(path, true).await?;
+        let rows: Vec<SqliteRow> = sqlx::query(
+            "SELECT t.*, c.chain_id FROM transactions t JOIN chains c ON c.id = t.chain ORDER BY t.id",
+        )
+        .fetch_all(&pool)
+        .await?;
+        let mut all = Vec::with_capacity(rows.len());
+        for row in rows {
+            let chain_id = row::whole(&row, "chain_id")?;
+            all.push((chain_id, transaction(&pool, &row).await?));
+        }
+        pool.close().await;
+        Ok(all)
+    }
+
+    /// Finishes what is in progress and closes.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// What a sender still has to see through, in the order of nonces.
+    pub(crate) async fn open_of(&self, sender: Address) -> Result<Vec<Transaction>, PosterError> {
+        let rows = sqlx::query(
+            "SELECT * FROM transactions WHERE chain = ? AND sender = ? AND state = 'open' ORDER BY nonce",
+        )
+        .bind(self.chain)
+        .bind(sender.as_slice())
+        .fetch_all(&self.pool)
+        .await?;
+        self.all(rows).await
+    }
+
+    /// The row with this number.
+    pub(crate) async fn find(&self, id: i64) -> Result<Transaction, PosterError> {
+        let row = sqlx::query("SELECT * FROM transactions WHERE id = ?").bind(id).fetch_one(&self.pool).await?;
+        transaction(&self.pool, &row).await
+    }
+
+    /// An open row of this sender with the same receiver and data.
+    pub(crate) async fn open_like(
+        &self,
+        sender: Address,
+        to: Option<Address>,
+        data: &[u8],
+    ) -> Result<Option<i64>, PosterError> {
+        let found = sqlx::query_scalar(
+            "SELECT id FROM transactions WHERE chain = ? AND sender = ? AND receiver IS ? AND data = ? AND plan IS NULL \
+             AND state = 'open' ORDER BY nonce LIMIT 1",
+        )
+        .bind(self.chain)
+        .bind(sender.as_slice())
+        .bind(to.as_ref().map(|to| to.as_slice()))
+        .bind(data)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(found)
+    }
+
+    /// The steps of a deployment that are under way or done, in order.
+    pub(crate) async fn steps(&self, plan: B256) -> Result<Vec<Transaction>, PosterError> {
+        let rows = sqlx::query(
+            "SELECT * FROM transactions WHERE chain = ? AND plan = ? AND state IN ('open', 'done') ORDER BY step",
+        )
+        .bind(self.chain)
+        .bind(plan.as_slice())
+        .fetch_all(&self.pool)
+        .await?;
+        self.all(rows).await
+    }
+
+    /// The first nonce after everything that is open; none when nothing is.
+    pub(crate) async fn nonce_after_open(&self, sender: Address) -> Result<Option<u64>, PosterError> {
+        let last: Option<i64> = sqlx::query_scalar(
+            "SELECT MAX(nonce) FROM transactions WHERE chain = ? AND sender = ? AND state = 'open'",
+        )
+        .bind(self.chain)
+        .bind(sender.as_slice())
+        .fetch_one(&self.pool)
+        .await?;
+        last.map(|nonce| u64::try_from(nonce).map(|nonce| nonce + 1).map_err(|_| damaged("nonce"))).transpose()
+    }
+
+    async fn all(&self, rows: Vec<SqliteRow>) -> Result<Vec<Transaction>, PosterError> {
+        let mut all = Vec::with_capacity(rows.len());
+        for row in rows {
+            all.push(transaction(&self.pool, &row).await?);
+        }
+        Ok(all)
+    }
+}
+
+async fn connect(path: &Path, read_only: bool) -> Result<SqlitePool, PosterError> {
+    let mut options = SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(5));
+    options = if read_only {
+        options.read_only(true)
+    } else {
+        options
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+    };
+    let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+    Ok(pool.connect_with(options).await?)
+}
+
+/// A lock that the operating system lets go when the process ends, however it ends.
+fn hold(path: &Path) -> Result<File, PosterError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".lock");
+    let lock: PathBuf = path.with_file_name(name);
+    let file = File::options().write(true).create(true).truncate(false).open(&lock);
+    let file = file.map_err(|source| PosterError::Io { path: lock.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(PosterError::OutboxBusy(path.to_owned())),
+        Err(TryLockError::Error(source)) => Err(PosterError::Io { path: lock, source }),
+    }
+}
+
+fn migrations() -> Migrator {
+    let schema = include_str!("outbox/schema.sql").into_sql_str();
+    let first = Migration::new(1, "outbox".into(), MigrationType::Simple, schema, false);
+    Migrator { migrations: vec![first].into(), ..Migrator::DEFAULT }
+}
+
+/// A number as the database holds it.
+fn number<T>(value: T) -> Result<i64, PosterError>
+where
+    T: TryInto<i64> + Copy + std::fmt::Display,
+{
+    let too_large = |_| PosterError::Outbox(format!("{value} is more than it can hold"));
+    value.try_into().map_err(too_large)
+}

@@ -1,0 +1,156 @@
+//! What changes in the outbox. Each change is one SQL transaction, guarded by the state that it expects.
+
+use super::{ClaimRow, Mined, Outbox, State, number};
+use crate::{
+    PosterError,
+    account::Signed,
+    node::Fees,
+};
+use alloy_primitives::{Address, B256};
+use nightingale_contracts::{bindings::Verdict, deploy::Request};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A transaction that was signed for the first time.
+pub(crate) struct Draft<'a> {
+    pub(crate) sender: Address,
+    pub(crate) nonce: u64,
+    pub(crate) request: &'a Request,
+    pub(crate) gas_limit: u64,
+    pub(crate) plan: Option<(B256, u32)>,
+    pub(crate) claims: &'a [ClaimRow],
+}
+
+impl Outbox {
+    /// Writes down a signed transaction. Only after this may it be sent.
+    pub(crate) async fn insert(&self, draft: &Draft<'_>, fees: Fees, signed: &Signed) -> Result<i64, PosterError> {
+        let mut all = self.pool.begin().await?;
+        let id: i64 = sqlx::query_scalar(
+            "INSERT INTO transactions (chain, sender, nonce, purpose, receiver, data, gas_limit, plan, step, state) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'open') RETURNING id",
+        )
+        .bind(self.chain)
+        .bind(draft.sender.as_slice())
+        .bind(number(draft.nonce)?)
+        .bind(&draft.request.purpose)
+        .bind(draft.request.to.as_ref().map(|to| to.as_slice()))
+        .bind(draft.request.data.as_ref())
+        .bind(number(draft.gas_limit)?)
+        .bind(draft.plan.as_ref().map(|(plan, _)| plan.as_slice()))
+        .bind(draft.plan.map(|(_, step)| i64::from(step)))
+        .fetch_one(&mut *all)
+        .await?;
+        for (position, claim) in draft.claims.iter().enumerate() {
+            sqlx::query(
+                "INSERT INTO claims (transaction_id, position, payer, commitment, tags) VALUES (?, ?, ?, ?, ?)",
+            )
+            .bind(id)
+            .bind(number(position)?)
+            .bind(claim.payer.to_be_bytes::<12>().to_vec())
+            .bind(claim.commitment.as_slice())
+            .bind(claim.tags.iter().flat_map(|tag| tag.0).collect::<Vec<u8>>())
+            .execute(&mut *all)
+            .await?;
+        }
+        attempt(&mut all, id, 0, fees, signed).await?;
+        all.commit().await?;
+        Ok(id)
+    }
+
+    /// Writes down another offer for the same nonce. Only after this may it be sent.
+    pub(crate) async fn add_attempt(
+        &self,
+        id: i64,
+        before: usize,
+        fees: Fees,
+        signed: &Signed,
+    ) -> Result<(), PosterError> {
+        let mut all = self.pool.begin().await?;
+        attempt(&mut all, id, number(before)?, fees, signed).await?;
+        all.commit().await?;
+        Ok(())
+    }
+
+    /// An open transaction is mined deep enough: done or failed, with the contract's verdict of each claim.
+    pub(crate) async fn finish(
+        &self,
+        id: i64,
+        state: State,
+        mined: Mined,
+        verdicts: &[Verdict],
+    ) -> Result<(), PosterError> {
+        let mut all = self.pool.begin().await?;
+        sqlx::query(
+            "UPDATE transactions SET state = ?, mined_hash = ?, mined_block = ?, mined_gas = ? \
+             WHERE id = ? AND state = 'open'",
+        )
+        .bind(state.name())
+        .bind(mined.transaction.as_slice())
+        .bind(number(mined.block)?)
+        .bind(number(mined.gas_used)?)
+        .bind(id)
+        .execute(&mut *all)
+        .await?;
+        for (position, verdict) in verdicts.iter().enumerate() {
+            sqlx::query("UPDATE claims SET verdict = ? WHERE transaction_id = ? AND position = ?")
+                .bind(i64::from(*verdict as u8))
+                .bind(id)
+                .bind(number(position)?)
+                .execute(&mut *all)
+                .await?;
+        }
+        all.commit().await?;
+        Ok(())
+    }
+
+    /// Another transaction used the nonce.
+    pub(crate) async fn lose(&self, id: i64) -> Result<(), PosterError> {
+        sqlx::query("UPDATE transactions SET state = 'lost' WHERE id = ? AND state = 'open'")
+            .bind(id)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Opens again what was done or failed under nonces that the chain says are not used: a reorganisation went deeper
+    /// than the wanted depth.
+    pub(crate) async fn reopen(&self, sender: Address, unused: u64) -> Result<(), PosterError> {
+        let mut all = self.pool.begin().await?;
+        let reopened: Vec<i64> = sqlx::query_scalar(
+            "UPDATE transactions SET state = 'open', mined_hash = NULL, mined_block = NULL, mined_gas = NULL \
+             WHERE chain = ? AND sender = ? AND nonce >= ? AND state IN ('done', 'failed') RETURNING id",
+        )
+        .bind(self.chain)
+        .bind(sender.as_slice())
+        .bind(number(unused)?)
+        .fetch_all(&mut *all)
+        .await?;
+        for id in reopened {
+            sqlx::query("UPDATE claims SET verdict = NULL WHERE transaction_id = ?").bind(id).execute(&mut *all).await?;
+        }
+        all.commit().await?;
+        Ok(())
+    }
+}
+
+async fn attempt(
+    all: &mut sqlx::SqliteConnection,
+    id: i64,
+    before: i64,
+    fees: Fees,
+    signed: &Signed,
+) -> Result<(), PosterError> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    sqlx::query(
+        "INSERT INTO attempts (transaction_id, number, hash, raw, max_fee, tip, signed_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(id)
+    .bind(before)
+    .bind(signed.hash.as_slice())
+    .bind(signed.raw.as_ref())
+    .bind(number(fees.max_fee)?)
+    .bind(number(fees.tip)?)
+    .bind(number(now)?)
+    .execute(all)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! The poster: one account, one node, one outbox. Sign, write down, send, and look until it is deep enough.
+//!
+//! Whatever happens to the process in between, [`Poster::resume`] (which every other call begins with) goes on from the
+//! outbox with the same bytes. The chain's own state decides what happened, never what a node said when it was sent.
+
+mod drive;
+mod finish;
+mod write;
+
+use crate::{
+    PosterError,
+    account::Account,
+    node::Node,
+    outbox::{Mined, Outbox, State, Transaction},
+};
+use alloy_primitives::{Address, B256};
+pub(crate) use drive::Goal;
+use nightingale_contracts::deploy::Request;
+use std::{path::Path, time::Duration};
+
+/// Chain ids of local chains: what is in a block there stays.
+const LOCAL_CHAINS: [u64; 2] = [31337, 1337];
+
+/// How long to wait, how deep, and for how much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// A transaction counts as done with this many blocks, its own included; 1 to 64, because nodes forget older states.
+    pub confirmations: u64,
+    /// How long to wait for that before giving up for now.
+    pub timeout: Duration,
+    /// How long an offer stands before it is raised.
+    pub raise_after: Duration,
+    /// The most that is ever offered, in wei for each unit of gas.
+    pub fee_limit: u128,
+}
+
+impl Terms {
+    /// What suits a chain: local ones at once, others after twelve blocks.
+    #[must_use]
+    pub fn for_chain(chain_id: u64) -> Self {
+        let local = LOCAL_CHAINS.contains(&chain_id);
+        Self {
+            confirmations: if local { 1 } else { 12 },
+            timeout: Duration::from_secs(if local { 120 } else { 1_800 }),
+            raise_after: Duration::from_secs(60),
+            fee_limit: 500_000_000_000,
+        }
+    }
+
+    fn check(&self) -> Result<(), PosterError> {
+        if (1..=64).contains(&self.confirmations) {
+            Ok(())
+        } else {
+            Err(PosterError::malformed("confirmations", "must be 1 to 64"))
+        }
+    }
+}
+
+/// Posts transactions of one account to one chain.
+pub struct Poster {
+    pub(crate) node: Node,
+    pub(crate) outbox: Outbox,
+    pub(crate) account: Account,
+    pub(crate) chain_id: u64,
+    terms: Terms,
+}
+
+/// A transaction that is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// What it was for.
+    pub purpose: String,
+    /// Where it was mined.
+    pub mined: Mined,
+}
+
+impl Poster {
+    /// Connects to a node and opens the outbox. Nothing is sent yet. Without terms, what suits the chain.
+    ///
+    /// # Errors
+    /// The node does not answer, or the outbox cannot be used.
+    pub async fn open(
+        node: Node,
+        outbox: &Path,
+        account: Account,
+        terms: impl FnOnce(Terms) -> Terms,
+    ) -> Result<Self, PosterError> {
+        let chain_id = node.chain_id().await?;
+        let terms = terms(Terms::for_chain(chain_id));
+        terms.check()?;
+        let genesis = node.block_hash(0).await?.unwrap_or(B256::ZERO);
+        let outbox = Outbox::open(outbox, chain_id, genesis).await?;
+        Ok(Self { node, outbox, account, chain_id, terms })
+    }
+
+    /// The account that pays for gas.
+    #[must_use]
+    pub const fn address(&self) -> Address {
+        self.account.address()
+    }
+
+    /// The chain.
+    #[must_use]
+    pub const fn chain_id(&self) -> u64 {
+        self.chain_id
+    }
+
+    /// The node, to ask contracts.
+    #[must_use]
+    pub const fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Sends whatever this account's outbox still has open, again where needed, and waits until all of it is deep enough.
+    /// Gives what came to its end.
+    ///
+    /// # Errors
+    /// The node is gone for too long, or something is not mined in time; it stays in the outbox.
+    pub async fn resume(&self) -> Result<Vec<Transaction>, PosterError> {
+        let latest = alloy_eips::BlockNumberOrTag::Latest;
+        let unused = self.node.nonce(self.address(), latest).await?;
+        self.outbox.reopen(self.address(), unused).await?;
+        let open = self.outbox.open_of(self.address()).await?;
+        self.drive(Goal::Deep).await?;
+        let mut ended = Vec::with_capacity(open.len());
+        for row in open {
+            ended.push(self.outbox.find(row.id).await?);
+        }
+        Ok(ended)
+    }
+
+    /// Posts one call or contract and waits until it is deep enough; see [`Poster::send_all`].
+    ///
+    /// # Errors
+    /// It would revert, the account cannot pay, or it is not mined in time.
+    pub async fn send(&self, request: &Request) -> Result<Posted, PosterError> {
+        let posted = self.send_all(std::slice::from_ref(request)).await?;
+        posted.into_iter().next().ok_or_else(|| PosterError::Outbox("it lost a row".into()))
+    }
+
+    /// Posts requests one after another, each deep enough before the next. A request that is still open from before, as
+    /// after a crash, is seen through and not sent a second time; those in front of it were done then.
+    ///
+    /// # Errors
+    /// One would revert, the account cannot pay, or one is not mined in time. What was done before it stays done.
+    pub async fn send_all(&self, requests: &[Request]) -> Result<Vec<Posted>, PosterError> {
+        let mut open = None;
+        for (place, request) in requests.iter().enumerate() {
+            if let Some(id) = self.outbox.open_like(self.address(), request.to, &request.data).await? {
+                open = Some((place, id));
+            }
+        }
+        self.resume().await?;
+        let mut posted = Vec::new();
+        let mut next = 0;
+        if let Some((place, id)) = open {
+            posted.push(self.ended(id).await?);
+            next = place + 1;
+        }
+        for request in requests.iter().skip(next) {
+            let id = self.write(request, None, &[]).await?;
+            self.drive(Goal::Deep).await?;
+            posted.push(self.ended(id).await?);
+        }
+        Ok(posted)
+    }
+
+    /// What a finished row says.
+    pub(crate) async fn ended(&self, id: i64) -> Result<Posted, PosterError> {
+        let row = self.outbox.find(id).await?;
+        match (row.state, row.mined) {
+            (State::Done, Some(mined)) => Ok(Posted { purpose: row.purpose, mined }),
+            (State::Failed, _) => {
+                let request = Request { purpose: row.purpose.clone(), to: row.to, data: row.data.clone() };
+                let reason = match self.node.dry_run(self.address(), &request).await {
+                    Ok(Err(revert)) => revert.reason,
+                    _ => "it failed when it was mined, though not when it was tried; try again".to_owned(),
+                };
+                Err(PosterError::Reverted { purpose: row.purpose, reason })
+            }
+            (State::Lost, _) => {
+                Err(PosterError::NonceTaken { purpose: row.purpose, nonce: row.nonce, account: row.sender })
+            }
+            (State::Open | State::Done, _) => Err(self.unconfirmed(&row, None)),
+        }
+    }
+
+    fn unconfirmed(&self, row: &Transaction, last: Option<&PosterError>) -> PosterError {
+        PosterError::Unconfirmed {
+            purpose: row.purpose.clone(),
+            transaction: row.newest().map_or(B256::ZERO, |attempt| attempt.hash),
+            seconds: self.terms.timeout.as_secs(),
+            last: last.map_or_else(String::new, |error| format!(" ({error})")),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Into the outbox: try it, choose nonce, gas and fees, sign, write down. Nothing is sent here.
+
+use super::Poster;
+use crate::{
+    PosterError,
+    account::Signed,
+    node::Fees,
+    outbox::{ClaimRow, Draft, Transaction},
+};
+use alloy_consensus::TxEip1559;
+use alloy_eips::{BlockNumberOrTag, eip2930::AccessList};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use nightingale_contracts::{chain::TRANSACTION_GAS_CAP, deploy::Request};
+
+impl Poster {
+    /// Writes a new transaction of this account into the outbox.
+    ///
+    /// # Errors
+    /// It would revert, or the account cannot pay for it.
+    pub(crate) async fn write(
+        &self,
+        request: &Request,
+        plan: Option<(B256, u32)>,
+        claims: &[ClaimRow],
+    ) -> Result<i64, PosterError> {
+        let sender = self.address();
+        let gas = match self.node.dry_run(sender, request).await? {
+            Ok((_, gas)) => gas,
+            Err(revert) => {
+                return Err(PosterError::Reverted { purpose: request.purpose.clone(), reason: revert.reason });
+            }
+        };
+        let head = self.node.head().await?;
+        let gas_limit = gas_limit(gas, head.gas_limit);
+        let fees = self.node.fees().await?.at_most(self.terms.fee_limit);
+        self.check_funds(gas_limit, fees, &request.purpose).await?;
+        let mined = self.node.nonce(sender, BlockNumberOrTag::Latest).await?;
+        let nonce = self.outbox.nonce_after_open(sender).await?.map_or(mined, |next| next.max(mined));
+        let signed = self.sign(nonce, request.to, request.data.clone(), gas_limit, fees)?;
+        let draft = Draft { sender, nonce, request, gas_limit, plan, claims };
+        self.outbox.insert(&draft, fees, &signed).await
+    }
+
+    /// Writes another offer for the same nonce and bytes into the outbox; false when the limit leaves no room for one.
+    pub(super) async fn raise(&self, row: &Transaction) -> Result<bool, PosterError> {
+        let Some(newest) = row.newest() else { return Ok(false) };
+        let Some(fees) = newest.fees.raised(self.node.fees().await?, self.terms.fee_limit) else { return Ok(false) };
+        let signed = self.sign(row.nonce, row.to, row.data.clone(), row.gas_limit, fees)?;
+        self.outbox.add_attempt(row.id, row.attempts.len(), fees, &signed).await?;
+        Ok(true)
+    }
+
+    pub(super) async fn check_funds(&self, gas: u64, fees: Fees, purpose: &str) -> Result<(), PosterError> {
+        let (have, need) = (self.node.balance(self.address()).await?, U256::from(gas) * U256::from(fees.max_fee));
+        if have < need {
+            return Err(PosterError::FundsTooSmall { account: self.address(), have, need, purpose: purpose.to_owned() });
+        }
+        Ok(())
+    }
+
+    fn sign(
+        &self,
+        nonce: u64,
+        to: Option<Address>,
+        input: Bytes,
+        gas_limit: u64,
+        fees: Fees,
+    ) -> Result<Signed, PosterError> {
+        self.account.sign_transaction(TxEip1559 {
+            chain_id: self.chain_id,
+            nonce,
+            gas_limit,
+            max_fee_per_gas: fees.max_fee,
+            max_priority_fee_per_gas: fees.tip,
+            to: to.map_or(TxKind::Create, TxKind::Call),
+            value: U256::ZERO,
+            access_list: AccessList::default(),
+            input,
+        })
+    }
+}
+
+/// A fifth more than estimated, because state may change until it is mined, within what a block and the protocol allow.
+fn gas_limit(estimate: u64, block: u64) -> u64 {
+    let roomy = estimate.saturating_add(estimate / 5).min(block);
+    if estimate <= TRANSACTION_GAS_CAP { roomy.min(TRANSACTION_GAS_CAP) } else { roomy }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TRANSACTION_GAS_CAP, gas_limit};
+
+    #[test]
+    fn a_gas_limit_has_room_but_passes_no_cap() {
+        assert_eq!(gas_limit(100_000, 30_000_000), 120_000);
+        assert_eq!(gas_limit(100_000, 110_000), 110_000);
+        assert_eq!(gas_limit(TRANSACTION_GAS_CAP - 1, 60_000_000), TRANSACTION_GAS_CAP);
+    }
+}

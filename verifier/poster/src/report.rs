@@ -1,0 +1,206 @@
+//! What is said as JSON; `docs/posting.md` describes it.
+
+use crate::{
+    Entry, Mined, Outcome, Posted, Settlement,
+    outbox::{State, Transaction},
+    payer,
+};
+use alloy_primitives::{Address, B256};
+use nightingale_contracts::bindings::Verdict;
+use serde::Serialize;
+
+/// A transaction in a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct TransactionReport {
+    transaction: B256,
+    block: u64,
+    gas_used: u64,
+}
+
+/// `settle`.
+#[derive(Clone, Debug, Serialize)]
+pub struct SettlementReport {
+    transaction: Option<B256>,
+    block: Option<u64>,
+    gas_used: u64,
+    transactions: Vec<TransactionReport>,
+    entries: Vec<EntryReport>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct EntryReport {
+    claim_commitment: B256,
+    settled: bool,
+    reason: Option<String>,
+    detail: Option<String>,
+    transaction: Option<B256>,
+    payer: Option<String>,
+    payee: Address,
+    payable_cents: u64,
+}
+
+/// `resume` and `status`: one transaction of the outbox.
+#[derive(Clone, Debug, Serialize)]
+pub struct OutboxReport {
+    id: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chain_id: Option<u64>,
+    sender: Address,
+    nonce: u64,
+    purpose: String,
+    state: &'static str,
+    transaction: Option<B256>,
+    attempts: usize,
+    block: Option<u64>,
+    gas_used: Option<u64>,
+    claims: Vec<ClaimReport>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ClaimReport {
+    claim_commitment: B256,
+    payer: String,
+    settled: Option<bool>,
+    reason: Option<String>,
+}
+
+/// A single call.
+#[derive(Clone, Debug, Serialize)]
+pub struct PostedReport {
+    purpose: String,
+    #[serde(flatten)]
+    transaction: TransactionReport,
+}
+
+impl From<Mined> for TransactionReport {
+    fn from(Mined { transaction, block, gas_used }: Mined) -> Self {
+        Self { transaction, block, gas_used }
+    }
+}
+
+impl From<&Posted> for PostedReport {
+    fn from(posted: &Posted) -> Self {
+        Self { purpose: posted.purpose.clone(), transaction: posted.mined.into() }
+    }
+}
+
+impl PostedReport {
+    /// One line for a person.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let TransactionReport { transaction, block, gas_used } = self.transaction;
+        format!("{}: {transaction} in block {block}, gas {gas_used}", self.purpose)
+    }
+}
+
+impl From<&Settlement> for SettlementReport {
+    /// Transactions are those that settled the entries, earlier ones too, and those that were sent now.
+    fn from(settlement: &Settlement) -> Self {
+        let settled = settlement.entries.iter().filter_map(|entry| match entry.outcome {
+            Outcome::Settled(mined) => Some(mined),
+            Outcome::Refused(_) => None,
+        });
+        let mut all: Vec<Mined> = Vec::new();
+        for mined in settled.chain(settlement.transactions.iter().copied()) {
+            if !all.contains(&mined) {
+                all.push(mined);
+            }
+        }
+        all.sort_by_key(|mined| mined.block);
+        Self {
+            transaction: all.last().map(|mined| mined.transaction),
+            block: all.last().map(|mined| mined.block),
+            gas_used: all.iter().map(|mined| mined.gas_used).sum(),
+            transactions: all.into_iter().map(TransactionReport::from).collect(),
+            entries: settlement.entries.iter().map(EntryReport::from).collect(),
+        }
+    }
+}
+
+impl From<&Entry> for EntryReport {
+    fn from(entry: &Entry) -> Self {
+        let (settled, reason, detail, transaction) = match &entry.outcome {
+            Outcome::Settled(mined) => (true, None, None, Some(mined.transaction)),
+            Outcome::Refused(refusal) => {
+                (false, Some(refusal.name()), Some(refusal.advice()), refusal.transaction())
+            }
+        };
+        Self {
+            claim_commitment: entry.claim_commitment,
+            settled,
+            reason,
+            detail,
+            transaction,
+            payer: entry.payer.map(payer::text),
+            payee: entry.payee,
+            payable_cents: entry.payable_cents,
+        }
+    }
+}
+
+impl OutboxReport {
+    /// Of a transaction, with its chain where the outbox has several.
+    #[must_use]
+    pub fn new(chain_id: Option<u64>, row: &Transaction) -> Self {
+        let newest = row.newest().map(|attempt| attempt.hash);
+        let claims = row.claims.iter().map(|claim| ClaimReport {
+            claim_commitment: claim.commitment,
+            payer: payer::text(claim.payer),
+            settled: claim.verdict.map(|verdict| verdict == Verdict::Payable),
+            reason: claim.verdict.filter(|verdict| *verdict != Verdict::Payable).map(|verdict| format!("{verdict:?}")),
+        });
+        Self {
+            id: row.id,
+            chain_id,
+            sender: row.sender,
+            nonce: row.nonce,
+            purpose: row.purpose.clone(),
+            state: row.state.name(),
+            transaction: row.mined.map(|mined| mined.transaction).or(newest),
+            attempts: row.attempts.len(),
+            block: row.mined.map(|mined| mined.block),
+            gas_used: row.mined.map(|mined| mined.gas_used),
+            claims: claims.collect(),
+        }
+    }
+
+    /// One line for a person.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let chain = self.chain_id.map_or_else(String::new, |id| format!("chain {id}, "));
+        let transaction = self.transaction.map_or_else(String::new, |hash| format!(" {hash}"));
+        let block = self.block.map_or_else(String::new, |block| format!(" in block {block}"));
+        let attempts = if self.attempts > 1 { format!(", {} offers", self.attempts) } else { String::new() };
+        format!(
+            "{}: {}: {}{transaction}{block} ({chain}{}, nonce {}{attempts})",
+            self.id, self.purpose, self.state, self.sender, self.nonce
+        )
+    }
+}
+
+impl SettlementReport {
+    /// One line for each claim, for a person.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.entries.iter().map(EntryReport::line).collect()
+    }
+}
+
+impl EntryReport {
+    fn line(&self) -> String {
+        let transaction = self.transaction.map_or_else(String::new, |hash| hash.to_string());
+        match (&self.reason, &self.detail) {
+            (Some(reason), Some(detail)) => format!("{}: {reason}: {detail}", self.claim_commitment),
+            _ => format!(
+                "{}: settled by {transaction}: {} cents to {}",
+                self.claim_commitment, self.payable_cents, self.payee
+            ),
+        }
+    }
+}
+
+/// Whether something of the outbox came to a bad end.
+#[must_use]
+pub fn failed(row: &Transaction) -> bool {
+    matches!(row.state, State::Failed | State::Lost)
+}
