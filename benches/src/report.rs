@@ -117,4 +117,17 @@ mod tests {
         assert!((report.ratios["claim-8/wall_ours_over_ark-groth16"] - 0.5).abs() < 1e-9);
         assert_eq!(report.runs.len(), 2);
     }
+
+    #[test]
+    fn follows_its_schema() -> anyhow::Result<()> {
+        let schema = serde_json::from_str(include_str!("../schemas/compare.schema.json"))?;
+        let cost = |cpu| vec![Cost { wall: Duration::from_millis(10), cpu: Duration::from_millis(cpu) }];
+        let peers = Peer::ALL.into_iter().zip([30, 40, 20]).map(|(peer, cpu)| (peer, cost(cpu))).collect();
+        let report = serde_json::to_value(Report::new(&[("claim-2", peers)], Machine::here(2, 1)))?;
+        anyhow::ensure!(jsonschema::is_valid(&schema, &report), "{report}");
+        let mut other = report;
+        other["ratios"]["claim-2/ours_over_nobody"] = 1.into();
+        anyhow::ensure!(!jsonschema::is_valid(&schema, &other), "{other}");
+        Ok(())
+    }
 }

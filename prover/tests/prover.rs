@@ -4,6 +4,7 @@
 mod prover {
     mod claims;
     mod device;
+    mod golden;
     mod groth16;
     mod keys;
     mod system;

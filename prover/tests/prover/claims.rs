@@ -17,7 +17,7 @@ fn store() -> &'static KeyStore {
     STORE.get_or_init(|| KeyStore::development(directory, &mut |_| {}).unwrap())
 }
 
-fn prover(class: SizeClass) -> ClaimProver {
+pub(super) fn prover(class: SizeClass) -> ClaimProver {
     ClaimProver::new(store().claim_key(class).unwrap(), Arc::new(Cpu))
 }
 
@@ -27,7 +27,7 @@ fn requests() -> &'static [Request] {
 }
 
 /// The first request of a class with this decision.
-fn request(class: SizeClass, approved: bool) -> &'static Request {
+pub(super) fn request(class: SizeClass, approved: bool) -> &'static Request {
     let wanted = |request: &&Request| {
         let outcome = adjudicate(request).unwrap();
         outcome.class == class && outcome.approved == approved

@@ -2,7 +2,6 @@
 pragma solidity ^0.8.24;
 
 import {IClaimSettlement, Group} from "./interfaces/IClaimSettlement.sol";
-import {IClaimVerifier} from "./interfaces/IClaimVerifier.sol";
 import {IERC20} from "./interfaces/IERC20.sol";
 import {IRegistry, Key} from "./interfaces/IRegistry.sol";
 import {Verdict} from "./interfaces/Verdict.sol";
@@ -11,6 +10,7 @@ import {Endorsement} from "./settlement/Endorsement.sol";
 import {Escrow} from "./settlement/Escrow.sol";
 import {Receipts} from "./settlement/Receipts.sol";
 import {RegistryClient} from "./settlement/RegistryClient.sol";
+import {VerifierCall} from "./settlement/VerifierCall.sol";
 
 /// @title Settles proven claims
 /// @notice Anybody may settle: a proof fixes payee and amount, so the sender gains nothing by it and needs no trust.
@@ -55,10 +55,8 @@ contract ClaimSettlement is IClaimSettlement, Escrow, Receipts, Endorsement {
         for (uint256 i; i < count; ++i) {
             // A precompile that refuses a point burns all gas that it got: every entry gets an equal share.
             uint256 share = gasleft() / (count - i + 1);
-            try IClaimVerifier(key.verifier).verify{gas: share}(group.entry(key.inputs, i)) returns (bool) {}
-            catch {
-                culprits[found++] = i;
-            }
+            (bool valid,) = VerifierCall.verify(key.verifier, group.entry(key.inputs, i), share);
+            if (!valid) culprits[found++] = i;
         }
         assembly ("memory-safe") {
             mstore(culprits, found)
@@ -72,7 +70,10 @@ contract ClaimSettlement is IClaimSettlement, Escrow, Receipts, Endorsement {
 
     function _settleGroup(Group calldata group, uint256 index) private returns (uint256 settled) {
         (Key memory key, uint256 count) = _open(group, index);
-        if (!key.disabled) _verify(key, group, index);
+        if (!key.disabled) {
+            (bool valid, bytes memory reason) = VerifierCall.verify(key.verifier, group.entries, gasleft());
+            if (!valid) revert GroupRejected(index, reason);
+        }
         for (uint256 i; i < count; ++i) {
             Claim memory claim = group.read(key.inputs, i);
             Verdict verdict = key.disabled ? Verdict.KeyDisabled : _judge(claim);
@@ -90,14 +91,6 @@ contract ClaimSettlement is IClaimSettlement, Escrow, Receipts, Endorsement {
         if (key.verifier == address(0)) revert KeyUnknown(group.key);
         count = group.count(key.inputs);
         if (count == 0) revert GroupMalformed(index);
-    }
-
-    function _verify(Key memory key, Group calldata group, uint256 index) private view {
-        try IClaimVerifier(key.verifier).verify(group.entries) returns (bool valid) {
-            if (!valid) revert GroupRejected(index, "");
-        } catch (bytes memory reason) {
-            revert GroupRejected(index, reason);
-        }
     }
 
     /// @dev Everything but the proof. What is used up comes first: it is what a sender who lost a race wants to hear.

@@ -8,7 +8,7 @@ pub use settlement::{ClaimSettlement, Group};
 pub use token::Token;
 pub use verifier::ClaimVerifier;
 
-/// One key's verifier; documented in `interfaces/IClaimVerifier.sol`.
+/// One key's verifier, which has errors and no functions; documented in `interfaces/IClaimVerifier.sol`.
 pub mod verifier {
     alloy_sol_types::sol! {
         #[derive(Debug, PartialEq, Eq)]
@@ -16,7 +16,6 @@ pub mod verifier {
             error MalformedEntries();
             error InputNotInField(uint256 entry, uint256 input);
             error ProofRejected();
-            function verify(bytes calldata entries) external view returns (bool valid);
         }
     }
 }

@@ -10,7 +10,7 @@ pub use claim::{PublicInputs, FIXED_INPUTS};
 pub use endorsement::{Endorsement, claim_digest};
 pub use groth16::{constants, entry, verifier_creation_code};
 
-use crate::bindings::{ClaimSettlement, ClaimVerifier, Group};
+use crate::bindings::{ClaimSettlement, Group};
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_sol_types::SolCall;
 use ark_bn254::Fr;
@@ -31,12 +31,6 @@ pub fn venue(chain_id: u64, settlement: Address) -> Fr {
     bytes[4..12].copy_from_slice(&chain_id.to_be_bytes());
     bytes[12..].copy_from_slice(settlement.as_slice());
     Fr::from_be_bytes_mod_order(&bytes)
-}
-
-/// `ClaimVerifier.verify`.
-#[must_use]
-pub fn verify(entries: Vec<u8>) -> Bytes {
-    ClaimVerifier::verifyCall { entries: entries.into() }.abi_encode().into()
 }
 
 /// A group of proofs under one key: each proof's [`entry`] with its payee's endorsement.

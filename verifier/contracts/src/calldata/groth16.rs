@@ -45,7 +45,7 @@ pub fn verifier_creation_code(key: &VerifyingKey<Bn254>) -> Result<Bytes, Error>
     Ok(code.into())
 }
 
-/// One proof and its public inputs, as the verifier reads them.
+/// One proof and its public inputs, as the verifier reads them: several in a row, and nothing else, are its calldata.
 #[must_use]
 pub fn entry(proof: &Proof<Bn254>, inputs: &[Fr]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(256 + 32 * inputs.len());

@@ -5,7 +5,7 @@ use super::{
     single::{Bench, entry, inputs, refused},
     world::STRANGER,
 };
-use alloy_primitives::{B256, U256, keccak256};
+use alloy_primitives::{B256, Bytes, U256, keccak256};
 use anyhow::{Result, ensure};
 use ark_bn254::Fr;
 use ark_ec::{AffineRepr, CurveGroup};
@@ -142,7 +142,7 @@ fn rejects_points_off_the_curve_in_any_entry() -> Result<()> {
 #[test]
 fn a_starved_call_is_a_refusal_and_never_a_success() -> Result<()> {
     let mut bench = Bench::new(SMALL)?;
-    let data = calldata::verify(batch(SMALL, 2)?.concat());
+    let data = Bytes::from(batch(SMALL, 2)?.concat());
     let enough = bench.chain.call(STRANGER, bench.verifier, data.clone())?.gas_used;
     for gas in (0..enough).step_by(20_011) {
         let outcome = bench.chain.call_with_gas(STRANGER, bench.verifier, data.clone(), gas);

@@ -9,7 +9,7 @@ use super::{
     world::{Claim, DEPLOYER, World, element, verdicts},
 };
 use anyhow::{Context, Result, ensure};
-use nightingale_contracts::{bindings::Verdict, calldata, chain::Fork};
+use nightingale_contracts::{bindings::Verdict, chain::Fork};
 use std::{collections::BTreeMap, path::Path};
 
 const SIZES: [usize; 4] = [1, 4, 16, 64];
@@ -25,7 +25,7 @@ fn calldata_gas(bytes: &[u8]) -> u64 {
 }
 
 fn verification(bench: &mut Bench, entries: Vec<u8>) -> Result<u64> {
-    Ok(bench.chain.transact(DEPLOYER, Some(bench.verifier), calldata::verify(entries))?.gas_used)
+    Ok(bench.chain.transact(DEPLOYER, Some(bench.verifier), entries.into())?.gas_used)
 }
 
 fn entries(count: usize, size: usize) -> Result<Vec<u8>> {

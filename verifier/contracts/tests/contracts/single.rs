@@ -45,11 +45,7 @@ impl Bench {
     }
 
     pub(crate) fn send(&mut self, entries: Vec<u8>) -> Result<Bytes, Error> {
-        self.raw(calldata::verify(entries))
-    }
-
-    pub(crate) fn raw(&mut self, data: Bytes) -> Result<Bytes, Error> {
-        self.chain.call(STRANGER, self.verifier, data).map(|receipt| receipt.output)
+        self.chain.call(STRANGER, self.verifier, entries.into()).map(|receipt| receipt.output)
     }
 
     pub(crate) fn refuses<E: SolError>(&mut self, entries: Vec<u8>) -> Result<E> {
@@ -155,34 +151,9 @@ fn rejects_calldata_of_another_length() -> Result<()> {
     bench.refuses::<MalformedEntries>(entry[..entry.len() - 32].to_vec())?;
     bench.refuses::<MalformedEntries>([entry.as_slice(), &[0; 32]].concat())?;
     bench.refuses::<MalformedEntries>([entry.as_slice(), &[0; 1]].concat())?;
-    let data = calldata::verify(entry);
-    for cut in [0, 3, 4, 36, 68, data.len() - 1] {
-        refused::<MalformedEntries>(bench.raw(data.slice(..cut)))?;
-    }
-    refused::<MalformedEntries>(bench.raw([data.as_ref(), &[0]].concat().into()))?;
-    Ok(())
-}
-
-#[test]
-fn rejects_another_function_and_another_offset() -> Result<()> {
-    let mut bench = Bench::new(SMALL)?;
-    let data = calldata::verify(bench.entry.clone());
-    for (at, value) in [(0, 0xff), (3, 0xff), (35, 0x40), (4, 1), (36, 0x80)] {
-        let mut changed = data.to_vec();
-        changed[at] = value;
-        refused::<MalformedEntries>(bench.raw(changed.into()))?;
-    }
-    Ok(())
-}
-
-#[test]
-fn rejects_a_length_that_overflows() -> Result<()> {
-    let mut bench = Bench::new(SMALL)?;
-    let data = calldata::verify(bench.entry.clone());
-    for length in [U256::MAX, U256::MAX - U256::from(0x43), U256::MAX << 6, U256::ONE << 255] {
-        let mut changed = data.to_vec();
-        changed[36..68].copy_from_slice(&length.to_be_bytes::<32>());
-        refused::<MalformedEntries>(bench.raw(changed.into()))?;
+    bench.refuses::<MalformedEntries>([&[0x8e, 0x76, 0x0a, 0xfe], entry.as_slice()].concat())?;
+    for size in (0..2 * entry.len()).filter(|size| size % entry.len() != 0) {
+        bench.refuses::<MalformedEntries>([entry.as_slice(), &entry][..].concat()[..size].to_vec())?;
     }
     Ok(())
 }
@@ -210,7 +181,7 @@ fn rejects_a_proof_under_another_key() -> Result<()> {
     let mut chain = Chain::new(LOCAL_CHAIN, NOON);
     let verifier = chain.deploy(DEPLOYER, calldata::verifier_creation_code(&other.vk)?)?;
     let entry = entry(SMALL, "single")?;
-    refused::<ProofRejected>(chain.call(STRANGER, verifier, calldata::verify(entry)).map(|receipt| receipt.output))?;
+    refused::<ProofRejected>(chain.call(STRANGER, verifier, entry.into()).map(|receipt| receipt.output))?;
     Ok(())
 }
 
@@ -242,7 +213,7 @@ fn a_verifier_without_constants_accepts_nothing() -> Result<()> {
     let code = nightingale_contracts::artefacts::claim_verifier()?.bytecode;
     let verifier = chain.deploy(DEPLOYER, code)?;
     for entries in [Vec::new(), vec![0; 32], entry(SMALL, "single")?] {
-        let result = chain.call(STRANGER, verifier, calldata::verify(entries)).map(|receipt| receipt.output);
+        let result = chain.call(STRANGER, verifier, entries.into()).map(|receipt| receipt.output);
         refused::<MalformedEntries>(result)?;
     }
     Ok(())

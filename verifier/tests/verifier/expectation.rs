@@ -1,0 +1,63 @@
+//! Expectation files: the epoch as a root or in full, and each wrong element by its name.
+
+use super::golden::{bytes, key, proof};
+use nightingale_verifier::{Context, VerifyError, expectation::parse_date, verify_claim};
+use serde_json::{Value, json};
+
+/// The epoch of the golden request, which the payer publishes.
+fn epoch() -> Value {
+    let request: Value = serde_json::from_slice(&bytes("claim-2-approve.request.json")).unwrap();
+    request["epoch"].clone()
+}
+
+fn verify(expectation: &Value) -> Result<(), VerifyError> {
+    let proof = proof("claim-2-approve");
+    let context = Context::from_json(expectation.to_string().as_bytes())?;
+    verify_claim(&key(&proof), &proof, &context).map(|_| ())
+}
+
+#[test]
+fn an_epoch_in_full_is_held_against_the_proofs_root() {
+    assert!(verify(&json!({ "epoch": epoch() })).is_ok());
+    let changes = [
+        ("/payer", json!("another payer")),
+        ("/venue/chain_id", json!(1)),
+        ("/venue/contract", json!(format!("0x{}", "12".repeat(20)))),
+        ("/number", json!(4_000_000_000u64)),
+        ("/policy_root", epoch()["provider_root"].clone()),
+    ];
+    for (pointer, value) in changes {
+        let mut other = epoch();
+        *other.pointer_mut(pointer).unwrap() = value;
+        let error = verify(&json!({ "epoch": other })).unwrap_err();
+        assert!(matches!(error, VerifyError::Context { .. }), "{pointer}: {error}");
+        assert!(error.to_string().contains("payer, chain, contract"), "{error}");
+    }
+}
+
+#[test]
+fn a_wrong_element_is_named() {
+    let root = format!("0x{}", "00".repeat(32));
+    let wrong = [
+        (json!({ "epoch_root": root, "epoch": epoch() }), "epoch_root"),
+        (json!({ "epoch_root": "0x12" }), "epoch_root"),
+        (json!({ "claim_commitment": format!("0x{}", "ff".repeat(32)) }), "claim_commitment"),
+        (json!({ "payee": "0x12" }), "payee"),
+        (json!({ "received": "2025-02-30" }), "received"),
+        (json!({ "key_kind": "test" }), "key kind"),
+        (json!({ "surprise": 1 }), "surprise"),
+        (json!({ "epoch": { "payer": "" } }), "venue"),
+    ];
+    for (file, element) in wrong {
+        let error = verify(&file).unwrap_err().to_string();
+        assert!(error.contains(element), "`{error}` does not name {element}");
+    }
+}
+
+#[test]
+fn dates_have_one_spelling() {
+    assert!(parse_date("2024-02-29").is_ok());
+    for bad in ["2023-02-29", "2024-2-29", "2024-02-29-1", "24-02-29", "", "2024/02/29", "+024-02-29", "1900-01-01"] {
+        assert!(parse_date(bad).is_err(), "{bad}");
+    }
+}

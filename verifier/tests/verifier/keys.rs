@@ -1,0 +1,79 @@
+//! Verifying keys: their file, their digest, and what must never be one.
+
+use super::golden::{bytes, key, path, proof};
+use ark_bn254::G1Affine;
+use nightingale_circuits::claim::SizeClass;
+use nightingale_verifier::{
+    Context, KeyDigest, KeyDirectory, KeyKind, VerifyError, VerifyingKey, key::file_name, verify_claim,
+};
+use std::fs;
+
+fn golden() -> VerifyingKey {
+    key(&proof("claim-2-approve"))
+}
+
+#[test]
+fn the_digest_is_the_sha256_of_the_file() {
+    let key = golden();
+    let file = bytes(&format!("keys/{}", file_name(key.class(), key.digest())));
+    assert_eq!(key.to_bytes(), file);
+    assert_eq!(VerifyingKey::from_bytes(&file).unwrap().digest(), key.digest());
+    let sha256 = <sha2::Sha256 as sha2::Digest>::digest(&file);
+    assert_eq!(key.digest(), KeyDigest(sha256.into()));
+}
+
+#[test]
+fn every_byte_of_a_key_file_counts() {
+    let key = golden();
+    let whole = key.to_bytes();
+    for i in 0..whole.len() {
+        let mut flipped = whole.clone();
+        flipped[i] ^= 1;
+        let other = VerifyingKey::from_bytes(&flipped);
+        assert!(other.is_err() || i == 5, "byte {i}");
+        // Byte 5 is the kind: another kind is another key, with another digest.
+        assert!(other.map_or(true, |other| other.digest() != key.digest()), "byte {i}");
+    }
+    assert!(VerifyingKey::from_bytes(&whole[..whole.len() - 1]).is_err());
+    assert!(VerifyingKey::from_bytes(&[&whole[..], b"\0"].concat()).is_err());
+}
+
+#[test]
+fn a_key_that_lets_anybody_forge_is_refused() {
+    let refused = |change: &dyn Fn(&mut ark_groth16::VerifyingKey<ark_bn254::Bn254>)| {
+        let mut groth16 = golden().groth16().clone();
+        change(&mut groth16);
+        matches!(VerifyingKey::new(SizeClass::Two, KeyKind::Production, groth16), Err(VerifyError::UnsafeKey(_)))
+    };
+    assert!(!refused(&|_| ()));
+    assert!(refused(&|key| key.delta_g2 = key.gamma_g2));
+    assert!(refused(&|key| key.delta_g2 = -key.gamma_g2));
+    assert!(refused(&|key| key.alpha_g1 = G1Affine::identity()));
+    assert!(refused(&|key| key.gamma_abc_g1[4] = G1Affine::identity()));
+    assert!(refused(&|key| key.gamma_abc_g1.truncate(12)));
+}
+
+#[test]
+fn a_proof_is_judged_by_the_key_that_it_names_and_no_other() {
+    let (two, eight) = (proof("claim-2-approve"), proof("claim-8-approve"));
+    assert!(matches!(
+        verify_claim(&key(&eight), &two, &Context::default()),
+        Err(VerifyError::WrongKey { proof, key }) if proof == two.key && key == eight.key
+    ));
+    // The same points as a production key are another key: nobody can pass a development key off as one.
+    let groth16 = golden().groth16().clone();
+    let renamed = VerifyingKey::new(SizeClass::Two, KeyKind::Production, groth16).unwrap();
+    assert!(matches!(verify_claim(&renamed, &two, &Context::default()), Err(VerifyError::WrongKey { .. })));
+}
+
+#[test]
+fn a_replaced_or_missing_key_file_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let keys = KeyDirectory::new(directory.path());
+    let (two, eight) = (proof("claim-2-approve"), proof("claim-8-approve"));
+    assert!(matches!(keys.key(two.class, two.key), Err(VerifyError::UnknownKey { digest, .. }) if digest == two.key));
+    let from = path("keys").join(file_name(eight.class, eight.key));
+    fs::copy(from, directory.path().join(file_name(two.class, two.key))).unwrap();
+    let error = keys.key(two.class, two.key).unwrap_err().to_string();
+    assert!(error.contains("corrupt or was replaced"), "{error}");
+}
