@@ -36,4 +36,4 @@ compare:
 # Write checked-in generated files anew: contracts, then everything that tests compare (see CONTRIBUTING.md).
 regenerate: tools
     node verifier/contracts/build.mjs
-    NIGHTINGALE_REGENERATE=1 cargo test --workspace --release
+    NIGHTINGALE_REGENERATE=1 NIGHTINGALE_BLESS=1 cargo test --workspace --release
