@@ -130,6 +130,20 @@ pub trait Record: Clone {
     fn key(&self) -> u128;
     /// The value: `WIDTH` elements, packed as the statement's page lists them.
     fn encode(&self) -> Vec<Fr>;
+    /// Whether every field is within its width and meaning, so that the encoding is one-to-one.
+    ///
+    /// # Errors
+    /// Names the field and what was expected.
+    fn check(&self) -> Result<(), &'static str> {
+        Ok(())
+    }
+    /// What only all records together can break.
+    ///
+    /// # Errors
+    /// Says what clashes.
+    fn check_all(_records: &[Self]) -> Result<(), String> {
+        Ok(())
+    }
     /// Whether this record and the next one in key order may stand side by side.
     ///
     /// # Errors
@@ -210,6 +224,14 @@ pub enum RegisterError {
         /// The width of keys.
         bits: u32,
     },
+    /// A field is outside its range.
+    #[error("{register}: {problem}")]
+    Field {
+        /// The register.
+        register: &'static str,
+        /// The field, and what was expected.
+        problem: &'static str,
+    },
     /// Two records overlap.
     #[error("{register}: {what}")]
     Overlap {
@@ -250,11 +272,13 @@ impl<T: Record> Register<T> {
         }
         records.sort_by_key(Record::key);
         for record in &records {
+            record.check().map_err(|problem| RegisterError::Field { register, problem })?;
             let key = record.key();
             if key == 0 || key >> T::KEY_BITS != 0 {
                 return Err(RegisterError::Key { register, key, bits: T::KEY_BITS });
             }
         }
+        T::check_all(&records).map_err(|what| RegisterError::Overlap { register, what })?;
         for (record, next) in records.iter().zip(records.iter().skip(1)) {
             if record.key() == next.key() {
                 return Err(RegisterError::Duplicate { register, key: record.key() });

@@ -8,6 +8,7 @@ use crate::{Fr, tag::Tag};
 use ark_crypto_primitives::sponge::poseidon::find_poseidon_ark_and_mds;
 use ark_ff::Field;
 use std::sync::OnceLock;
+use zeroize::Zeroize;
 
 /// Full rounds, for every width.
 pub const FULL_ROUNDS: usize = 8;
@@ -28,11 +29,13 @@ pub struct Parameters {
 
 /// Constants for `inputs` inputs (width `inputs + 1`), made once per process.
 ///
-/// `inputs` is a constant of each caller between 1 and [`MAX_INPUTS`]; anything else is clamped.
+/// # Panics
+/// Unless `inputs` is between 1 and [`MAX_INPUTS`]: it is a constant of each caller, and an input that is left out
+/// would be a collision.
 pub fn parameters(inputs: usize) -> &'static Parameters {
     static CACHE: [OnceLock<Parameters>; MAX_INPUTS] = [const { OnceLock::new() }; MAX_INPUTS];
-    debug_assert!((1..=MAX_INPUTS).contains(&inputs));
-    let index = inputs.clamp(1, MAX_INPUTS) - 1;
+    assert!((1..=MAX_INPUTS).contains(&inputs), "Poseidon takes 1 to 16 inputs");
+    let index = inputs - 1;
     CACHE[index].get_or_init(|| {
         let partial_rounds = PARTIAL_ROUNDS[index];
         let (constants, matrix) =
@@ -59,10 +62,15 @@ pub fn hash(inputs: &[Fr]) -> Fr {
         } else {
             state[0] = power_5(state[0]);
         }
-        state =
+        let mut next: Vec<Fr> =
             parameters.matrix.iter().map(|row| row.iter().zip(&state).map(|(m, x)| *m * x).sum()).collect();
+        std::mem::swap(&mut state, &mut next);
+        next.zeroize();
     }
-    state[0]
+    let digest = state[0];
+    // The permutation can be inverted from its whole state.
+    state.zeroize();
+    digest
 }
 
 /// Hashes `inputs` in the domain `tag`.

@@ -141,11 +141,17 @@ impl Sub for &Wire {
     }
 }
 
-/// Writes constraints and computes their assignment.
+/// Writes constraints and computes their assignment. Zeroed on drop.
 pub struct Builder {
     values: Vec<Fr>,
     shape: Option<R1cs>,
     public: usize,
+}
+
+impl Drop for Builder {
+    fn drop(&mut self) {
+        self.values.zeroize();
+    }
 }
 
 impl Builder {
@@ -156,19 +162,21 @@ impl Builder {
         Self { values: vec![Fr::from(1u64)], shape: Some(shape), public: 0 }
     }
 
-    /// A builder that only computes values.
+    /// A builder that only computes values, at most `columns` of them: a growing vector would leave copies behind.
     #[must_use]
-    pub fn witness_only() -> Self {
-        Self { values: vec![Fr::from(1u64)], shape: None, public: 0 }
+    pub fn witness_only(columns: usize) -> Self {
+        let mut values = Vec::with_capacity(columns);
+        values.push(Fr::from(1u64));
+        Self { values, shape: None, public: 0 }
     }
 
     /// The constraints (empty when only values were wanted) and the assignment.
     #[must_use]
-    pub fn finish(self) -> (R1cs, Assignment) {
-        let mut r1cs = self.shape.unwrap_or_default();
+    pub fn finish(mut self) -> (R1cs, Assignment) {
+        let mut r1cs = self.shape.take().unwrap_or_default();
         r1cs.public = self.public;
         r1cs.variables = self.values.len();
-        (r1cs, Assignment { values: self.values })
+        (r1cs, Assignment { values: std::mem::take(&mut self.values) })
     }
 
     /// Starts a section of the budget table.

@@ -1,6 +1,6 @@
 //! A member's balances for a benefit year, held as a note that only the custodian can open.
 
-use super::types::TOTAL_MONEY_BITS;
+use super::types::{ID_BITS, Id, TOTAL_MONEY_BITS};
 use crate::{Fr, field::pack, poseidon, tag::Tag};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -55,8 +55,10 @@ impl Secret {
 
 /// Bits of a version.
 pub const VERSION_BITS: u32 = 32;
+/// Bits of a year's distance from 1901.
+pub const YEAR_BITS: u32 = 8;
 
-/// One version of a member's account for one benefit year (a calendar year).
+/// One version of the account of one coverage for one benefit year (a calendar year).
 #[derive(Clone)]
 pub struct Account {
     /// The benefit year.
@@ -73,22 +75,31 @@ impl Account {
     /// `version | (year - 1901) << 32`.
     #[must_use]
     pub fn year_and_version(&self) -> Fr {
-        pack(&[(u128::from(self.version), VERSION_BITS), (u128::from(self.year.saturating_sub(1901)), 8)])
+        pack(&[
+            (u128::from(self.version), VERSION_BITS),
+            (u128::from(self.year.saturating_sub(1901)), YEAR_BITS),
+        ])
     }
 
-    /// `P(Note, nk, year|version, balances, salt)`.
+    /// `version | (year - 1901) << 32 | coverage << 40`: without the coverage, two coverages that share a member's key
+    /// would share balances.
+    fn place(&self, coverage: Id) -> Fr {
+        self.year_and_version() + pack(&[(0, VERSION_BITS + YEAR_BITS), (coverage.number(), ID_BITS)])
+    }
+
+    /// `P(Note, nk, version | year | coverage, balances, salt)`.
     #[must_use]
-    pub fn note(&self, nk: &Secret) -> Fr {
+    pub fn note(&self, nk: &Secret, coverage: Id) -> Fr {
         poseidon::tagged(
             Tag::Note,
-            &[nk.expose(), self.year_and_version(), self.balances.pack(), self.salt.expose()],
+            &[nk.expose(), self.place(coverage), self.balances.pack(), self.salt.expose()],
         )
     }
 
-    /// `P(Spend, nk, year|version)`: published when the version is used up, and accepted once.
+    /// `P(Spend, nk, version | year | coverage)`: published when the version is used up, and accepted once.
     #[must_use]
-    pub fn spend_tag(&self, nk: &Secret) -> Fr {
-        poseidon::tagged(Tag::Spend, &[nk.expose(), self.year_and_version()])
+    pub fn spend_tag(&self, nk: &Secret, coverage: Id) -> Fr {
+        poseidon::tagged(Tag::Spend, &[nk.expose(), self.place(coverage)])
     }
 }
 

@@ -32,9 +32,17 @@ pub fn r1cs(class: SizeClass) -> R1cs {
 pub fn assign(request: &Request) -> Result<(Adjudication, Assignment), Refusal> {
     let adjudication = adjudicate(request)?;
     let inputs = Inputs::new(request, adjudication.class, adjudication.public.clone());
-    let mut b = Builder::witness_only();
+    let mut b = Builder::witness_only(columns(adjudication.class));
     synthesise(&mut b, &inputs);
     Ok((adjudication, b.finish().1))
+}
+
+/// At least the columns of a class.
+const fn columns(class: SizeClass) -> usize {
+    match class {
+        SizeClass::Two => 1 << 16,
+        SizeClass::Eight => 1 << 17,
+    }
 }
 
 /// Wires that several sections read.

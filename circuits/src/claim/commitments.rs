@@ -39,9 +39,7 @@ impl Line {
     /// Without charge, units, diagnosis, grouping and size class: regrouping or repricing does not change it.
     #[must_use]
     pub fn nullifier(&self, nk: &Secret, rendering: Npi) -> Fr {
-        let mut modifiers = self.modifier_slots();
-        modifiers.sort_unstable();
-        let m = modifiers.map(|m| (u128::from(m), MODIFIER_BITS));
+        let m = self.sorted_modifiers().map(|m| (u128::from(m), MODIFIER_BITS));
         let service = pack(&[
             (rendering.number().into(), NPI_BITS),
             (self.code.bits().into(), CODE_BITS),

@@ -4,7 +4,7 @@ use super::{
     account::Balances,
     types::{
         Address, CODE_BITS, Code, DATE_BITS, Date, ID_BITS, Id, LINE_MONEY_BITS, MODIFIER_CLASS_BITS,
-        NPI_BITS, Npi, PLAN_BITS, PlanId, REPEAT_BITS, Sex, UNITS_BITS,
+        NPI_BITS, Npi, PLAN_BITS, PRICING_MODIFIERS, PlanId, REPEAT_BITS, Sex, UNITS_BITS,
     },
 };
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     poseidon,
     tag::Tag,
 };
+use std::collections::BTreeMap;
 
 /// Bits of a network number.
 pub const NETWORK_BITS: u32 = 16;
@@ -80,6 +81,24 @@ impl Record for Enrolment {
         ]);
         vec![packed, Fr::from(self.member.number()), self.nullifier_key_hash, self.opening.pack()]
     }
+
+    fn check(&self) -> Result<(), &'static str> {
+        if self.opening.in_range() { Ok(()) } else { Err("opening balances: expected below 2^40 cents") }
+    }
+
+    /// A member with two keys could be billed twice for one service; two members with one key would block each other.
+    fn check_all(records: &[Self]) -> Result<(), String> {
+        let (mut keys, mut members) = (BTreeMap::new(), BTreeMap::new());
+        for Self { member, nullifier_key_hash, .. } in records {
+            if *keys.entry(member).or_insert(nullifier_key_hash) != nullifier_key_hash {
+                return Err("a member has two nullifier keys; all its coverages need the same one".into());
+            }
+            if *members.entry(nullifier_key_hash).or_insert(member) != member {
+                return Err("two members have one nullifier key; each needs its own".into());
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A provider's enrolment with the payer. Keyed by NPI.
@@ -111,6 +130,13 @@ impl Record for Provider {
     fn encode(&self) -> Vec<Fr> {
         let packed = pack(&[date(self.from), date(self.to), (u128::from(self.network), NETWORK_BITS)]);
         vec![packed, self.settlement.to_field()]
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        if self.settlement == Address::default() {
+            return Err("settlement address: expected one that is not zero, which stands for no provider");
+        }
+        Ok(())
     }
 }
 
@@ -150,6 +176,10 @@ impl Record for Authorisation {
             (u128::from(self.units), UNITS_BITS),
         ]);
         vec![packed, Fr::from(self.coverage.number())]
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        if self.units >> UNITS_BITS == 0 { Ok(()) } else { Err("units: expected below 2^24 thousandths") }
     }
 }
 
@@ -279,6 +309,18 @@ impl Record for PolicyRow {
         ])]
     }
 
+    fn check(&self) -> Result<(), &'static str> {
+        let rules = [
+            (usize::from(self.class) <= PRICING_MODIFIERS.len(), "modifier class: expected 0 to 7"),
+            (self.coinsurance_bp <= 10_000, "coinsurance: expected at most 10000 basis points"),
+            (self.max_units >> UNITS_BITS == 0, "max units: expected below 2^24 thousandths"),
+            (self.max_repeat >> REPEAT_BITS == 0, "max repeat: expected 0 to 15"),
+            (self.filing_years >> FILING_BITS.0 == 0, "filing years: expected 0 to 7"),
+            (self.filing_days >> FILING_BITS.1 == 0, "filing days: expected 0 to 4095"),
+        ];
+        rules.iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, problem)| Err(*problem))
+    }
+
     fn follows(&self, next: &Self) -> Result<(), String> {
         let same = (self.plan, self.code, self.class) == (next.plan, next.code, next.class);
         if same && next.from <= self.to {
@@ -371,19 +413,22 @@ impl Record for Consent {
     }
 }
 
-/// A note in the account register. Keyed by its low 96 bits, so that anybody who sees the notes can rebuild it.
+/// A note in the account register. Keyed by its low 127 bits, so that anybody who sees the notes can rebuild it.
+///
+/// The circuit reads the whole note and never asks for a key, so keys need only be hard to make collide: two notes
+/// with one key would stop the register from being built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoteLeaf(pub Fr);
 
 impl Record for NoteLeaf {
     const TAG: Tag = Tag::Account;
     const DEPTH: usize = 10;
-    const KEY_BITS: u32 = ID_BITS;
+    const KEY_BITS: u32 = 127;
     const WIDTH: usize = 1;
     const NAME: &'static str = "accounts";
 
     fn key(&self) -> u128 {
-        low_u128(&self.0) & ((1 << ID_BITS) - 1)
+        low_u128(&self.0) & ((1 << Self::KEY_BITS) - 1)
     }
 
     fn encode(&self) -> Vec<Fr> {

@@ -278,6 +278,15 @@ impl Request {
             if line.modifiers.len() > super::types::MODIFIERS {
                 return Err(invalid(at("modifiers"), "more than four"));
             }
+            let slots = line.sorted_modifiers();
+            if slots.iter().zip(&slots[1..]).any(|(x, y)| x == y && *y != 0) {
+                return Err(invalid(at("modifiers"), "one stands twice; keep one"));
+            }
+            if self.claim.lines[..i].iter().any(|other| other.is_same_service(line)) {
+                let problem =
+                    "is the service of an earlier line; number it 1, 2, .. where it was given again";
+                return Err(invalid(at("repeat"), problem));
+            }
             if line.pointers.numbers().iter().any(|n| usize::from(*n) > self.claim.diagnoses.len()) {
                 return Err(invalid(at("pointers"), "points to a diagnosis that the claim does not have"));
             }
@@ -336,11 +345,14 @@ impl Request {
     }
 
     fn check_account(&self) -> Result<(), Refusal> {
-        let Some(enrolled) = self.enrolled() else { return Ok(()) };
+        let Some(enrolled) = self.enrolled() else {
+            let problem = "given for a coverage that is not enrolled; leave it out";
+            return if self.member.is_some() { Err(invalid("account", problem)) } else { Ok(()) };
+        };
         let Some(member) = &self.member else {
             return Err(invalid("account", "missing; an enrolled member's account must be given"));
         };
-        let account = &member.account;
+        let (account, coverage) = (&member.account, self.claim.coverage);
         if nullifier_key_hash(&member.nk) != enrolled.nullifier_key_hash {
             return Err(invalid("account.nk", "is not the key whose hash the enrolment leaf holds"));
         }
@@ -354,10 +366,19 @@ impl Request {
             return Err(invalid("account.version", "is the last one; open a new coverage"));
         }
         if account.version == 0 {
-            if account.balances == enrolled.opening {
-                return Ok(());
+            if account.balances != enrolled.opening {
+                return Err(invalid(
+                    "account.balances",
+                    "version 0 must hold the enrolment's opening balances",
+                ));
             }
-            return Err(invalid("account.balances", "version 0 must hold the enrolment's opening balances"));
+            if member.opening.is_some() {
+                return Err(invalid(
+                    "account.opening",
+                    "given for version 0, which stands in no register; leave it out",
+                ));
+            }
+            return Ok(());
         }
         let Some(opening) = &member.opening else {
             return Err(invalid(
@@ -365,14 +386,15 @@ impl Request {
                 "missing; every version but 0 stands in the account register",
             ));
         };
-        let note = account.note(&member.nk);
-        if opening.leaf.record.as_ref().map(|n| n.0) != Some(note) || opening.root() != self.account_root {
-            return Err(Refusal::Opening {
-                element: "account.opening".into(),
-                problem: "does not show this account version in the account register",
-            });
+        let note = NoteLeaf(account.note(&member.nk, coverage));
+        opens("account.opening", opening, note.key(), self.account_root)?;
+        if opening.leaf.record.as_ref() == Some(&note) {
+            return Ok(());
         }
-        Ok(())
+        Err(Refusal::Opening {
+            element: "account.opening".into(),
+            problem: "does not show this account version in the account register",
+        })
     }
 }
 
@@ -380,6 +402,13 @@ fn opens<T: Record>(element: &str, opening: &Opening<T>, key: u128, root: Fr) ->
     let refuse = |problem| Err(Refusal::Opening { element: element.to_owned(), problem });
     if opening.path.siblings.len() != T::DEPTH {
         return refuse("the path has the wrong number of levels");
+    }
+    let leaf = &opening.leaf;
+    if leaf.key != leaf.record.as_ref().map_or(0, Record::key) || leaf.next > 1 << T::KEY_BITS {
+        return refuse("the leaf's keys are not those of its record and register");
+    }
+    if let Some(problem) = leaf.record.as_ref().and_then(|record| record.check().err()) {
+        return refuse(problem);
     }
     if !opening.answers(key) {
         return refuse("the leaf is not the one next to what the claim names");

@@ -308,8 +308,8 @@ fn publish(
         balances,
         salt: request.next_salt.clone(),
     };
-    public.spend_tag = account.spend_tag(nk);
-    public.next_note = next.note(nk);
+    public.spend_tag = account.spend_tag(nk, request.claim.coverage);
+    public.next_note = next.note(nk, request.claim.coverage);
     if let Some(reference) = request.claim.authorisation.filter(|_| uses_authorisation) {
         public.authorisation_tag = commitments::authorisation_use(nk, reference);
     }

@@ -385,6 +385,9 @@ impl Code {
 pub struct Modifier(u16);
 
 impl Modifier {
+    /// The last one, `ZZ`.
+    pub const MAX: Self = Self(36 * 36);
+
     /// From its two characters.
     ///
     /// # Errors
@@ -540,6 +543,22 @@ impl Line {
     #[must_use]
     pub fn modifier_slots(&self) -> [u16; MODIFIERS] {
         std::array::from_fn(|i| self.modifiers.get(i).map_or(0, |m| m.bits()))
+    }
+
+    /// The modifier slots in ascending order.
+    #[must_use]
+    pub fn sorted_modifiers(&self) -> [u16; MODIFIERS] {
+        let mut slots = self.modifier_slots();
+        slots.sort_unstable();
+        slots
+    }
+
+    /// Whether both would have one nullifier: the same code, days, modifiers in any order, and repeat index.
+    #[must_use]
+    pub fn is_same_service(&self, other: &Self) -> bool {
+        let service =
+            |line: &Self| (line.code, line.from, line.through, line.sorted_modifiers(), line.repeat);
+        service(self) == service(other)
     }
 
     /// The modifier class that prices it: 0, or the place of the first pricing modifier in [`PRICING_MODIFIERS`].

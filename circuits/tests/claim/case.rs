@@ -135,7 +135,7 @@ impl Case {
             enrolments: vec![
                 enrolment("coverage", "patient", &nk),
                 enrolment("coverage-2", "patient-2", &other),
-                enrolment("coverage-3", "patient-3", &other),
+                enrolment("coverage-3", "patient-2", &other),
             ],
             providers: vec![provider(BILLING), provider(RENDERING), provider(1_003_000_126)],
             authorisations: vec![Authorisation {
@@ -169,7 +169,7 @@ impl Case {
     /// Moves the account to `version` with these balances, and puts its note in the register.
     pub(crate) fn with_account(mut self, version: u32, balances: Balances) -> Self {
         self.account = Account { version, balances, ..self.account };
-        self.notes.push(self.account.note(&self.nk));
+        self.notes.push(self.account.note(&self.nk, self.claim.coverage));
         self
     }
 
@@ -183,7 +183,7 @@ impl Case {
         let consents = Register::build(self.consents.clone()).unwrap();
         let notes = Register::build(self.notes.iter().map(|n| NoteLeaf(*n)).collect()).unwrap();
         let claim = &self.claim;
-        let note = NoteLeaf(self.account.note(&self.nk));
+        let note = NoteLeaf(self.account.note(&self.nk, self.claim.coverage));
         let consent_key = Consent::register_key(claim.patient, self.payer, Consent::PAYMENT, Consent::CLAIMS);
         let mut request = Request {
             claim: claim.clone(),
@@ -233,7 +233,7 @@ pub(crate) fn shape(class: SizeClass) -> &'static R1cs {
 
 /// The values that `inputs` give.
 pub(crate) fn values(inputs: &Inputs) -> Vec<Fr> {
-    let mut b = Builder::witness_only();
+    let mut b = Builder::witness_only(1 << 17);
     synthesise(&mut b, inputs);
     b.finish().1.values.clone()
 }

@@ -188,7 +188,7 @@ fn cannot_open_a_year_with_more_than_the_plan_gives() {
     let truth = honest(&real);
     inputs.epoch = truth.epoch;
     inputs.public.epoch_root = truth.public.epoch_root;
-    inputs.enrolment = truth.enrolment;
+    inputs.enrolment = truth.enrolment.clone();
     assert_eq!(violated(&inputs), Some("account"));
 }
 
@@ -238,11 +238,87 @@ fn the_order_of_modifiers_does_not_change_a_nullifier_but_a_repeat_does() {
     assert_ne!(modifiers(&["59"]), modifiers(&["25"]));
     let mut again = Case::new(1);
     again.claim.lines = vec![line("99213"), line("99213")];
-    let same = prove(&again).public.nullifiers;
-    assert_eq!(same[0], same[1]);
     again.claim.lines[1].repeat = 1;
     let repeated = prove(&again).public.nullifiers;
     assert_ne!(repeated[0], repeated[1]);
+}
+
+/// The modifiers' place in a packed line.
+const MODIFIERS_AT: u32 = 98;
+
+#[test]
+fn cannot_spell_a_service_another_way() {
+    // A modifier twice, and one above ZZ: each would give the same service another nullifier.
+    let twice = Fr::from(u64::from(Modifier::new("59").unwrap().bits()));
+    for modifiers in [twice * Fr::from(1u64 + (1 << 11)), Fr::from(1_297u64)] {
+        let mut inputs = honest(&Case::new(1));
+        inputs.lines[0].packed += modifiers * power_of_two(MODIFIERS_AT);
+        assert_eq!(violated(&inputs), Some("claim"));
+    }
+}
+
+#[test]
+fn cannot_point_to_a_diagnosis_that_is_not_there() {
+    let mut inputs = honest(&Case::new(1));
+    inputs.lines[0].packed += power_of_two(142 + 3);
+    inputs.public.claim_commitment = claim_commitment(&inputs);
+    assert_eq!(violated(&inputs), Some("diagnoses"));
+}
+
+/// What the circuit computes as the commitment of these inputs.
+fn claim_commitment(inputs: &Inputs) -> Fr {
+    use nightingale_circuits::{field::pack, poseidon::tagged, tag::Tag};
+    let npi = |digits: &[u8; 10]| digits.iter().rev().fold(0u128, |n, d| 10 * n + u128::from(*d));
+    let mut lines: Vec<Fr> = inputs.lines.iter().map(|line| line.packed).collect();
+    lines.resize(8, Fr::from(0u64));
+    let npis = pack(&[(npi(&inputs.billing_digits), 34), (npi(&inputs.rendering_digits), 34)]);
+    let mut hashed = vec![inputs.references, inputs.patient, inputs.insurer, npis];
+    hashed.extend(&inputs.diagnoses);
+    hashed.resize(8, Fr::from(0u64));
+    hashed.extend([tagged(Tag::Lines, &lines), inputs.claim_salt]);
+    tagged(Tag::Claim, &hashed)
+}
+
+#[test]
+fn cannot_spend_another_coverages_account() {
+    // Two coverages of one member share the key: a note of the richer one is no note of the poorer.
+    let mut real = Case::new(1);
+    real.enrolments[1].member = real.claim.patient;
+    real.enrolments[1].nullifier_key_hash = real.enrolments[0].nullifier_key_hash;
+    real.enrolments.truncate(2);
+    let rich = Balances { deductible: 0, out_of_pocket: 0, maximum: Balances::MAX };
+    let mut other = real.clone();
+    other.claim.coverage = Id::from_text("coverage-2");
+    let other = other.with_account(1, rich);
+    let mut stolen = real.clone();
+    stolen.account = other.account.clone();
+    stolen.notes = other.notes.clone();
+    assert!(adjudicate(&stolen.request()).err().unwrap().to_string().starts_with("account.opening"));
+    let mut inputs = honest(&other);
+    let poorer = honest(&real);
+    inputs.references = poorer.references;
+    inputs.enrolment = poorer.enrolment.clone();
+    inputs.public.claim_commitment = claim_commitment(&inputs);
+    assert_eq!(violated(&inputs), Some("account"));
+    assert_ne!(
+        other.account.spend_tag(&other.nk, other.claim.coverage),
+        other.account.spend_tag(&other.nk, real.claim.coverage)
+    );
+}
+
+#[test]
+fn a_plan_never_pays_a_negative_share() {
+    use nightingale_circuits::{poseidon::tagged, tag::Tag};
+    let case = Case::new(1);
+    let mut inputs = honest(&case);
+    // A register that says more than its builder accepts: 163.83 percent coinsurance.
+    let greedy = PolicyRow { coinsurance_bp: 16_383, ..case.rows[0].clone() };
+    let row = &mut inputs.lines[0].row;
+    row.value = greedy.encode();
+    let digest = tagged(Tag::PolicyRow, &[row.key, row.next, row.value[0]]);
+    inputs.epoch[2] = row.path.climb(digest).1;
+    inputs.public.epoch_root = tagged(Tag::Epoch, &inputs.epoch);
+    assert_eq!(violated(&inputs), Some("payable amount"));
 }
 
 #[test]
@@ -391,7 +467,7 @@ fn cannot_turn_a_denial_into_an_approval_by_flipping_its_bits() {
     let good = values(&denied);
     let approved = honest(&Case::new(1));
     let mut inputs = denied;
-    inputs.public = PublicInputs { epoch_root: inputs.public.epoch_root, ..approved.public };
+    inputs.public = PublicInputs { epoch_root: inputs.public.epoch_root, ..approved.public.clone() };
     assert_eq!(violated(&inputs), Some("outcome"));
     // No single wire of the witness helps: everything follows from the inputs (see `constrained`).
     assert_eq!(shape(SizeClass::Two).first_unsatisfied(&good), None);

@@ -4,6 +4,7 @@ use crate::case::{Case, cpt, day, line};
 use nightingale_circuits::{
     Fr,
     claim::{account::Secret, *},
+    merkle::{Register, RegisterError},
 };
 
 type Change = fn(&mut Case);
@@ -33,6 +34,65 @@ fn names_the_element_and_the_limit() {
         let text = refusal(change);
         assert!(text.starts_with(expected), "{expected} / {text}");
     }
+}
+
+#[test]
+fn refuses_a_service_that_stands_twice_in_a_claim() {
+    let text = refusal(|c| c.claim.lines[1] = c.claim.lines[0].clone());
+    assert!(text.starts_with("lines[1].repeat: is the service of an earlier line"), "{text}");
+    let text = refusal(|c| c.claim.lines[0].modifiers = vec![Modifier::new("59").unwrap(); 2]);
+    assert!(text.starts_with("lines[0].modifiers: one stands twice"), "{text}");
+}
+
+#[test]
+fn refuses_leaves_whose_fields_do_not_fit_or_whose_keys_are_not_theirs() {
+    let case = Case::new(1);
+    let refusal = |change: &dyn Fn(&mut Request)| {
+        let mut request = case.request();
+        change(&mut request);
+        adjudicate(&request).err().unwrap().to_string()
+    };
+    let expectations: [(&str, &dyn Fn(&mut Request)); 5] = [
+        ("rows[0]: max repeat", &|r| r.rows[0].leaf.record.as_mut().unwrap().max_repeat = 240),
+        ("rows[0]: coinsurance", &|r| r.rows[0].leaf.record.as_mut().unwrap().coinsurance_bp = 10_001),
+        ("billing: the leaf's keys", &|r| r.billing.leaf.record.as_mut().unwrap().npi = Npi::new(1).unwrap()),
+        ("enrolment: the leaf's keys", &|r| r.enrolment.leaf.next = u128::MAX),
+        ("account.opening: given for version 0", &|r| {
+            let note = Register::build(vec![NoteLeaf(Fr::from(1u64))]).unwrap().open(1);
+            r.member.as_mut().unwrap().opening = Some(note);
+        }),
+    ];
+    for (expected, change) in expectations {
+        let text = refusal(change);
+        assert!(text.starts_with(expected), "{expected} / {text}");
+    }
+    let mut unknown = Case::new(1);
+    unknown.claim.coverage = Id::from_text("unknown");
+    let mut request = unknown.request();
+    request.member = case.request().member;
+    assert!(adjudicate(&request).err().unwrap().to_string().starts_with("account: given for a coverage"));
+}
+
+#[test]
+fn builders_refuse_what_the_encoding_cannot_hold_and_what_clashes() {
+    let mut case = Case::new(1);
+    let mut wide = case.rows[0].clone();
+    wide.class = 16;
+    assert!(matches!(Register::build(vec![wide]), Err(RegisterError::Field { .. })));
+    let mut unpaid = case.providers[0].clone();
+    unpaid.settlement = Address::default();
+    assert!(matches!(Register::build(vec![unpaid]), Err(RegisterError::Field { .. })));
+    case.authorisations[0].units = 1 << 24;
+    assert!(matches!(Register::build(case.authorisations), Err(RegisterError::Field { .. })));
+    let mut rich = case.enrolments.clone();
+    rich[0].opening.maximum = 1 << 40;
+    assert!(matches!(Register::build(rich), Err(RegisterError::Field { .. })));
+    let mut two_keys = case.enrolments.clone();
+    two_keys[1].member = two_keys[0].member;
+    assert!(Register::build(two_keys).err().unwrap().to_string().contains("two nullifier keys"));
+    let mut one_key = case.enrolments;
+    one_key[1].nullifier_key_hash = one_key[0].nullifier_key_hash;
+    assert!(Register::build(one_key).err().unwrap().to_string().contains("one nullifier key"));
 }
 
 #[test]

@@ -272,8 +272,9 @@ fn counts_authorised_units_over_all_lines() {
     with_authorisation(&mut case);
     case.claim.lines = vec![line("99213"), line("99213"), line("99213")];
     for (i, line) in case.claim.lines.iter_mut().enumerate() {
-        line.repeat = (i % 2) as u8;
+        line.repeat = i as u8;
     }
+    case.rows[0].max_repeat = 2;
     let outcome = prove(&case);
     let allowed: Vec<bool> = outcome.lines.iter().map(|l| l.is_allowed).collect();
     assert_eq!(allowed, [true, true, false]);

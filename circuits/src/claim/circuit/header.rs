@@ -159,6 +159,12 @@ fn line(b: &mut Builder, packed: &Wire, diagnoses: usize, rendering: &Wire) -> L
     }
     let class = modifier_class(b, &modifiers);
     let sorted = sort(b, modifiers);
+    // Real modifiers, and none twice: a service has one spelling.
+    bits(b, &(&b.constant(Modifier::MAX.bits()) - &sorted[MODIFIERS - 1]), MODIFIER_BITS);
+    for (x, y) in sorted.iter().zip(&sorted[1..]) {
+        let same = is_equal(b, x, y);
+        b.enforce(&same, y, &zero);
+    }
     let mut service = rendering.clone();
     let mut place = NPI_BITS;
     let fields = [(&code, CODE_BITS), (&from, DATE_BITS), (&through, DATE_BITS)];

@@ -13,6 +13,7 @@ use crate::{
     field::pack,
     merkle::{Opening, Path, Record},
 };
+use zeroize::Zeroize;
 
 /// A leaf and its path, as numbers.
 #[derive(Clone)]
@@ -50,7 +51,7 @@ pub struct LineInput {
     pub row: LeafInput,
 }
 
-/// Every number that the prover assigns.
+/// Every number that the prover assigns. What is secret or the patient's is zeroed on drop.
 #[derive(Clone)]
 pub struct Inputs {
     /// The class.
@@ -103,6 +104,24 @@ pub struct Inputs {
     pub next_salt: Fr,
     /// The outcome commitment's salt.
     pub outcome_salt: Fr,
+}
+
+impl Drop for Inputs {
+    fn drop(&mut self) {
+        for secret in [
+            &mut self.nk,
+            &mut self.claim_salt,
+            &mut self.note_salt,
+            &mut self.next_salt,
+            &mut self.outcome_salt,
+            &mut self.balances,
+            &mut self.patient,
+        ] {
+            secret.zeroize();
+        }
+        self.lines.iter_mut().for_each(|line| line.packed.zeroize());
+        self.diagnoses.zeroize();
+    }
 }
 
 impl Inputs {

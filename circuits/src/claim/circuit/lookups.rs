@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        account::VERSION_BITS,
+        account::{VERSION_BITS, YEAR_BITS},
         gadgets::{
             calendar::{Year, YearDay, split, year},
             hashing::{LeafWires, answers, leaf, tagged},
@@ -95,7 +95,8 @@ pub(super) struct RowWires {
 pub(super) struct AccountWires {
     pub(super) nk: Wire,
     pub(super) version: Wire,
-    pub(super) year_and_version: Wire,
+    /// Version, year and coverage, as notes and spend tags hash them.
+    pub(super) place: Wire,
     /// The benefit year.
     pub(super) year: Year,
     pub(super) balances: BalanceWires,
@@ -143,13 +144,14 @@ pub(super) fn all(b: &mut Builder, inputs: &Inputs, header: &Header, public: &Pu
     b.section("consent");
     consent(b, inputs, header, &payer, public);
     b.section("account");
-    let account = account(b, inputs, &enrolment, public);
+    let account = account(b, inputs, header, &enrolment, public);
     b.section("diagnoses");
-    let groups = inputs
-        .groups
-        .iter()
-        .zip(&header.diagnoses)
-        .map(|(input, code)| groups(b, input, code, &diagnosis_root))
+    let groups = (inputs.groups.iter().zip(&header.diagnoses).enumerate())
+        .map(|(i, (input, code))| {
+            let pointers = header.lines.iter().map(|line| &line.pointers[i]);
+            let pointers = pointers.fold(b.constant(0u64), |sum, pointer| &sum + pointer);
+            groups(b, input, code, &pointers, &diagnosis_root)
+        })
         .collect();
     b.section("policy rows");
     let plan = b.multiply(&enrolment.present, &enrolment.plan);
@@ -237,18 +239,26 @@ fn consent(b: &mut Builder, inputs: &Inputs, header: &Header, payer: &Wire, publ
     bits(b, &(&to - &header.received), DATE_BITS);
 }
 
-fn account(b: &mut Builder, inputs: &Inputs, enrolment: &EnrolmentWires, public: &Public) -> AccountWires {
+fn account(
+    b: &mut Builder,
+    inputs: &Inputs,
+    header: &Header,
+    enrolment: &EnrolmentWires,
+    public: &Public,
+) -> AccountWires {
     let nk = b.input(inputs.nk);
     let hash = tagged(b, Tag::NullifierKey, std::slice::from_ref(&nk));
     b.equal_when(&enrolment.present, &hash, &enrolment.nullifier_key_hash);
     let year_and_version = b.input(inputs.year_and_version);
-    let [version, distance] = unpack(b, &year_and_version, [VERSION_BITS, 8]).map(|bits| number(b, &bits));
-    let year = year(b, &distance, 8);
+    let [version, distance] =
+        unpack(b, &year_and_version, [VERSION_BITS, YEAR_BITS]).map(|bits| number(b, &bits));
+    let year = year(b, &distance, YEAR_BITS);
     let packed = b.input(inputs.balances);
     let [deductible, out_of_pocket, maximum] =
         unpack(b, &packed, [TOTAL_MONEY_BITS; 3]).map(|bits| number(b, &bits));
     let salt = b.input(inputs.note_salt);
-    let note = tagged(b, Tag::Note, &[nk.clone(), year_and_version.clone(), packed.clone(), salt]);
+    let place = &year_and_version + &header.coverage.shift(VERSION_BITS + YEAR_BITS);
+    let note = tagged(b, Tag::Note, &[nk.clone(), place.clone(), packed.clone(), salt]);
     let leaf = open::<NoteLeaf>(b, &inputs.note);
     // Version 0 holds the enrolment's opening balances; every other one stands in the register.
     let is_first = b.is_zero(&version);
@@ -258,12 +268,14 @@ fn account(b: &mut Builder, inputs: &Inputs, enrolment: &EnrolmentWires, public:
     b.equal_when(&registered, &leaf.value[0], &note);
     b.equal_when(&registered, &leaf.root, &public.account_root);
     let balances = BalanceWires { deductible, out_of_pocket, maximum };
-    AccountWires { nk, version, year_and_version, year, balances }
+    AccountWires { nk, version, place, year, balances }
 }
 
-fn groups(b: &mut Builder, input: &LeafInput, code: &Wire, root: &Wire) -> Vec<Wire> {
+/// The diagnosis' groups; where there is none, no line may point to it.
+fn groups(b: &mut Builder, input: &LeafInput, code: &Wire, pointers: &Wire, root: &Wire) -> Vec<Wire> {
     let leaf = open::<DiagnosisGroups>(b, input);
     let absent = b.is_zero(code);
+    b.enforce(&absent, pointers, &b.constant(0u64));
     let named = not(b, &absent);
     b.equal_when(&named, &leaf.root, root);
     answers(b, &leaf, code, CODE_BITS);

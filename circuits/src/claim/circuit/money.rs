@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        gadgets::numbers::{at_most, divide, minimum, not, select},
+        gadgets::numbers::{at_most, bits, divide, minimum, not, select},
         reasons::Reason,
         types::{LINE_MONEY_BITS, TOTAL_MONEY_BITS},
     },
@@ -73,6 +73,8 @@ pub(super) fn price(
     let deductible = &deductible - &from_deductible;
 
     let share = &allowed - &capped;
+    // Not negative, even where a register holds a coinsurance above 100 percent.
+    bits(b, &share, LINE_MONEY_BITS);
     let fits = at_most(b, &share, &left.maximum, TOTAL_MONEY_BITS);
     let pay = select(b, &fits, &share, &left.maximum);
     let nothing_left = b.is_zero(&left.maximum);

@@ -106,11 +106,11 @@ fn account(
     public: &Public,
 ) {
     let account = &shared.lookups.account;
-    let spend_tag = tagged(b, Tag::Spend, &[account.nk.clone(), account.year_and_version.clone()]);
+    let spend_tag = tagged(b, Tag::Spend, &[account.nk.clone(), account.place.clone()]);
     b.enforce(approved, &spend_tag, &public.spend_tag);
-    let next_version = &account.year_and_version + &b.constant(1u64);
+    let next = &account.place + &b.constant(1u64);
     let salt = b.input(inputs.next_salt);
-    let note = tagged(b, Tag::Note, &[account.nk.clone(), next_version, balances.pack(), salt]);
+    let note = tagged(b, Tag::Note, &[account.nk.clone(), next, balances.pack(), salt]);
     b.enforce(approved, &note, &public.next_note);
     // The last version has no next one: its number would run into the year.
     let last = b.constant(power_of_two(VERSION_BITS) - Fr::from(1u64));
