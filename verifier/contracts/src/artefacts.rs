@@ -1,7 +1,7 @@
 //! The compiled contracts, checked in under `build/`; `node verifier/contracts/build.mjs --check` says whether they are stale.
 
 use crate::Error;
-use alloy_primitives::{Bytes, B256, keccak256};
+use alloy_primitives::{B256, Bytes, keccak256};
 use serde::Deserialize;
 
 /// A compiled contract.
@@ -62,9 +62,8 @@ pub fn test_token() -> Result<Artefact, Error> {
 /// # Errors
 /// As for [`registry`].
 pub fn verifier_template() -> Result<(B256, usize), Error> {
-    let template = claim_verifier()?
-        .template
-        .ok_or_else(|| corrupt("ClaimVerifier", "it has no template"))?;
+    let template =
+        claim_verifier()?.template.ok_or_else(|| corrupt("ClaimVerifier", "it has no template"))?;
     Ok((keccak256(&template), template.len()))
 }
 

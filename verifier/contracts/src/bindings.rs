@@ -115,6 +115,10 @@ pub mod registry {
 
 /// Settlement, escrow and receipts; documented in `ClaimSettlement.sol` and its parents.
 pub mod settlement {
+    #![expect(
+        clippy::too_many_arguments,
+        reason = "the macro makes a function of an event with eight fields"
+    )]
     alloy_sol_types::sol! {
         #[derive(Debug, PartialEq, Eq)]
         struct Group { bytes32 key; bytes entries; bytes endorsements; }
@@ -288,8 +292,11 @@ impl Verdict {
 pub fn explain(output: &[u8]) -> String {
     use settlement::ClaimSettlement::ClaimSettlementErrors as Settlement;
     if let Ok(Settlement::GroupRejected(rejected)) = Settlement::abi_decode(output) {
-        let inside =
-            if rejected.reason.is_empty() { "the verifier ran out of gas".to_owned() } else { explain(&rejected.reason) };
+        let inside = if rejected.reason.is_empty() {
+            "the verifier ran out of gas".to_owned()
+        } else {
+            explain(&rejected.reason)
+        };
         return format!("GroupRejected {{ group: {}, reason: {inside} }}", rejected.group);
     }
     if let Ok(error) = Settlement::abi_decode(output) {

@@ -6,7 +6,7 @@ mod claim;
 mod endorsement;
 mod groth16;
 
-pub use claim::{PublicInputs, FIXED_INPUTS};
+pub use claim::{FIXED_INPUTS, PublicInputs};
 pub use endorsement::{Endorsement, claim_digest};
 pub use groth16::{constants, entry, verifier_creation_code};
 

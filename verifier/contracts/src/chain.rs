@@ -116,7 +116,13 @@ impl Chain {
     ///
     /// # Errors
     /// It reverted or halted, or the gas does not even pay for the calldata.
-    pub fn call_with_gas(&mut self, from: Address, to: Address, data: Bytes, gas: u64) -> Result<Receipt, Error> {
+    pub fn call_with_gas(
+        &mut self,
+        from: Address,
+        to: Address,
+        data: Bytes,
+        gas: u64,
+    ) -> Result<Receipt, Error> {
         self.execute(from, Some(to), data, gas, false)
     }
 
@@ -142,7 +148,8 @@ impl Chain {
         commit: bool,
     ) -> Result<Receipt, Error> {
         let refused = |error: &dyn std::fmt::Debug| Error::TransactionRefused(format!("{error:?}"));
-        let nonce = self.database.basic(from).map_err(|error| refused(&error))?.map_or(0, |account| account.nonce);
+        let nonce =
+            self.database.basic(from).map_err(|error| refused(&error))?.map_or(0, |account| account.nonce);
         let transaction = TxEnv::builder()
             .caller(from)
             .kind(to.map_or(TxKind::Create, TxKind::Call))

@@ -76,7 +76,16 @@ impl Plan {
             steps.extend(ROLES.map(Step::DropRole));
             steps.push(Step::OfferAdmin);
         }
-        Ok(Self { config, deployer, steps, done: 0, token, registry: None, settlement: None, verifiers: Vec::new() })
+        Ok(Self {
+            config,
+            deployer,
+            steps,
+            done: 0,
+            token,
+            registry: None,
+            settlement: None,
+            verifiers: Vec::new(),
+        })
     }
 
     /// How many transactions there are, and how many of them are confirmed.
@@ -97,17 +106,24 @@ impl Plan {
             to: None,
             data: [code.as_ref(), arguments.as_ref()].concat().into(),
         };
-        let tell = |purpose: String, data: Vec<u8>| Request { purpose, to: Some(registry), data: data.into() };
+        let tell =
+            |purpose: String, data: Vec<u8>| Request { purpose, to: Some(registry), data: data.into() };
         let request = match *step {
             Step::TestToken => create("deploy the test token", artefacts::test_token()?.bytecode, Vec::new()),
-            Step::Registry => create("deploy the registry", artefacts::registry()?.bytecode, self.registry_arguments()?),
+            Step::Registry => {
+                create("deploy the registry", artefacts::registry()?.bytecode, self.registry_arguments()?)
+            }
             Step::Settlement => {
                 let arguments = ClaimSettlement::constructorCall {
                     registry,
                     token: self.token.unwrap_or_default(),
                     unitsPerCent: self.config.units_per_cent,
                 };
-                create("deploy the settlement", artefacts::claim_settlement()?.bytecode, arguments.abi_encode())
+                create(
+                    "deploy the settlement",
+                    artefacts::claim_settlement()?.bytecode,
+                    arguments.abi_encode(),
+                )
             }
             Step::Verifier(index) => {
                 let key = self.key(index)?;
@@ -117,7 +133,8 @@ impl Plan {
             Step::RegisterKey(index) => {
                 let key = self.key(index)?;
                 let verifier = self.verifiers.get(index).copied().unwrap_or_default();
-                let call = Registry::registerKeyCall { digest: key.digest, kind: key.kind.number(), verifier };
+                let call =
+                    Registry::registerKeyCall { digest: key.digest, kind: key.kind.number(), verifier };
                 tell(format!("register key {}", key.digest), call.abi_encode())
             }
             Step::GrantRole(role) => {
@@ -130,7 +147,10 @@ impl Plan {
             }
             Step::OfferAdmin => {
                 let call = Registry::offerAdminCall { to: self.config.admin };
-                tell("offer administration, which the administrator then accepts".to_owned(), call.abi_encode())
+                tell(
+                    "offer administration, which the administrator then accepts".to_owned(),
+                    call.abi_encode(),
+                )
             }
         };
         Ok(Some(request))

@@ -10,6 +10,7 @@ mod contracts {
     mod business;
     mod deployment;
     mod escrow;
+    mod fixture;
     mod gas;
     mod keys;
     mod proofs;

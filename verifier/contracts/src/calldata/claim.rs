@@ -51,7 +51,8 @@ impl PublicInputs {
     #[must_use]
     pub fn tags(&self) -> Vec<B256> {
         let spend_tag = self.at(7);
-        let nullifiers: Vec<B256> = self.0.iter().skip(FIXED_INPUTS).filter(|word| !word.is_zero()).copied().collect();
+        let nullifiers: Vec<B256> =
+            self.0.iter().skip(FIXED_INPUTS).filter(|word| !word.is_zero()).copied().collect();
         if spend_tag.is_zero() || nullifiers.is_empty() {
             return Vec::new();
         }

@@ -132,10 +132,14 @@ impl Config {
     pub(super) fn check(&self) -> Result<(), Error> {
         let local = LOCAL_CHAINS.contains(&self.chain_id);
         if !local && self.token == TokenChoice::Test {
-            return Err(Error::DeploymentRefused("the test token is for chain ids 31337 and 1337: name an ERC-20"));
+            return Err(Error::DeploymentRefused(
+                "the test token is for chain ids 31337 and 1337: name an ERC-20",
+            ));
         }
         if !local && self.keys.iter().any(|key| key.kind == KeyKind::Development) {
-            return Err(Error::DeploymentRefused("development keys are for chain ids 31337 and 1337: use ceremony keys"));
+            return Err(Error::DeploymentRefused(
+                "development keys are for chain ids 31337 and 1337: use ceremony keys",
+            ));
         }
         let Grace { epoch_seconds, account_seconds, consent_seconds } = self.grace;
         if [epoch_seconds, account_seconds, consent_seconds].iter().any(|grace| *grace > LONGEST_GRACE) {

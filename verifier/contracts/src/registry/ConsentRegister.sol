@@ -13,7 +13,9 @@ abstract contract ConsentRegister is Roles {
     mapping(address authority => bool) public authorityAccepted;
     mapping(address authority => RootLog.Log) internal _consents;
 
+    /// @notice An authority was accepted or dropped.
     event AuthorityChanged(address indexed authority, bool accepted);
+    /// @notice An authority has a new consent root.
     event ConsentRootPublished(address indexed authority, bytes32 indexed consentRoot);
 
     /// @notice The caller is not an accepted consent authority.

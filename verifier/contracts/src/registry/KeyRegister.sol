@@ -16,10 +16,12 @@ abstract contract KeyRegister is Roles {
     /// @notice The digest under which a key's constants are registered: the same key cannot return under another digest.
     mapping(bytes32 constantsHash => bytes32 digest) public digestOf;
 
+    /// @notice A key was registered.
     /// @param constantsHash Keccak-256 of the constants in the verifier's code: recompute it from the published key.
     event KeyRegistered(
         bytes32 indexed digest, address indexed verifier, KeyKind kind, uint256 inputs, bytes32 constantsHash
     );
+    /// @notice A key was disabled, for ever.
     event KeyDisabled(bytes32 indexed digest);
 
     /// @notice This digest or these constants are registered, and stay so.

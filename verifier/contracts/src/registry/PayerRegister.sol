@@ -9,6 +9,7 @@ import {RootLog} from "./RootLog.sol";
 abstract contract PayerRegister is Roles {
     using RootLog for RootLog.Log;
 
+    /// @notice A payer.
     struct Payer {
         address owner;
         bool paused;
@@ -19,11 +20,17 @@ abstract contract PayerRegister is Roles {
 
     mapping(uint96 payer => Payer) internal _payers;
 
+    /// @notice A payer was added.
     event PayerAdded(uint96 indexed payer, address indexed owner);
+    /// @notice A payer was offered to another account; zero takes an offer back.
     event PayerOffered(uint96 indexed payer, address indexed to);
+    /// @notice Another account acts for a payer.
     event PayerOwnerChanged(uint96 indexed payer, address indexed from, address indexed to);
+    /// @notice The guardian stopped a payer, or lets it go on.
     event PayerPauseChanged(uint96 indexed payer, bool paused);
+    /// @notice A payer has a new epoch.
     event EpochPublished(uint96 indexed payer, bytes32 indexed epochRoot);
+    /// @notice A payer's account register has a new root.
     event AccountRootPublished(uint96 indexed payer, bytes32 indexed accountRoot);
 
     /// @notice Payer 0 does not exist.
@@ -35,6 +42,7 @@ abstract contract PayerRegister is Roles {
     /// @notice No payer has this number.
     error PayerUnknown(uint96 payer);
 
+    /// @dev Refuses everybody who does not act for the payer.
     modifier onlyPayerOwner(uint96 payer) {
         if (_payers[payer].owner != msg.sender) revert NotPayerOwner(payer, msg.sender);
         _;

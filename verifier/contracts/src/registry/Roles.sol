@@ -26,9 +26,13 @@ abstract contract Roles is IRegistry {
     /// @notice Who holds which role.
     mapping(Role role => mapping(address account => bool held)) public hasRole;
 
+    /// @notice Administration was offered; zero takes an offer back.
     event AdminOffered(address indexed from, address indexed to);
+    /// @notice Administration changed hands.
     event AdminChanged(address indexed from, address indexed to);
+    /// @notice A role was granted or taken.
     event RoleChanged(Role indexed role, address indexed account, bool held);
+    /// @notice Settlement was stopped, or goes on.
     event PauseChanged(address indexed by, bool paused);
 
     /// @notice The caller is not the administrator.
@@ -50,11 +54,13 @@ abstract contract Roles is IRegistry {
         }
     }
 
+    /// @dev Refuses everybody but the administrator.
     modifier onlyAdmin() {
         if (msg.sender != admin) revert NotAdmin(msg.sender);
         _;
     }
 
+    /// @dev Refuses everybody without the role, the administrator too.
     modifier only(Role role) {
         if (!hasRole[role][msg.sender]) revert RoleMissing(role, msg.sender);
         _;

@@ -2,7 +2,8 @@
 pragma solidity ^0.8.24;
 
 /// @title The payee's signature of a claim (EIP-712)
-/// @notice `Claim(uint96 payer,bytes32 claimCommitment)` in the domain (name "Nightingale", version "1", chain id, this contract).
+/// @notice `Claim(uint96 payer,bytes32 claimCommitment)` in the domain (name "Nightingale", version "1", chain id, this
+/// contract).
 /// So nobody claims for a provider that did not claim, or from another payer, or elsewhere. It is no replay protection:
 /// nullifiers are. Payees are externally owned accounts; ERC-1271 is not asked.
 abstract contract Endorsement {

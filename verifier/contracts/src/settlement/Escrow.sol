@@ -36,9 +36,13 @@ abstract contract Escrow is Guarded, RegistryClient {
     /// @notice The pending release of a payer.
     mapping(uint96 payer => Notice) public noticeOf;
 
+    /// @notice A payer's escrow grew by what arrived.
     event Deposited(uint96 indexed payer, address indexed from, uint256 amount);
+    /// @notice A payee was paid out.
     event Withdrawn(address indexed payee, address indexed to, uint256 amount);
+    /// @notice A payer will take back escrow between these times, in seconds.
     event ReleaseAnnounced(uint96 indexed payer, uint256 amount, uint256 from, uint256 until);
+    /// @notice A payer took back escrow.
     event Released(uint96 indexed payer, address indexed to, uint256 amount);
 
     /// @notice The token is not a contract.

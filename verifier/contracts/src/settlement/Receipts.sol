@@ -20,6 +20,7 @@ abstract contract Receipts is RegistryClient {
     /// @notice The receipts of a claim.
     mapping(uint96 payer => mapping(bytes32 claimCommitment => Receipt)) public receiptOf;
 
+    /// @notice A receipt was recorded.
     /// @param day Days since 1900-01-01.
     /// @param byPayer Whether the payer said so, and not the chain.
     event ClaimReceived(uint96 indexed payer, bytes32 indexed claimCommitment, uint256 day, bool byPayer);

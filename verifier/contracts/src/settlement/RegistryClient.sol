@@ -24,6 +24,7 @@ abstract contract RegistryClient {
         if (registry.payerOwner(payer) == address(0)) revert PayerUnknown(payer);
     }
 
+    /// @dev Refuses everybody who does not act for the payer.
     modifier onlyPayerOwner(uint96 payer) {
         if (registry.payerOwner(payer) != msg.sender) revert NotPayerOwner(payer, msg.sender);
         _;

@@ -40,7 +40,10 @@ macro_rules! from_bindings {
 fn compare(name: &str, json: BTreeSet<String>, bound: BTreeSet<String>) -> Result<()> {
     let missing: Vec<_> = json.difference(&bound).collect();
     let invented: Vec<_> = bound.difference(&json).collect();
-    ensure!(missing.is_empty() && invented.is_empty(), "{name}: not bound {missing:?}, invented {invented:?}");
+    ensure!(
+        missing.is_empty() && invented.is_empty(),
+        "{name}: not bound {missing:?}, invented {invented:?}"
+    );
     Ok(())
 }
 
@@ -65,8 +68,11 @@ fn settlement_bindings_are_the_artefacts_interface() -> Result<()> {
 fn verdicts_have_the_numbers_of_the_contract() -> Result<()> {
     let source = include_str!("../../src/interfaces/Verdict.sol");
     let body = source.split_once("enum Verdict {").context("enum")?.1;
-    let names: Vec<&str> =
-        body.lines().map(|line| line.trim().trim_end_matches([',', '}'])).filter(|line| !line.is_empty() && !line.starts_with("///")).collect();
+    let names: Vec<&str> = body
+        .lines()
+        .map(|line| line.trim().trim_end_matches([',', '}']))
+        .filter(|line| !line.is_empty() && !line.starts_with("///"))
+        .collect();
     let bound: Vec<String> = bindings::Verdict::ALL.iter().map(|verdict| format!("{verdict:?}")).collect();
     ensure!(names == bound, "{names:?}");
     for (number, verdict) in (0u8..).zip(bindings::Verdict::ALL) {

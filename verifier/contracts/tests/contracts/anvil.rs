@@ -10,7 +10,9 @@ use anyhow::{Context, Result, ensure};
 use nightingale_contracts::{
     bindings::{
         ClaimSettlement::depositCall,
-        Registry::{addPayerCall, publishAccountRootCall, publishConsentRootCall, publishEpochCall, setAuthorityCall},
+        Registry::{
+            addPayerCall, publishAccountRootCall, publishConsentRootCall, publishEpochCall, setAuthorityCall,
+        },
         Token::{approveCall, mintCall},
     },
     deploy::{Config, Deployment, Plan},
@@ -112,7 +114,11 @@ fn the_viem_example_settles_a_claim_on_a_real_node() -> Result<()> {
     anvil.call(deployer, registry, &addPayerCall { payer: payer(), owner: insurer })?;
     anvil.call(deployer, registry, &setAuthorityCall { authority, accepted: true })?;
     anvil.call(insurer, registry, &publishEpochCall { payer: payer(), epochRoot: root("epoch") })?;
-    anvil.call(insurer, registry, &publishAccountRootCall { payer: payer(), accountRoot: root("accounts") })?;
+    anvil.call(
+        insurer,
+        registry,
+        &publishAccountRootCall { payer: payer(), accountRoot: root("accounts") },
+    )?;
     anvil.call(authority, registry, &publishConsentRootCall { consentRoot: root("consents") })?;
     let amount = U256::from(100_000);
     anvil.call(deployer, token, &mintCall { to: insurer, amount })?;
@@ -123,7 +129,8 @@ fn the_viem_example_settles_a_claim_on_a_real_node() -> Result<()> {
 
     let claim = Claim::new("viem")?;
     let scratch = tempfile::tempdir()?;
-    let (deployment_file, claim_file) = (scratch.path().join("deployment.json"), scratch.path().join("claim.json"));
+    let (deployment_file, claim_file) =
+        (scratch.path().join("deployment.json"), scratch.path().join("claim.json"));
     std::fs::write(&deployment_file, serde_json::to_string(&deployment)?)?;
     let claim_json = json!({
         "payer": payer().to_string(),
@@ -138,9 +145,13 @@ fn the_viem_example_settles_a_claim_on_a_real_node() -> Result<()> {
         .arg(format!("http://{}", anvil.address))
         .args([&deployment_file, &claim_file])
         .env("PRIVATE_KEY", hex::encode_prefixed(provider.to_bytes())))?;
-    let said: Value = serde_json::from_str(output.lines().last().context("no output")?).context(output.clone())?;
+    let said: Value =
+        serde_json::from_str(output.lines().last().context("no output")?).context(output.clone())?;
     ensure!(said["settled"]["cents"] == "12345", "{said}");
-    ensure!(said["settled"]["payee"].as_str().map(str::to_lowercase) == Some(format!("{:?}", provider.address())), "{said}");
+    ensure!(
+        said["settled"]["payee"].as_str().map(str::to_lowercase) == Some(format!("{:?}", provider.address())),
+        "{said}"
+    );
     ensure!(said["again"] == "AlreadySettled" && said["withdrawn"] == "12345", "{said}");
     Ok(())
 }

@@ -56,7 +56,8 @@ fn rejects_a_batch_with_inputs_swapped_between_entries() -> Result<()> {
     let mut bench = Bench::new(SMALL)?;
     let entries = batch(SMALL, 2)?;
     let (first, second) = (&entries[0], &entries[1]);
-    bench.refuses::<ProofRejected>([&first[..256], &second[256..], &second[..256], &first[256..]].concat())?;
+    bench
+        .refuses::<ProofRejected>([&first[..256], &second[256..], &second[..256], &first[256..]].concat())?;
     // only one input swapped: the sum over the batch stays, the weighted sum does not
     let mut mixed = [first.as_slice(), second.as_slice()].concat();
     let width = first.len();
@@ -104,7 +105,8 @@ fn rejects_errors_that_cancel_under_the_weights_of_another_batch() -> Result<()>
 fn weight(bench: &Bench, entries: &[u8]) -> Result<Fr> {
     let constants = calldata::constants(&proofs::verifying_key(SMALL)?)?;
     let chain = B256::from(U256::from(bench.chain.chain_id()));
-    let seed = keccak256([&constants, entries, chain.as_slice(), bench.verifier.into_word().as_slice()].concat());
+    let seed =
+        keccak256([&constants, entries, chain.as_slice(), bench.verifier.into_word().as_slice()].concat());
     let hash = keccak256([seed.as_slice(), B256::from(U256::ONE).as_slice()].concat());
     Ok(Fr::from_be_bytes_mod_order(&hash[..16]))
 }
@@ -149,6 +151,8 @@ fn a_starved_call_is_a_refusal_and_never_a_success() -> Result<()> {
         ensure!(outcome.is_err(), "accepted with {gas} of {enough} gas");
     }
     let entries = batch(SMALL, 2)?.concat();
-    refused::<ProofRejected>(bench.send([&entries[..entries.len() - 1], &[entries[entries.len() - 1] ^ 1]].concat()))?;
+    refused::<ProofRejected>(
+        bench.send([&entries[..entries.len() - 1], &[entries[entries.len() - 1] ^ 1]].concat()),
+    )?;
     Ok(())
 }

@@ -2,10 +2,14 @@
 
 use super::{
     proofs::{LARGE, SMALL},
-    world::{AUTHORITY, Claim, DEPLOYER, ESCROW, INSURER, STRANGER, TODAY, World, digest, element, payer, provider, root, verdicts},
+    world::{
+        AUTHORITY, Claim, DEPLOYER, ESCROW, INSURER, STRANGER, TODAY, World, digest, element, payer,
+        provider, root, verdicts,
+    },
 };
 use alloy_primitives::{Address, U256};
 use alloy_signer_local::PrivateKeySigner;
+use alloy_sol_types::SolError;
 use anyhow::{Context, Result, bail, ensure};
 use ark_bn254::Fr;
 use ark_ff::Field;
@@ -13,20 +17,23 @@ use nightingale_contracts::{
     Error, PayerId,
     bindings::{
         ClaimSettlement::{
-            ClaimSettled, GroupMalformed, GroupRejected, KeyUnknown, SettlementPaused, creditOfCall, escrowOfCall,
-            findInvalidCall, isSpentCall, previewCall,
+            ClaimSettled, GroupMalformed, GroupRejected, KeyUnknown, SettlementPaused, creditOfCall,
+            escrowOfCall, findInvalidCall, isSpentCall, previewCall,
         },
         ClaimVerifier::ProofRejected,
-        Registry::{addPayerCall, disableKeyCall, pauseCall, setAuthorityCall, setPayerPausedCall, unpauseCall},
+        Registry::{
+            addPayerCall, disableKeyCall, pauseCall, setAuthorityCall, setPayerPausedCall, unpauseCall,
+        },
         Verdict,
     },
     calldata::{self, PublicInputs},
 };
-use alloy_sol_types::SolError;
 
 pub(crate) fn refused<T, E: SolError>(result: Result<T, Error>) -> Result<E> {
     match result {
-        Err(Error::Reverted(output)) => E::abi_decode(&output).with_context(|| format!("another error: {output}")),
+        Err(Error::Reverted(output)) => {
+            E::abi_decode(&output).with_context(|| format!("another error: {output}"))
+        }
         Err(other) => bail!("another failure: {other}"),
         Ok(_) => bail!("not refused"),
     }
@@ -39,18 +46,23 @@ fn pays_a_claim_into_the_payees_credit_and_logs_all_of_it() -> Result<()> {
     claim.authorisation_tag = element("authorisation");
     let receipt = world.settle(&[claim.clone()])?;
     let settled: Vec<ClaimSettled> = receipt.events().collect();
-    ensure!(settled == [ClaimSettled {
-        payer: payer(),
-        claimCommitment: claim.commitment_word(),
-        payee: provider()?.address(),
-        cents: U256::from(12_345),
-        receivedDay: U256::from(TODAY),
-        outcomeCommitment: calldata::word(claim.outcome),
-        spendTag: calldata::word(claim.spend_tag),
-        nextNote: calldata::word(claim.next_note),
-    }]);
+    ensure!(
+        settled
+            == [ClaimSettled {
+                payer: payer(),
+                claimCommitment: claim.commitment_word(),
+                payee: provider()?.address(),
+                cents: U256::from(12_345),
+                receivedDay: U256::from(TODAY),
+                outcomeCommitment: calldata::word(claim.outcome),
+                spendTag: calldata::word(claim.spend_tag),
+                nextNote: calldata::word(claim.next_note),
+            }]
+    );
     let settlement = world.deployment.settlement;
-    ensure!(world.chain.ask(settlement, &creditOfCall { payee: provider()?.address() })? == U256::from(12_345));
+    ensure!(
+        world.chain.ask(settlement, &creditOfCall { payee: provider()?.address() })? == U256::from(12_345)
+    );
     ensure!(world.chain.ask(settlement, &escrowOfCall { payer: payer() })? == U256::from(ESCROW - 12_345));
     let inputs = PublicInputs::new(claim.inputs().into_iter().map(calldata::word).collect())?;
     ensure!(inputs.tags().len() == 3 && inputs.payable_cents() == 12_345 && inputs.received_day() == TODAY);
@@ -303,9 +315,15 @@ fn nobody_but_the_payee_gains_by_sending_first() -> Result<()> {
     let mut world = World::new()?;
     let group = world.group(&[Claim::new("a")?])?;
     let settlement = world.deployment.settlement;
-    world.chain.transact(Address::repeat_byte(0xee), Some(settlement), calldata::settle(vec![group.clone()]))?;
+    world.chain.transact(
+        Address::repeat_byte(0xee),
+        Some(settlement),
+        calldata::settle(vec![group.clone()]),
+    )?;
     ensure!(verdicts(&world.send(vec![group])?)? == [Verdict::AlreadySettled]);
-    ensure!(world.chain.ask(settlement, &creditOfCall { payee: provider()?.address() })? == U256::from(12_345));
+    ensure!(
+        world.chain.ask(settlement, &creditOfCall { payee: provider()?.address() })? == U256::from(12_345)
+    );
     for other in [Address::repeat_byte(0xee), STRANGER, INSURER] {
         ensure!(world.chain.ask(settlement, &creditOfCall { payee: other })?.is_zero());
     }

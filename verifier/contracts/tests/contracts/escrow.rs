@@ -11,9 +11,9 @@ use nightingale_contracts::{
     Error, PayerId, artefacts,
     bindings::{
         ClaimSettlement::{
-            CreditTooSmall, NoReleaseDue, NotPayerOwner, NothingToMove, PayerUnknown, Reentered, RegistryMissing,
-            TokenMissing, TransferFailed, UnitsPerCentUnsupported, announceReleaseCall, constructorCall, creditOfCall,
-            depositCall, escrowOfCall, releaseCall, settleCall, withdrawCall,
+            CreditTooSmall, NoReleaseDue, NotPayerOwner, NothingToMove, PayerUnknown, Reentered,
+            RegistryMissing, TokenMissing, TransferFailed, UnitsPerCentUnsupported, announceReleaseCall,
+            constructorCall, creditOfCall, depositCall, escrowOfCall, releaseCall, settleCall, withdrawCall,
         },
         Registry::{addPayerCall, pauseCall, setPayerPausedCall},
         Token::{approveCall, balanceOfCall, mintCall},
@@ -58,8 +58,7 @@ fn hostile() -> Result<World> {
     let mut world = World::new()?;
     let artefact: artefacts::Artefact = serde_json::from_str(include_str!("../../build/HostileToken.json"))?;
     let token = world.chain.deploy(DEPLOYER, artefact.bytecode)?;
-    let arguments =
-        constructorCall { registry: world.deployment.registry, token, unitsPerCent: U256::ONE };
+    let arguments = constructorCall { registry: world.deployment.registry, token, unitsPerCent: U256::ONE };
     let code = [artefacts::claim_settlement()?.bytecode.to_vec(), arguments.abi_encode()].concat();
     world.deployment.settlement = world.chain.deploy(DEPLOYER, code.into())?;
     world.deployment.token = token;
@@ -273,10 +272,16 @@ fn a_settlement_without_token_registry_or_unit_is_not_deployed() -> Result<()> {
     refused::<_, UnitsPerCentUnsupported>(deploy(good.0, good.1, U256::ZERO)?)?;
     refused::<_, UnitsPerCentUnsupported>(deploy(good.0, good.1, U256::MAX)?)?;
     deploy(good.0, good.1, good.2)?.context("the good one")?;
-    ensure!(deploy::Plan::new(
-        Config { token: TokenChoice::Existing(STRANGER), units_per_cent: U256::ZERO, ..super::world::config()? },
-        DEPLOYER
-    )
-    .is_err());
+    ensure!(
+        deploy::Plan::new(
+            Config {
+                token: TokenChoice::Existing(STRANGER),
+                units_per_cent: U256::ZERO,
+                ..super::world::config()?
+            },
+            DEPLOYER
+        )
+        .is_err()
+    );
     Ok(())
 }

@@ -34,14 +34,15 @@ fn entries(count: usize, size: usize) -> Result<Vec<u8>> {
 }
 
 fn claims(size: usize, lines: usize) -> Result<Vec<Claim>> {
-    (0..size).map(|index| {
-        let mut claim = Claim::new(&format!("gas {index}"))?;
-        for line in 0..lines {
-            claim.nullifiers[line] = element(&format!("gas {index} nullifier {line}"));
-        }
-        Ok(claim)
-    })
-    .collect()
+    (0..size)
+        .map(|index| {
+            let mut claim = Claim::new(&format!("gas {index}"))?;
+            for line in 0..lines {
+                claim.nullifiers[line] = element(&format!("gas {index} nullifier {line}"));
+            }
+            Ok(claim)
+        })
+        .collect()
 }
 
 /// The whole transaction that settles these, in a world where the payee has been paid before.
@@ -75,7 +76,8 @@ fn measure() -> Result<BTreeMap<String, u64>> {
     }
     let mut bench = Bench::new(SMALL)?;
     let (half, whole) = (entries(SMALL, 32)?, entries(SMALL, 64)?);
-    let halves = verification(&mut bench, half.clone())? + verification(&mut bench, whole[half.len()..].to_vec())?;
+    let halves =
+        verification(&mut bench, half.clone())? + verification(&mut bench, whole[half.len()..].to_vec())?;
     gas.insert("verify_second_group_adds".to_owned(), halves - verification(&mut bench, whole)? - 21_000);
     for size in SIZES {
         let used = settlement(Fork::Osaka, &claims(size, 1)?)?;
@@ -94,7 +96,8 @@ fn gas_is_within_its_limits_and_as_in_the_snapshot() -> Result<()> {
     let gas = measure()?;
     let of = |name: &str| gas.get(name).copied().with_context(|| name.to_owned());
     for class in ["2_lines", "8_lines"] {
-        let (floor, single) = (of(&format!("verify_{class}_floor"))?, of(&format!("verify_{class}_batch_01"))?);
+        let (floor, single) =
+            (of(&format!("verify_{class}_floor"))?, of(&format!("verify_{class}_batch_01"))?);
         ensure!(single * 100 <= floor * 101, "{class}: {single} is over 1 % above {floor}");
     }
     ensure!(of("verify_2_lines_batch_64_per_claim")? <= 64_000);

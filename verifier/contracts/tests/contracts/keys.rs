@@ -52,7 +52,9 @@ fn a_new_key_is_logged_with_the_hash_of_its_constants() -> Result<()> {
     let constants = fresh_constants(SMALL)?;
     let receipt = register(&mut world, &constants)??;
     let event: KeyRegistered = receipt.events().next().context("no event")?;
-    ensure!(event.constantsHash == alloy_primitives::keccak256(&constants) && event.inputs == U256::from(SMALL));
+    ensure!(
+        event.constantsHash == alloy_primitives::keccak256(&constants) && event.inputs == U256::from(SMALL)
+    );
     Ok(())
 }
 
@@ -71,7 +73,11 @@ fn digests_and_constants_are_registered_once_and_disabling_is_for_ever() -> Resu
     refused::<_, KeyAlreadyRegistered>(world.chain.send(DEPLOYER, registry, &again(root("other name"))))?;
     let constants = calldata::constants(&proofs::verifying_key(SMALL)?)?;
     refused::<_, KeyAlreadyRegistered>(register(&mut world, &constants)?)?;
-    refused::<_, KeyUnknown>(world.chain.send(DEPLOYER, registry, &disableKeyCall { digest: root("no key") }))?;
+    refused::<_, KeyUnknown>(world.chain.send(
+        DEPLOYER,
+        registry,
+        &disableKeyCall { digest: root("no key") },
+    ))?;
     Ok(())
 }
 
@@ -89,7 +95,8 @@ fn development_keys_are_refused_on_public_chains_and_ceremony_keys_are_not() -> 
     };
     let code = [artefacts::registry()?.bytecode.to_vec(), arguments.abi_encode()].concat();
     let registry = chain.deploy(DEPLOYER, code.into())?;
-    let verifier = chain.deploy(DEPLOYER, calldata::verifier_creation_code(&proofs::verifying_key(SMALL)?)?)?;
+    let verifier =
+        chain.deploy(DEPLOYER, calldata::verifier_creation_code(&proofs::verifying_key(SMALL)?)?)?;
     let call = registerKeyCall { digest: digest(SMALL), kind: DEVELOPMENT, verifier };
     let error: DevelopmentKeyOnPublicChain = refused(chain.send(DEPLOYER, registry, &call))?;
     ensure!(error.chainId == U256::ONE);

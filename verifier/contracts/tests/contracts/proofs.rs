@@ -35,8 +35,11 @@ impl ConstraintSynthesizer<Fr> for Free {
 /// A key with some number of inputs; the same seed gives the same key.
 pub(crate) fn setup(inputs: usize, seed: u64) -> Result<ProvingKey<Bn254>> {
     let mut random = StdRng::seed_from_u64(seed);
-    Groth16::<Bn254>::generate_random_parameters_with_reduction(Free(vec![Fr::from(1u64); inputs]), &mut random)
-        .context("setup")
+    Groth16::<Bn254>::generate_random_parameters_with_reduction(
+        Free(vec![Fr::from(1u64); inputs]),
+        &mut random,
+    )
+    .context("setup")
 }
 
 /// The key that tests use for some number of inputs.
@@ -65,5 +68,6 @@ pub(crate) fn prove(inputs: &[Fr]) -> Result<Proof<Bn254>> {
 pub(crate) fn prove_under(key: &ProvingKey<Bn254>, inputs: &[Fr]) -> Result<Proof<Bn254>> {
     let seed = inputs.iter().fold(7u64, |seed, input| seed.wrapping_mul(31).wrapping_add(input.0.0[0]));
     let mut random = StdRng::seed_from_u64(seed);
-    Groth16::<Bn254>::create_random_proof_with_reduction(Free(inputs.to_vec()), key, &mut random).context("prove")
+    Groth16::<Bn254>::create_random_proof_with_reduction(Free(inputs.to_vec()), key, &mut random)
+        .context("prove")
 }

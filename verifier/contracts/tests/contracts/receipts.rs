@@ -10,8 +10,8 @@ use nightingale_contracts::{
     Error, PayerId,
     bindings::{
         ClaimSettlement::{
-            ClaimReceived, NotPayerOwner, PayerUnknown, ReceiptDayZero, ReceiptExists, ReceiptInFuture, receiptOfCall,
-            receiveClaimCall, recordReceiptCall,
+            ClaimReceived, NotPayerOwner, PayerUnknown, ReceiptDayZero, ReceiptExists, ReceiptInFuture,
+            receiptOfCall, receiveClaimCall, recordReceiptCall,
         },
         Registry::pauseCall,
         Verdict,

@@ -6,20 +6,20 @@ use super::{
     world::{AUTHORITY, DEPLOYER, INSURER, NOON, STRANGER, World, digest, payer, root},
 };
 use alloy_primitives::{Address, B256, U256};
+use alloy_sol_types::SolConstructor;
 use anyhow::{Result, ensure};
 use nightingale_contracts::{
     PayerId, artefacts,
     bindings::Registry::{
-        AdminChanged, GraceTooLong, NotAdmin, NotAuthority, NotOffered, NotPayerOwner, PayerExists, PayerZero,
-        RoleMissing, RootAlreadyPublished, RootNotInField, ZeroAddress, acceptAdminCall, acceptPayerCall, addPayerCall,
-        adminCall, constructorCall, disableKeyCall, newestEpochCall, offerAdminCall, offerPayerCall, pauseCall,
-        payerOwnerCall, publishConsentRootCall, publishEpochCall, registerKeyCall, setAuthorityCall, setPayerPausedCall,
-        setRoleCall, standingCall, unpauseCall,
+        AdminChanged, GraceTooLong, NotAdmin, NotAuthority, NotOffered, NotPayerOwner, PayerExists,
+        PayerZero, RoleMissing, RootAlreadyPublished, RootNotInField, ZeroAddress, acceptAdminCall,
+        acceptPayerCall, addPayerCall, adminCall, constructorCall, disableKeyCall, newestEpochCall,
+        offerAdminCall, offerPayerCall, pauseCall, payerOwnerCall, publishConsentRootCall, publishEpochCall,
+        registerKeyCall, setAuthorityCall, setPayerPausedCall, setRoleCall, standingCall, unpauseCall,
     },
     bindings::Verdict,
     chain::{Chain, LOCAL_CHAIN},
 };
-use alloy_sol_types::SolConstructor;
 
 const KEYS: u8 = 0;
 const GUARDIAN: u8 = 3;
@@ -64,7 +64,11 @@ fn every_role_is_asked_for_and_can_be_taken() -> Result<()> {
     refused::<_, RoleMissing>(world.chain.send(STRANGER, registry, &pause_payer))?;
     refused::<_, RoleMissing>(world.chain.send(STRANGER, registry, &register))?;
     refused::<_, RoleMissing>(world.chain.send(STRANGER, registry, &pauseCall {}))?;
-    refused::<_, RoleMissing>(world.chain.send(STRANGER, registry, &disableKeyCall { digest: digest(SMALL) }))?;
+    refused::<_, RoleMissing>(world.chain.send(
+        STRANGER,
+        registry,
+        &disableKeyCall { digest: digest(SMALL) },
+    ))?;
     refused::<_, NotAdmin>(world.chain.send(STRANGER, registry, &unpauseCall {}))?;
     let guardian = setRoleCall { role: GUARDIAN, account: STRANGER, held: true };
     world.chain.send(DEPLOYER, registry, &guardian)?;
@@ -83,8 +87,16 @@ fn every_role_is_asked_for_and_can_be_taken() -> Result<()> {
 fn payers_are_added_once_and_pass_to_another_owner_in_two_steps() -> Result<()> {
     let mut world = World::new()?;
     let registry = world.deployment.registry;
-    refused::<_, PayerExists>(world.chain.send(DEPLOYER, registry, &addPayerCall { payer: payer(), owner: STRANGER }))?;
-    refused::<_, PayerZero>(world.chain.send(DEPLOYER, registry, &addPayerCall { payer: PayerId::ZERO, owner: STRANGER }))?;
+    refused::<_, PayerExists>(world.chain.send(
+        DEPLOYER,
+        registry,
+        &addPayerCall { payer: payer(), owner: STRANGER },
+    ))?;
+    refused::<_, PayerZero>(world.chain.send(
+        DEPLOYER,
+        registry,
+        &addPayerCall { payer: PayerId::ZERO, owner: STRANGER },
+    ))?;
     let nobody = addPayerCall { payer: PayerId::from(4), owner: Address::ZERO };
     refused::<_, ZeroAddress>(world.chain.send(DEPLOYER, registry, &nobody))?;
     let offer = offerPayerCall { payer: payer(), to: STRANGER };

@@ -46,7 +46,9 @@ fn the_same_entry_twice_in_a_batch_or_in_two_groups_pays_once() -> Result<()> {
     let (a, b) = (Claim::new("a")?, Claim::new("b")?);
     ensure!(verdicts(&world.settle(&[a.clone(), a])?)? == [Verdict::Payable, Verdict::AlreadySettled]);
     let group = world.group(&[b])?;
-    ensure!(verdicts(&world.send(vec![group.clone(), group])?)? == [Verdict::Payable, Verdict::AlreadySettled]);
+    ensure!(
+        verdicts(&world.send(vec![group.clone(), group])?)? == [Verdict::Payable, Verdict::AlreadySettled]
+    );
     Ok(())
 }
 
@@ -55,7 +57,9 @@ fn two_claims_racing_for_one_account_version_settle_one() -> Result<()> {
     let mut world = World::new()?;
     let (first, mut second) = (Claim::new("a")?, Claim::new("b")?);
     second.spend_tag = first.spend_tag;
-    ensure!(verdicts(&world.settle(&[first, second.clone()])?)? == [Verdict::Payable, Verdict::AlreadySettled]);
+    ensure!(
+        verdicts(&world.settle(&[first, second.clone()])?)? == [Verdict::Payable, Verdict::AlreadySettled]
+    );
     ensure!(world.verdict(&second)? == Verdict::AlreadySettled);
     // proven again against the new account version, it is paid
     second.spend_tag = element("version 2");
@@ -132,7 +136,11 @@ fn another_payer_that_copies_the_roots_spends_only_its_own() -> Result<()> {
     let registry = world.deployment.registry;
     world.chain.send(DEPLOYER, registry, &addPayerCall { payer: other, owner: STRANGER })?;
     world.chain.send(STRANGER, registry, &publishEpochCall { payer: other, epochRoot: root("epoch") })?;
-    world.chain.send(STRANGER, registry, &publishAccountRootCall { payer: other, accountRoot: root("accounts") })?;
+    world.chain.send(
+        STRANGER,
+        registry,
+        &publishAccountRootCall { payer: other, accountRoot: root("accounts") },
+    )?;
     world.fund(other, 20_000)?;
     let claim = Claim::new("a")?;
     let mut copied = claim.clone();

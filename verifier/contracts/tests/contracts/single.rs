@@ -5,6 +5,7 @@ use super::{
     world::{DEPLOYER, NOON, STRANGER, element},
 };
 use alloy_primitives::{Address, Bytes, U256};
+use alloy_sol_types::SolError;
 use anyhow::{Context, Result, ensure};
 use ark_bn254::{Fq, Fr, G1Affine};
 use ark_ff::{BigInteger, PrimeField};
@@ -14,7 +15,6 @@ use nightingale_contracts::{
     calldata,
     chain::{Chain, LOCAL_CHAIN},
 };
-use alloy_sol_types::SolError;
 
 fn verifier(chain: &mut Chain, inputs: usize) -> Result<Address> {
     let code = calldata::verifier_creation_code(&proofs::verifying_key(inputs)?)?;

@@ -16,7 +16,8 @@ pub(crate) fn contracts() -> &'static Path {
 /// The folder of the installed tools; none, with a word on stderr, when a tool is missing there.
 pub(crate) fn tools(needed: &[&str]) -> Result<Option<PathBuf>> {
     let folder = contracts().join("../../target/tools");
-    let missing: Vec<_> = needed.iter().filter(|tool| !folder.join("node_modules").join(tool).exists()).collect();
+    let missing: Vec<_> =
+        needed.iter().filter(|tool| !folder.join("node_modules").join(tool).exists()).collect();
     if missing.is_empty() {
         return Ok(Some(folder.canonicalize()?));
     }

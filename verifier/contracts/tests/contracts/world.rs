@@ -13,7 +13,9 @@ use nightingale_contracts::{
     bindings::{
         ClaimSettlement::{ClaimSettled, ClaimSkipped, depositCall, receiveClaimCall},
         Group,
-        Registry::{addPayerCall, publishAccountRootCall, publishConsentRootCall, publishEpochCall, setAuthorityCall},
+        Registry::{
+            addPayerCall, publishAccountRootCall, publishConsentRootCall, publishEpochCall, setAuthorityCall,
+        },
         Token::{approveCall, mintCall},
         Verdict,
     },
@@ -105,8 +107,15 @@ impl Claim {
 
     pub(crate) fn inputs(&self) -> Vec<Fr> {
         let packed = u128::from(self.cents) | u128::from(self.day) << 40 | u128::from(self.version) << 57;
-        let mut inputs = vec![self.epoch_root, self.consent_root, self.account_root, self.commitment, self.payee];
-        inputs.extend([Fr::from(packed), self.outcome, self.spend_tag, self.next_note, self.authorisation_tag]);
+        let mut inputs =
+            vec![self.epoch_root, self.consent_root, self.account_root, self.commitment, self.payee];
+        inputs.extend([
+            Fr::from(packed),
+            self.outcome,
+            self.spend_tag,
+            self.next_note,
+            self.authorisation_tag,
+        ]);
         inputs.extend(&self.nullifiers);
         inputs
     }
@@ -186,8 +195,12 @@ impl World {
 
     pub(crate) fn endorse_by(&self, claim: &Claim, signer: &PrivateKeySigner) -> Result<Endorsement> {
         let chain_id = self.chain.chain_id();
-        let digest =
-            calldata::claim_digest(chain_id, self.deployment.settlement, claim.payer, claim.commitment_word());
+        let digest = calldata::claim_digest(
+            chain_id,
+            self.deployment.settlement,
+            claim.payer,
+            claim.commitment_word(),
+        );
         let signature = signer.sign_hash_sync(&digest)?.as_erc2098();
         Ok(Endorsement { payer: claim.payer, authority: claim.authority, signature })
     }
