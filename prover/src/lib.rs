@@ -8,6 +8,7 @@ pub mod arkworks;
 pub mod claim;
 pub mod device;
 mod error;
+mod fixed_base;
 pub mod groth16;
 pub mod keys;
 mod matrix;

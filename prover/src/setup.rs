@@ -5,9 +5,9 @@
 //! share them (gamma is one, as in snarkjs), so that proofs of several classes batch into one pairing check; delta is
 //! each class's own. Generators are the curve's own. Nothing is random: a class has the same key on every machine.
 
-use crate::{ProveError, reduction::Domain};
-use ark_bn254::{Bn254, G1Affine, G1Projective, G2Affine, G2Projective};
-use ark_ec::{AffineRepr, CurveGroup, scalar_mul::BatchMulPreprocessing};
+use crate::{ProveError, fixed_base::FixedBase, reduction::Domain};
+use ark_bn254::{Bn254, G1Affine, G2Affine};
+use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, Field, PrimeField};
 use ark_groth16::{ProvingKey, VerifyingKey};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
@@ -96,23 +96,22 @@ pub fn generate(r1cs: &R1cs, secrets: &Secrets) -> Result<ProvingKey<Bn254>, Pro
         .map(|value| value * inverse_delta)
         .collect();
     let (g1, g2) = (G1Affine::generator(), G2Affine::generator());
-    let table = BatchMulPreprocessing::<G1Projective>::new(g1.into(), a.len() + b.len() + l.len() + h.len());
-    let b_g2_query = BatchMulPreprocessing::<G2Projective>::new(g2.into(), b.len()).batch_mul(&b);
+    let (in_g1, in_g2) = (FixedBase::new(g1), FixedBase::new(g2));
     Ok(ProvingKey {
         vk: VerifyingKey {
             alpha_g1: (g1 * alpha).into_affine(),
             beta_g2: (g2 * beta).into_affine(),
             gamma_g2: (g2 * gamma).into_affine(),
             delta_g2: (g2 * delta).into_affine(),
-            gamma_abc_g1: table.batch_mul(&inputs),
+            gamma_abc_g1: in_g1.multiples(&inputs),
         },
         beta_g1: (g1 * beta).into_affine(),
         delta_g1: (g1 * delta).into_affine(),
-        a_query: table.batch_mul(&a),
-        b_g1_query: table.batch_mul(&b),
-        b_g2_query,
-        h_query: table.batch_mul(&h),
-        l_query: table.batch_mul(&l),
+        a_query: in_g1.multiples(&a),
+        b_g1_query: in_g1.multiples(&b),
+        b_g2_query: in_g2.multiples(&b),
+        h_query: in_g1.multiples(&h),
+        l_query: in_g1.multiples(&l),
     })
 }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 /// The development keys, made once and kept under `target` between runs.
-fn store() -> &'static KeyStore {
+pub(super) fn store() -> &'static KeyStore {
     static STORE: OnceLock<KeyStore> = OnceLock::new();
     let directory = concat!(env!("CARGO_TARGET_TMPDIR"), "/development-keys");
     STORE.get_or_init(|| KeyStore::development(directory, &mut |_| {}).unwrap())
