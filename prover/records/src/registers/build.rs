@@ -51,7 +51,7 @@ pub(super) fn build(document: &RegistersDocument) -> Result<RegisterSet, Records
         plans: plans.into_iter().map(|(name, (plan, _))| (name, plan)).collect(),
         providers: provider_names,
     };
-    let accounts = accounts(document, &keys)?;
+    let accounts = accounts(document, &enrolment, &keys)?;
     let notes: Vec<Fr> = document.notes.iter().map(|note| note.0).collect();
     RegisterSet::new(epoch, names, keys, policy, diagnoses, enrolment, providers, authorisations, consents, accounts, notes)
 }
@@ -60,8 +60,11 @@ fn identifier(text: &str, element: impl Fn() -> String) -> Result<Id, RecordsErr
     id(text).ok_or_else(|| RecordsError::format(element(), format!("expected {}", Id::EXPECTED)))
 }
 
-/// Builds a register after naming the two entries that clash, if two do: `Register::build` knows only keys.
+/// Builds a register after naming the entries that are wrong or clash, if any do: `Register::build` knows only keys.
 fn register<T: Record>(name: &str, records: Vec<T>) -> Result<Register<T>, RecordsError> {
+    for (i, record) in records.iter().enumerate() {
+        record.check().map_err(|problem| RecordsError::format(format!("{name}[{i}]"), problem))?;
+    }
     let mut order: Vec<usize> = (0..records.len()).collect();
     order.sort_by_key(|i| (records[*i].key(), *i));
     for pair in order.windows(2) {
@@ -320,14 +323,20 @@ fn consents(document: &RegistersDocument, payer: Id) -> Result<Vec<Consent>, Rec
 
 fn accounts(
     document: &RegistersDocument,
+    enrolment: &Register<Enrolment>,
     keys: &MemberKeys,
 ) -> Result<BTreeMap<(Id, u32), Account>, RecordsError> {
     let mut all = BTreeMap::new();
     for (i, entry) in document.accounts.iter().enumerate() {
         let at = |member: &str| format!("accounts[{i}].{member}");
-        let member = identifier(&entry.member, || at("member"))?;
-        if keys.of(member).is_none() {
-            return Err(RecordsError::format(at("member"), "has no key under custodian; accounts are notes under it"));
+        let coverage = identifier(&entry.coverage, || at("coverage"))?;
+        let enrolled = enrolment.open(coverage.number()).leaf.record.filter(|e| e.coverage == coverage);
+        let Some(enrolled) = enrolled else {
+            return Err(RecordsError::format(at("coverage"), "is not enrolled; an account belongs to a coverage"));
+        };
+        if keys.of(enrolled.member).is_none() {
+            let problem = "is of a member without a key under custodian; accounts are notes under it";
+            return Err(RecordsError::format(at("coverage"), problem));
         }
         if !(1901..=2099).contains(&entry.year) {
             return Err(RecordsError::format(at("year"), "expected a year from 1901 to 2099"));
@@ -342,8 +351,8 @@ fn accounts(
             balances: entry.balances.balances().map_err(|e| e.within(&at("balances")))?,
             salt: entry.salt.0.clone(),
         };
-        if all.insert((member, entry.year), account).is_some() {
-            return Err(RecordsError::format(at("year"), "is already listed for this member; keep the newest version"));
+        if all.insert((coverage, entry.year), account).is_some() {
+            return Err(RecordsError::format(at("year"), "is already listed for this coverage; keep the newest version"));
         }
     }
     Ok(all)

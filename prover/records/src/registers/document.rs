@@ -254,7 +254,7 @@ pub(crate) struct ConsentDocument {
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccountDocument {
-    pub(crate) member: String,
+    pub(crate) coverage: String,
     pub(crate) year: u32,
     /// 1 or more: version 0 is the plan's opening balance and stands in no register.
     pub(crate) version: u32,

@@ -62,7 +62,7 @@ impl RegisterSet {
         accounts: BTreeMap<(Id, u32), Account>,
         foreign_notes: Vec<Fr>,
     ) -> Result<Self, RecordsError> {
-        let notes = notes(&accounts, &keys, &foreign_notes)?;
+        let notes = notes(&accounts, &enrolment, &keys, &foreign_notes)?;
         Ok(Self {
             epoch,
             names,
@@ -103,10 +103,10 @@ impl RegisterSet {
         self.notes.leaves().iter().filter_map(|leaf| leaf.record.as_ref().map(|note| note.0)).collect()
     }
 
-    /// A member's account for a benefit year, `None` where the year has not been opened by an approval.
+    /// A coverage's account for a benefit year, `None` where the year has not been opened by an approval.
     #[must_use]
-    pub fn account(&self, member: Id, year: u32) -> Option<&Account> {
-        self.accounts.get(&(member, year))
+    pub fn account(&self, coverage: Id, year: u32) -> Option<&Account> {
+        self.accounts.get(&(coverage, year))
     }
 
     /// Everything that one adjudication of `claim` reads. A claim that names an unknown coverage still gives a
@@ -165,17 +165,17 @@ impl RegisterSet {
         Ok(())
     }
 
-    /// Stores the account without rebuilding the account register; gives the member whose account changed.
+    /// Stores the account without rebuilding the account register; gives the coverage whose account changed.
     pub(crate) fn take_up(&mut self, request: &Request, outcome: &Adjudication) -> Option<Id> {
-        let member = request.enrolled().filter(|_| outcome.approved)?.member;
+        let coverage = request.enrolled().filter(|_| outcome.approved)?.coverage;
         let after = outcome.account_after.clone()?;
-        self.accounts.insert((member, after.year), after);
-        Some(member)
+        self.accounts.insert((coverage, after.year), after);
+        Some(coverage)
     }
 
     /// Rebuilds the account register.
     pub(crate) fn publish_notes(&mut self) -> Result<(), RecordsError> {
-        self.notes = notes(&self.accounts, &self.keys, &self.foreign_notes)?;
+        self.notes = notes(&self.accounts, &self.enrolment, &self.keys, &self.foreign_notes)?;
         Ok(())
     }
 
@@ -227,21 +227,25 @@ impl RegisterSet {
             element: "patient",
             problem: "the covered member's key is not under custodian in the registers; add it there",
         })?;
-        let Some(account) = self.accounts.get(&(enrolled.member, year)) else {
+        let Some(account) = self.accounts.get(&(enrolled.coverage, year)) else {
             let account = Account { year, version: 0, balances: enrolled.opening, salt: random_secret(rng) };
             return Ok(MemberAccount { nk, account, opening: None });
         };
-        let opening = self.notes.open(NoteLeaf(account.note(&nk)).key());
+        let opening = self.notes.open(NoteLeaf(account.note(&nk, enrolled.coverage)).key());
         Ok(MemberAccount { nk, account: account.clone(), opening: Some(opening) })
     }
 }
 
 fn notes(
     accounts: &BTreeMap<(Id, u32), Account>,
+    enrolment: &Register<Enrolment>,
     keys: &MemberKeys,
     foreign: &[Fr],
 ) -> Result<Register<NoteLeaf>, RecordsError> {
-    let own = accounts.iter().filter_map(|((member, _), account)| keys.of(*member).map(|nk| account.note(&nk)));
+    let own = accounts.iter().filter_map(|((coverage, _), account)| {
+        let enrolled = enrolment.open(coverage.number()).leaf.record?;
+        keys.of(enrolled.member).map(|nk| account.note(&nk, *coverage))
+    });
     Ok(Register::build(own.chain(foreign.iter().copied()).map(NoteLeaf).collect())?)
 }
 

@@ -147,7 +147,7 @@ fn cast(rng: &mut ChaCha20Rng) -> Town {
         };
         if let Some((deductible_cents, out_of_pocket_cents, maximum_cents)) = balances {
             town.registers.accounts.push(AccountDocument {
-                member: member.id.clone(),
+                coverage: member.coverage.clone(),
                 year: people::YEAR,
                 version: 3,
                 balances: BalancesDocument { deductible_cents, out_of_pocket_cents, maximum_cents },

@@ -25,7 +25,7 @@ const RATES: [(u32, Reason); 14] = [
     (8, Reason::WrongPayer),
     (6, Reason::NotInsured),
     (6, Reason::AuthorisationMismatch),
-    (5, Reason::AuthorisationExceeded),
+    (8, Reason::AuthorisationExceeded),
     (6, Reason::Age),
     (6, Reason::Sex),
 ];

@@ -156,7 +156,7 @@ fn used_account(rng: &mut ChaCha20Rng, member: &Member) -> AccountDocument {
         }
     };
     AccountDocument {
-        member: member.id.clone(),
+        coverage: member.coverage.clone(),
         year: YEAR,
         version: rng.random_range(1..=9),
         balances,
