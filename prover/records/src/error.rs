@@ -49,7 +49,9 @@ impl RecordsError {
     #[must_use]
     pub(crate) fn within(self, parent: &str) -> Self {
         match self {
-            Self::Format { element, problem } => Self::Format { element: format!("{parent}.{element}"), problem },
+            Self::Format { element, problem } => {
+                Self::Format { element: format!("{parent}.{element}"), problem }
+            }
             other => other,
         }
     }

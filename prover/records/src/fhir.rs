@@ -20,7 +20,11 @@ use crate::ingest::{Defect, Fault, Found, Ingested, Refused};
 pub fn ingest_fhir(bytes: &[u8], file: &str) -> Ingested {
     let mut ingested = Ingested { files: 1, ..Ingested::default() };
     let refuse = |ingested: &mut Ingested, fault: Fault| {
-        ingested.refused.push(Refused { file: file.to_owned(), element: fault.element, defect: fault.defect });
+        ingested.refused.push(Refused {
+            file: file.to_owned(),
+            element: fault.element,
+            defect: fault.defect,
+        });
     };
     let bundle = match Bundle::read(bytes) {
         Ok((bundle, faults)) => {
@@ -41,7 +45,8 @@ pub fn ingest_fhir(bytes: &[u8], file: &str) -> Ingested {
                 Err(fault) => Err(fault),
             },
             kind if bundle.is_single() => {
-                let what = format!("a {kind} holds no claim; give a Claim, an ExplanationOfBenefit or a Bundle");
+                let what =
+                    format!("a {kind} holds no claim; give a Claim, an ExplanationOfBenefit or a Bundle");
                 Err(Fault::new("resourceType", Defect::unsupported(what)))
             }
             _ => continue,

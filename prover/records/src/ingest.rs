@@ -102,15 +102,27 @@ impl fmt::Display for Defect {
             Self::Malformed { expected } => write!(f, "expected {expected}"),
             Self::Missing { needed } => write!(f, "missing: {needed}"),
             Self::Unsupported { what } => write!(f, "not supported: {what}"),
-            Self::Unresolved => f.write_str("the reference leads to nothing in this file; include what it names"),
-            Self::Ambiguous { what } => write!(f, "more than one {what}; split the claim so that each has one"),
+            Self::Unresolved => {
+                f.write_str("the reference leads to nothing in this file; include what it names")
+            }
+            Self::Ambiguous { what } => {
+                write!(f, "more than one {what}; split the claim so that each has one")
+            }
             Self::NegativeAmount => f.write_str("negative amounts are not adjudicated"),
             Self::FractionalCents => f.write_str("more than two decimals; amounts are whole cents"),
             Self::AmountTooLarge => f.write_str("above 42949672.95, the largest amount of a line"),
-            Self::TooManyLines => write!(f, "more than {MAX_LINES} service lines can not be proven; split the claim"),
-            Self::TooManyDiagnoses => write!(f, "more than {MAX_DIAGNOSES} diagnoses can not be proven; split the claim"),
-            Self::TooManyPointers => write!(f, "more than {MAX_POINTERS} diagnoses on one line can not be proven"),
-            Self::TooManyModifiers => write!(f, "more than {MODIFIERS} modifiers on one line can not be proven"),
+            Self::TooManyLines => {
+                write!(f, "more than {MAX_LINES} service lines can not be proven; split the claim")
+            }
+            Self::TooManyDiagnoses => {
+                write!(f, "more than {MAX_DIAGNOSES} diagnoses can not be proven; split the claim")
+            }
+            Self::TooManyPointers => {
+                write!(f, "more than {MAX_POINTERS} diagnoses on one line can not be proven")
+            }
+            Self::TooManyModifiers => {
+                write!(f, "more than {MODIFIERS} modifiers on one line can not be proven")
+            }
             Self::OutOfBalance => f.write_str("is not the sum of the lines' charges"),
             Self::Truncated => f.write_str("the file ends before this is complete; send it whole"),
         }

@@ -42,7 +42,9 @@ impl<'de, T: Notation> Deserialize<'de> for Written<T> {
                 f.write_str(T::EXPECTED)
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                T::read(text).map(Written).ok_or_else(|| E::invalid_value(de::Unexpected::Other("text"), &self))
+                T::read(text)
+                    .map(Written)
+                    .ok_or_else(|| E::invalid_value(de::Unexpected::Other("text"), &self))
             }
         }
         deserializer.deserialize_str(Text(PhantomData))

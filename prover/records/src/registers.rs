@@ -12,8 +12,8 @@ mod set;
 pub use set::RegisterSet;
 
 pub(crate) use document::{
-    AccountDocument, AuthorisationDocument, ConsentDocument, CustodianDocument, EnrolmentDocument, FilingDocument,
-    GroupDocument, PlanDocument, PolicyDocument, ProviderDocument, RegistersDocument,
+    AccountDocument, AuthorisationDocument, ConsentDocument, CustodianDocument, EnrolmentDocument,
+    FilingDocument, GroupDocument, PlanDocument, PolicyDocument, ProviderDocument, RegistersDocument,
 };
 pub(crate) use set::random_secret;
 
@@ -54,21 +54,30 @@ impl Registers {
             return Self::from_json(&read(path)?);
         }
         let rest = path.join("registers.json");
-        let mut members: Map<String, Value> =
-            if rest.exists() { json::read(&read(&rest)?).map_err(|e| in_file(e, "registers.json"))? } else { Map::new() };
+        let mut members: Map<String, Value> = if rest.exists() {
+            json::read(&read(&rest)?).map_err(|e| in_file(e, "registers.json"))?
+        } else {
+            Map::new()
+        };
         let unreadable = |source| RecordsError::Unreadable { path: path.to_owned(), source };
         let mut files: Vec<_> =
             fs::read_dir(path).map_err(unreadable)?.collect::<Result<_, _>>().map_err(unreadable)?;
         files.sort_by_key(fs::DirEntry::path);
         for file in files {
             let path = file.path();
-            let Some(member) = path.file_stem().and_then(|stem| stem.to_str()).map(ToOwned::to_owned) else { continue };
+            let Some(member) = path.file_stem().and_then(|stem| stem.to_str()).map(ToOwned::to_owned) else {
+                continue;
+            };
             if path.extension().is_none_or(|extension| extension != "json") || member == "registers" {
                 continue;
             }
-            let value: Value = json::read(&read(&path)?).map_err(|e| in_file(e, &format!("{member}.json")))?;
+            let value: Value =
+                json::read(&read(&path)?).map_err(|e| in_file(e, &format!("{member}.json")))?;
             if members.insert(member.clone(), value).is_some() {
-                return Err(RecordsError::format(member, "stands in registers.json and in its own file; keep one"));
+                return Err(RecordsError::format(
+                    member,
+                    "stands in registers.json and in its own file; keep one",
+                ));
             }
         }
         let all = Zeroizing::new(Value::Object(members).to_string());

@@ -14,17 +14,17 @@ use crate::{
     json,
     notation::{Notation, Written},
 };
-use account::MemberDocument;
 pub(crate) use account::BalancesDocument;
-pub(crate) use record::check_row;
+use account::MemberDocument;
 use nightingale_circuits::{
     Fr,
     claim::{
-        Address, Authorisation, Consent, Date, DiagnosisGroups, Enrolment, Epoch, Id, PolicyRow, Provider, Request,
-        Venue, account::Secret,
+        Address, Authorisation, Consent, Date, DiagnosisGroups, Enrolment, Epoch, Id, PolicyRow, Provider,
+        Request, Venue, account::Secret,
     },
 };
 use opening::OpeningDocument;
+pub(crate) use record::check_row;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -145,7 +145,10 @@ pub fn from_json(bytes: &[u8]) -> Result<Request, RecordsError> {
         return Err(RecordsError::format("format", format!("expected \"{FORMAT}\"")));
     }
     if document.claim.names_a_receipt() {
-        return Err(RecordsError::format("claim.received", "belongs to the request, not to its claim; move it up"));
+        return Err(RecordsError::format(
+            "claim.received",
+            "belongs to the request, not to its claim; move it up",
+        ));
     }
     let (claim, claim_salt) = document.claim.into_claim().map_err(|e| e.within("claim"))?;
     let each = |name: &str, i: usize| format!("{name}[{i}]");

@@ -37,7 +37,8 @@ pub const PAYER: &str = "Harbour Mutual";
 pub fn world(seed: u64, members: usize, claims: usize) -> World {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut town = people::town(&mut rng, members.max(2));
-    let mut files: Vec<ClaimFile> = (0..claims).map(|number| claims::claim(&mut rng, &mut town, number)).collect();
+    let mut files: Vec<ClaimFile> =
+        (0..claims).map(|number| claims::claim(&mut rng, &mut town, number)).collect();
     files.sort_by_key(|file| file.received);
     World { registers: Registers(town.registers), claims: files }
 }
@@ -79,7 +80,8 @@ pub fn requests(seed: u64, n: usize) -> Result<Vec<Request>, RecordsError> {
 
 /// A day of a year, every day equally likely; the ranges here are within 1901 to 2099.
 fn day(rng: &mut ChaCha20Rng, first: (u32, u32, u32), last: (u32, u32, u32)) -> Date {
-    let number = |(year, month, day)| Date::from_calendar(year, month, day).map_or(Date::MIN, |date| date).days();
+    let number =
+        |(year, month, day)| Date::from_calendar(year, month, day).map_or(Date::MIN, |date| date).days();
     plus_days(Date::MIN, rng.random_range(number(first)..=number(last)) - Date::MIN.days())
 }
 

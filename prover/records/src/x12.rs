@@ -27,11 +27,19 @@ pub fn ingest_x12(bytes: &[u8], file: &str) -> Ingested {
         ingested.claims.extend(claims.into_iter().map(|claim| Found { file: file.to_owned(), claim }));
         for fault in faults {
             let fault = fault.within(&name, ' ');
-            ingested.refused.push(Refused { file: file.to_owned(), element: fault.element, defect: fault.defect });
+            ingested.refused.push(Refused {
+                file: file.to_owned(),
+                element: fault.element,
+                defect: fault.defect,
+            });
         }
     }
     let refused = faults.into_iter();
-    ingested.refused.extend(refused.map(|Fault { element, defect }| Refused { file: file.to_owned(), element, defect }));
+    ingested.refused.extend(refused.map(|Fault { element, defect }| Refused {
+        file: file.to_owned(),
+        element,
+        defect,
+    }));
     ingested
 }
 

@@ -93,7 +93,8 @@ impl LineDocument {
             repeat: 0,
         };
         let numbered = self.repeat.or_else(|| repeat_index(&line, before)).filter(|repeat| *repeat < 16);
-        line.repeat = numbered.ok_or_else(|| RecordsError::format("repeat", "expected a number from 0 to 15"))?;
+        line.repeat =
+            numbered.ok_or_else(|| RecordsError::format("repeat", "expected a number from 0 to 15"))?;
         Ok(line)
     }
 }
@@ -195,7 +196,8 @@ impl ClaimDocument {
             id(text).ok_or_else(|| RecordsError::format(element, format!("expected {}", Id::EXPECTED)))
         };
         let npi = |element: &str, text: &str| {
-            Npi::read(text).ok_or_else(|| RecordsError::format(element, format!("expected {}", Npi::EXPECTED)))
+            Npi::read(text)
+                .ok_or_else(|| RecordsError::format(element, format!("expected {}", Npi::EXPECTED)))
         };
         let plan = match file.plan {
             None => None,

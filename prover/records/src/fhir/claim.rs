@@ -152,7 +152,12 @@ fn in_force(claim: &Claim<'_>) -> Result<(), Fault> {
     for (element, found, wanted) in asked {
         match found.as_deref() {
             Some(text) if text == wanted => {}
-            Some(_) => return Err(Fault::new(element, Defect::unsupported(format!("only \"{wanted}\" is adjudicated")))),
+            Some(_) => {
+                return Err(Fault::new(
+                    element,
+                    Defect::unsupported(format!("only \"{wanted}\" is adjudicated")),
+                ));
+            }
             None => return Err(missing(element, wanted)),
         }
     }
@@ -167,7 +172,8 @@ fn kind(claim: &Claim<'_>) -> Result<ClaimType, Fault> {
 
 fn contained<'a>(claim: &Claim<'a>) -> Result<Vec<Entry<'a>>, Fault> {
     let each = claim.contained.iter().enumerate();
-    each.map(|(i, raw)| Entry::contained(raw).map_err(|fault| fault.within(&format!("contained[{i}]"), '.'))).collect()
+    each.map(|(i, raw)| Entry::contained(raw).map_err(|fault| fault.within(&format!("contained[{i}]"), '.')))
+        .collect()
 }
 
 /// The focal insurance, or the only one.
@@ -199,7 +205,8 @@ fn coverage(bundle: &Bundle<'_>, contained: &[Entry<'_>], insurance: Option<&Ins
         if literal.starts_with('#') { within(contained, literal) } else { bundle.find(literal) }
     });
     let form = entry.and_then(|entry| entry.parse::<CoverageForm>().ok());
-    let payer = form.as_ref().and_then(|form| form.payor.first()).and_then(|payor| party(bundle, contained, payor));
+    let payer =
+        form.as_ref().and_then(|form| form.payor.first()).and_then(|payor| party(bundle, contained, payor));
     let plan = form.and_then(|form| {
         let is_plan = |class: &CoverageClass| class.r#type.as_ref().and_then(Coded::first) == Some("plan");
         form.class.into_iter().find(is_plan).and_then(|class| class.value)
@@ -217,8 +224,13 @@ fn authorisation(insurance: Option<&Insurance>) -> Result<Option<String>, Fault>
 }
 
 /// Who rendered the services: the care team member that the items name, else the only, responsible or primary one.
-fn rendering(bundle: &Bundle<'_>, contained: &[Entry<'_>], claim: &Claim<'_>) -> Result<Option<String>, Fault> {
-    let mut named: Vec<u32> = claim.item.iter().filter_map(|item| item.care_team_sequence.first().copied()).collect();
+fn rendering(
+    bundle: &Bundle<'_>,
+    contained: &[Entry<'_>],
+    claim: &Claim<'_>,
+) -> Result<Option<String>, Fault> {
+    let mut named: Vec<u32> =
+        claim.item.iter().filter_map(|item| item.care_team_sequence.first().copied()).collect();
     named.sort_unstable();
     named.dedup();
     let ambiguous = || Fault::new("careTeam", Defect::Ambiguous { what: "rendering provider" });
@@ -253,13 +265,18 @@ fn diagnoses(bundle: &Bundle<'_>, contained: &[Entry<'_>], claim: &Claim<'_>) ->
     Ok((codes, sequences))
 }
 
-fn diagnosis_code(bundle: &Bundle<'_>, contained: &[Entry<'_>], diagnosis: &Diagnosis) -> Result<Code, Fault> {
+fn diagnosis_code(
+    bundle: &Bundle<'_>,
+    contained: &[Entry<'_>],
+    diagnosis: &Diagnosis,
+) -> Result<Code, Fault> {
     if let Some(concept) = &diagnosis.diagnosis_codeable_concept {
         return concept.code().map_err(|fault| fault.within("diagnosisCodeableConcept", '.'));
     }
     let element = "diagnosisReference";
     let literal = diagnosis.diagnosis_reference.as_ref().and_then(|reference| reference.reference.as_deref());
-    let literal = literal.ok_or_else(|| missing("diagnosisCodeableConcept", "a diagnosis, or a reference to one"))?;
+    let literal =
+        literal.ok_or_else(|| missing("diagnosisCodeableConcept", "a diagnosis, or a reference to one"))?;
     let entry = if literal.starts_with('#') { within(contained, literal) } else { bundle.find(literal) };
     let entry = entry.filter(|entry| entry.kind == "Condition");
     let entry = entry.ok_or_else(|| Fault::new(element, Defect::Unresolved))?;
@@ -274,7 +291,8 @@ fn total(raw: Option<&RawValue>) -> Result<Option<Money<'_>>, Fault> {
     let malformed = || Fault::new("total", Defect::malformed("an amount with its value"));
     if raw.get().trim_start().starts_with('[') {
         let all: Vec<TotalByCategory<'_>> = serde_json::from_str(raw.get()).map_err(|_| malformed())?;
-        let submitted = |total: &TotalByCategory<'_>| total.category.as_ref().and_then(Coded::first) == Some("submitted");
+        let submitted =
+            |total: &TotalByCategory<'_>| total.category.as_ref().and_then(Coded::first) == Some("submitted");
         return Ok(all.into_iter().find(submitted).and_then(|total| total.amount));
     }
     serde_json::from_str(raw.get()).map(Some).map_err(|_| malformed())

@@ -59,7 +59,8 @@ pub(super) fn lines(items: &[Item<'_>], around: &Surroundings<'_>) -> Result<Vec
     let charges = charges(items, around)?;
     let mut lines = Vec::with_capacity(items.len());
     for (i, (item, charge_cents)) in items.iter().zip(charges).enumerate() {
-        let mut line = line(item, around, charge_cents).map_err(|fault| fault.within(&format!("item[{i}]"), '.'))?;
+        let mut line =
+            line(item, around, charge_cents).map_err(|fault| fault.within(&format!("item[{i}]"), '.'))?;
         let repeat = repeat_index(&line, &lines);
         line.repeat = repeat.ok_or_else(|| Fault::new("item", Defect::TooManyLines))?;
         lines.push(line);
@@ -103,7 +104,8 @@ fn charges(items: &[Item<'_>], around: &Surroundings<'_>) -> Result<Vec<u32>, Fa
 }
 
 fn one_currency(items: &[Item<'_>], around: &Surroundings<'_>) -> Result<(), Fault> {
-    let named = items.iter().enumerate().filter_map(|(i, item)| Some((format!("item[{i}].net"), item.net.as_ref()?)));
+    let named =
+        items.iter().enumerate().filter_map(|(i, item)| Some((format!("item[{i}].net"), item.net.as_ref()?)));
     let total = around.total.iter().map(|total| ("total".to_owned(), total));
     let mut first = None;
     for (element, money) in named.chain(total) {
@@ -158,8 +160,11 @@ fn modifiers(all: &[Coded]) -> Result<Vec<Modifier>, Fault> {
 fn pointers(sequences: &[u32], diagnoses: &[u32]) -> Result<Pointers, Fault> {
     let mut numbers = Vec::new();
     for (i, sequence) in sequences.iter().enumerate() {
-        let place = diagnoses.iter().position(|own| own == sequence).and_then(|place| u8::try_from(place + 1).ok());
-        let unknown = || Fault::new(format!("diagnosisSequence[{i}]"), Defect::malformed("one of the claim's diagnoses"));
+        let place =
+            diagnoses.iter().position(|own| own == sequence).and_then(|place| u8::try_from(place + 1).ok());
+        let unknown = || {
+            Fault::new(format!("diagnosisSequence[{i}]"), Defect::malformed("one of the claim's diagnoses"))
+        };
         numbers.push(place.ok_or_else(unknown)?);
     }
     numbers.sort_unstable();
@@ -176,7 +181,7 @@ fn units(quantity: Option<&Quantity<'_>>) -> Result<Units, Fault> {
         Some(value) => thousandths(value.get()).ok(),
         None => Some(1000),
     };
-    thousandths
-        .and_then(|thousandths| Units::from_thousandths(thousandths).ok())
-        .ok_or_else(|| Fault::new("quantity.value", Defect::malformed("a quantity from 0.001 to 16777.215 in thousandths")))
+    thousandths.and_then(|thousandths| Units::from_thousandths(thousandths).ok()).ok_or_else(|| {
+        Fault::new("quantity.value", Defect::malformed("a quantity from 0.001 to 16777.215 in thousandths"))
+    })
 }

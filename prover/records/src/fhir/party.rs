@@ -21,7 +21,8 @@ pub(crate) fn party(bundle: &Bundle<'_>, contained: &[Entry<'_>], reference: &Re
         let inner = within(contained, literal)?;
         return inner.identifier.as_ref().and_then(Identifier::text).or_else(logical).or_else(display);
     }
-    let resolved = bundle.find(literal).and_then(|entry| entry.id.as_ref().map(|id| format!("{}/{id}", entry.kind)));
+    let resolved =
+        bundle.find(literal).and_then(|entry| entry.id.as_ref().map(|id| format!("{}/{id}", entry.kind)));
     resolved.or_else(|| Some(literal.to_owned()).filter(|text| !text.is_empty())).or_else(logical)
 }
 
@@ -40,9 +41,14 @@ struct Identifiers {
 /// A provider: the NPI that the reference or the resource behind it carries, else what [`party`] gives.
 ///
 /// An NPI is ten digits; whether they check is the statement's question. Anything shorter is a name.
-pub(super) fn provider(bundle: &Bundle<'_>, contained: &[Entry<'_>], reference: &Reference) -> Option<String> {
+pub(super) fn provider(
+    bundle: &Bundle<'_>,
+    contained: &[Entry<'_>],
+    reference: &Reference,
+) -> Option<String> {
     let npi = |identifier: &Identifier| {
-        let value = identifier.value.as_deref().filter(|_| identifier.system.as_deref() == Some(NPI_SYSTEM))?;
+        let value =
+            identifier.value.as_deref().filter(|_| identifier.system.as_deref() == Some(NPI_SYSTEM))?;
         Npi::read(value).map(|_| value.to_owned())
     };
     let entry = reference.reference.as_deref().and_then(|literal| {

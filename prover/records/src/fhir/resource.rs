@@ -106,7 +106,9 @@ impl Period {
         };
         match (bound(&self.start, "start")?, bound(&self.end, "end")?) {
             (Some(start), Some(end)) if start <= end => Ok((start, end)),
-            (Some(_), Some(_)) => Err(Fault::new(format!("{element}.end"), Defect::malformed("no earlier than start"))),
+            (Some(_), Some(_)) => {
+                Err(Fault::new(format!("{element}.end"), Defect::malformed("no earlier than start")))
+            }
             (Some(day), None) | (None, Some(day)) => Ok((day, day)),
             (None, None) => Err(Fault::new(element, Defect::Missing { needed: "a start or an end" })),
         }
@@ -124,7 +126,8 @@ impl Money<'_> {
     /// Cents up to `limit`, read from the digits as they stand in the file.
     pub(crate) fn cents(&self, element: &str, limit: u64) -> Result<u64, Fault> {
         let element = format!("{element}.value");
-        let value = self.value.ok_or_else(|| Fault::new(&*element, Defect::Missing { needed: "an amount" }))?;
+        let value =
+            self.value.ok_or_else(|| Fault::new(&*element, Defect::Missing { needed: "an amount" }))?;
         cents(value.get(), limit).map_err(|e| Fault::new(element, e.into()))
     }
 }

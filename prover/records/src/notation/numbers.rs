@@ -39,9 +39,9 @@ fn scaled(text: &str, places: usize, limit: u64) -> Result<u64, DecimalError> {
     }
     let padding = places - fraction.len();
     let all = whole.bytes().chain(fraction.bytes()).chain(std::iter::repeat_n(b'0', padding));
-    let value = all.map(|b| u64::from(b - b'0')).try_fold(0u64, |sum, digit| {
-        sum.checked_mul(10)?.checked_add(digit).filter(|value| *value <= limit)
-    });
+    let value = all
+        .map(|b| u64::from(b - b'0'))
+        .try_fold(0u64, |sum, digit| sum.checked_mul(10)?.checked_add(digit).filter(|value| *value <= limit));
     value.ok_or(DecimalError::TooLarge)
 }
 

@@ -13,8 +13,9 @@ use crate::{
 use nightingale_circuits::{
     Fr,
     claim::{
-        Account, Authorisation, Balances, Code, CodeSystem, Consent, Date, DiagnosisGroups, Enrolment, Epoch, Id,
-        PlanId, PolicyRow, Provider, Units, account::nullifier_key_hash, records::GROUPS, types::PRICING_MODIFIERS,
+        Account, Authorisation, Balances, Code, CodeSystem, Consent, Date, DiagnosisGroups, Enrolment, Epoch,
+        Id, PlanId, PolicyRow, Provider, Units, account::nullifier_key_hash, records::GROUPS,
+        types::PRICING_MODIFIERS,
     },
     merkle::{Record, Register},
 };
@@ -29,8 +30,10 @@ pub(super) fn build(document: &RegistersDocument) -> Result<RegisterSet, Records
     let mut groups = groups(document)?;
     let policy = register("policy", policy(document, &plans, &groups)?)?;
     let diagnoses = std::mem::take(&mut groups.codes).into_iter();
-    let diagnoses =
-        register("diagnosis_groups", diagnoses.map(|(code, groups)| DiagnosisGroups { code, groups }).collect())?;
+    let diagnoses = register(
+        "diagnosis_groups",
+        diagnoses.map(|(code, groups)| DiagnosisGroups { code, groups }).collect(),
+    )?;
     let enrolment = register("enrolment", enrolment(document, &plans, &keys)?)?;
     let (providers, provider_names) = providers(document)?;
     let providers = register("providers", providers)?;
@@ -53,7 +56,19 @@ pub(super) fn build(document: &RegistersDocument) -> Result<RegisterSet, Records
     };
     let accounts = accounts(document, &enrolment, &keys)?;
     let notes: Vec<Fr> = document.notes.iter().map(|note| note.0).collect();
-    RegisterSet::new(epoch, names, keys, policy, diagnoses, enrolment, providers, authorisations, consents, accounts, notes)
+    RegisterSet::new(
+        epoch,
+        names,
+        keys,
+        policy,
+        diagnoses,
+        enrolment,
+        providers,
+        authorisations,
+        consents,
+        accounts,
+        notes,
+    )
 }
 
 fn identifier(text: &str, element: impl Fn() -> String) -> Result<Id, RecordsError> {
@@ -101,7 +116,11 @@ fn plans(document: &RegistersDocument) -> Result<Plans, RecordsError> {
     Ok(plans)
 }
 
-fn plan_named<'a>(plans: &'a Plans, name: &str, element: String) -> Result<&'a (PlanId, Balances), RecordsError> {
+fn plan_named<'a>(
+    plans: &'a Plans,
+    name: &str,
+    element: String,
+) -> Result<&'a (PlanId, Balances), RecordsError> {
     plans.get(name).ok_or_else(|| RecordsError::format(element, "expected the name of one of the plans"))
 }
 
@@ -137,17 +156,24 @@ fn ranged_codes(
     let mut all = Vec::new();
     for (j, range) in group.ranges.iter().enumerate() {
         let element = || at(&format!("ranges[{j}]"));
-        let malformed =
-            || RecordsError::format(element(), "expected icd-10-cm:FIRST-LAST or icd-9-cm:FIRST-LAST, FIRST not after LAST");
+        let malformed = || {
+            RecordsError::format(
+                element(),
+                "expected icd-10-cm:FIRST-LAST or icd-9-cm:FIRST-LAST, FIRST not after LAST",
+            )
+        };
         let (system, bounds) = range.split_once(':').ok_or_else(malformed)?;
         let (first, last) = bounds.split_once('-').ok_or_else(malformed)?;
-        let part = |text: &str| Code::read(&format!("{system}:{text}")).and_then(Code::parts).ok_or_else(malformed);
+        let part =
+            |text: &str| Code::read(&format!("{system}:{text}")).and_then(Code::parts).ok_or_else(malformed);
         let ((system, first), (_, last)) = (part(first)?, part(last)?);
         if !matches!(system, CodeSystem::Icd10Cm | CodeSystem::Icd9Cm) || first > last {
             return Err(malformed());
         }
         let listed = document.diagnosis_codes.iter().map(|code| code.0).filter(|code| {
-            code.parts().is_some_and(|(s, text)| s == system && text >= first && (text <= last || text.starts_with(&last)))
+            code.parts().is_some_and(|(s, text)| {
+                s == system && text >= first && (text <= last || text.starts_with(&last))
+            })
         });
         let before = all.len();
         all.extend(listed);
@@ -158,9 +184,14 @@ fn ranged_codes(
     Ok(all)
 }
 
-fn policy(document: &RegistersDocument, plans: &Plans, groups: &Groups) -> Result<Vec<PolicyRow>, RecordsError> {
+fn policy(
+    document: &RegistersDocument,
+    plans: &Plans,
+    groups: &Groups,
+) -> Result<Vec<PolicyRow>, RecordsError> {
     let rows = document.policy.iter().enumerate();
-    rows.map(|(i, row)| policy_row(row, plans, groups).map_err(|e| e.within(&format!("policy[{i}]")))).collect()
+    rows.map(|(i, row)| policy_row(row, plans, groups).map_err(|e| e.within(&format!("policy[{i}]"))))
+        .collect()
 }
 
 fn policy_row(row: &PolicyDocument, plans: &Plans, groups: &Groups) -> Result<PolicyRow, RecordsError> {
@@ -182,7 +213,8 @@ fn policy_row(row: &PolicyDocument, plans: &Plans, groups: &Groups) -> Result<Po
     }
     let mut mask = 0;
     for (j, name) in row.groups.iter().enumerate() {
-        let unknown = || RecordsError::format(format!("groups[{j}]"), "expected the name of a diagnosis group");
+        let unknown =
+            || RecordsError::format(format!("groups[{j}]"), "expected the name of a diagnosis group");
         mask |= groups.bits.get(name).copied().ok_or_else(unknown)?;
     }
     let built = PolicyRow {
@@ -194,7 +226,9 @@ fn policy_row(row: &PolicyDocument, plans: &Plans, groups: &Groups) -> Result<Po
         fee_cents: row.fee_cents,
         copay_cents: row.copay_cents,
         coinsurance_bp: row.coinsurance_bp,
-        max_units: row.max_units.map_or((1 << 24) - 1, |units: crate::notation::Written<Units>| units.0.thousandths()),
+        max_units: row
+            .max_units
+            .map_or((1 << 24) - 1, |units: crate::notation::Written<Units>| units.0.thousandths()),
         max_repeat: row.max_repeat,
         min_age: row.min_age,
         max_age: row.max_age,
@@ -231,7 +265,10 @@ fn enrolment(
         let held = keys.of(member).map(|nk| nullifier_key_hash(&nk));
         let given = entry.nullifier_key_hash.map(|hash| hash.0);
         if held.is_some() && given.is_some() && held != given {
-            return Err(RecordsError::format(at("nullifier_key_hash"), "is not the hash of the custodian's key"));
+            return Err(RecordsError::format(
+                at("nullifier_key_hash"),
+                "is not the hash of the custodian's key",
+            ));
         }
         let hash = given.or(held).ok_or_else(|| {
             let problem = "missing; give it, or the member's key under custodian";
@@ -239,7 +276,8 @@ fn enrolment(
         })?;
         let (first, other) = *hashes.entry(member).or_insert((i, hash));
         if other != hash {
-            let problem = format!("differs from enrolment[{first}]'s of the same member; a member has one key");
+            let problem =
+                format!("differs from enrolment[{first}]'s of the same member; a member has one key");
             return Err(RecordsError::format(at("nullifier_key_hash"), problem));
         }
         all.push(Enrolment {
@@ -272,7 +310,10 @@ fn providers(document: &RegistersDocument) -> Result<(Vec<Provider>, ProviderNam
         period(entry.from.0, entry.to.0, &at("to"))?;
         for (j, name) in entry.names.iter().enumerate() {
             if names.insert(name.clone(), entry.npi.0).is_some_and(|other| other != entry.npi.0) {
-                return Err(RecordsError::format(at(&format!("names[{j}]")), "names another provider too; keep one"));
+                return Err(RecordsError::format(
+                    at(&format!("names[{j}]")),
+                    "names another provider too; keep one",
+                ));
             }
         }
         all.push(Provider {
@@ -332,7 +373,10 @@ fn accounts(
         let coverage = identifier(&entry.coverage, || at("coverage"))?;
         let enrolled = enrolment.open(coverage.number()).leaf.record.filter(|e| e.coverage == coverage);
         let Some(enrolled) = enrolled else {
-            return Err(RecordsError::format(at("coverage"), "is not enrolled; an account belongs to a coverage"));
+            return Err(RecordsError::format(
+                at("coverage"),
+                "is not enrolled; an account belongs to a coverage",
+            ));
         };
         if keys.of(enrolled.member).is_none() {
             let problem = "is of a member without a key under custodian; accounts are notes under it";
@@ -352,7 +396,10 @@ fn accounts(
             salt: entry.salt.0.clone(),
         };
         if all.insert((coverage, entry.year), account).is_some() {
-            return Err(RecordsError::format(at("year"), "is already listed for this coverage; keep the newest version"));
+            return Err(RecordsError::format(
+                at("year"),
+                "is already listed for this coverage; keep the newest version",
+            ));
         }
     }
     Ok(all)

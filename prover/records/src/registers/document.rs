@@ -7,7 +7,8 @@ use crate::{
 use nightingale_circuits::{
     Fr,
     claim::{
-        Address, Code, Consent, CostOrder, Date, FilingAnchor, Modifier, Npi, Sex, SexLimit, Units, account::Secret,
+        Address, Code, Consent, CostOrder, Date, FilingAnchor, Modifier, Npi, Sex, SexLimit, Units,
+        account::Secret,
     },
 };
 use serde::{Deserialize, Serialize};

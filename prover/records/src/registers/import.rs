@@ -128,8 +128,10 @@ fn enrolment(
     let member = party(bundle, &[], beneficiary).ok_or_else(|| missing("beneficiary", "a reference"))?;
     let patient = beneficiary.reference.as_deref().and_then(|literal| bundle.find(literal));
     let patient = patient.filter(|entry| entry.kind == "Patient");
-    let patient: PatientForm = patient.ok_or_else(|| Fault::new("beneficiary", Defect::Unresolved))?.parse()?;
-    let birth = patient.birth_date.as_ref().ok_or_else(|| missing("beneficiary.birthDate", "a birth date"))?;
+    let patient: PatientForm =
+        patient.ok_or_else(|| Fault::new("beneficiary", Defect::Unresolved))?.parse()?;
+    let birth =
+        patient.birth_date.as_ref().ok_or_else(|| missing("beneficiary.birthDate", "a birth date"))?;
     let is_plan = |class: &Class| class.r#type.as_ref().and_then(Coded::first) == Some("plan");
     let plan = coverage.class.into_iter().find(is_plan).and_then(|class| class.value);
     let (from, to) = bounds(coverage.period.as_ref(), "period")?;
@@ -170,11 +172,13 @@ fn consent(
     }
     let provision = form.provision.unwrap_or_default();
     if !provision.provision.is_empty() {
-        let what = "exceptions inside a consent; write what they mean for this payer into the registers by hand";
+        let what =
+            "exceptions inside a consent; write what they mean for this payer into the registers by hand";
         return Err(Fault::new("provision.provision", Defect::unsupported(what)));
     }
     let actors = provision.actor.iter().filter_map(|actor| party(bundle, &[], actor.reference.as_ref()?));
-    let concerns_payer = provision.actor.is_empty() || actors.into_iter().any(|name| is_payer(document, &name));
+    let concerns_payer =
+        provision.actor.is_empty() || actors.into_iter().any(|name| is_payer(document, &name));
     let among = |codes: &[CodeOnly], wanted: &[&str]| {
         codes.is_empty() || codes.iter().any(|c| c.code.as_deref().is_some_and(|code| wanted.contains(&code)))
     };

@@ -9,8 +9,8 @@ use crate::{
 use nightingale_circuits::{
     Fr,
     claim::{
-        Account, Adjudication, Authorisation, Claim, Consent, Date, DiagnosisGroups, Enrolment, Epoch, Id, NoteLeaf,
-        Npi, PlanId, PolicyRow, Provider, Request, account::Secret, request::MemberAccount,
+        Account, Adjudication, Authorisation, Claim, Consent, Date, DiagnosisGroups, Enrolment, Epoch, Id,
+        NoteLeaf, Npi, PlanId, PolicyRow, Provider, Request, account::Secret, request::MemberAccount,
     },
     field,
     merkle::{Record, Register},
@@ -48,7 +48,10 @@ pub struct RegisterSet {
 }
 
 impl RegisterSet {
-    #[expect(clippy::too_many_arguments, reason = "one argument per register, each built by its own function")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one argument per register, each built by its own function"
+    )]
     pub(super) fn new(
         epoch: Epoch,
         names: Names,
@@ -129,7 +132,8 @@ impl RegisterSet {
             let (class, from) = (line.modifier_class(), line.from.days());
             self.policy.open(PolicyRow::register_key(plan, line.code.bits(), class, from))
         });
-        let consent = Consent::register_key(claim.patient, self.epoch.payer, Consent::PAYMENT, Consent::CLAIMS);
+        let consent =
+            Consent::register_key(claim.patient, self.epoch.payer, Consent::PAYMENT, Consent::CLAIMS);
         let year = claim.lines.first().map_or(1901, |line| line.from.year_and_offset().0);
         let member = enrolled.as_ref().map(|e| self.member(e, year, rng)).transpose()?;
         Ok(Request {
@@ -192,7 +196,8 @@ impl RegisterSet {
         let plan = match &file.plan {
             None => None,
             Some(PlanName::Number(number)) => Some(
-                plan_id(*number).ok_or_else(|| RecordsError::format("plan", "expected a number from 1 to 65535"))?,
+                plan_id(*number)
+                    .ok_or_else(|| RecordsError::format("plan", "expected a number from 1 to 65535"))?,
             ),
             Some(PlanName::Name(name)) => self.names.plans.get(name).copied().or_else(unknown_plan),
         };
@@ -202,7 +207,11 @@ impl RegisterSet {
             plan,
             coverage: identifier("coverage", &file.coverage)?,
             patient: identifier("patient", &file.patient)?,
-            authorisation: file.authorisation.as_ref().map(|text| identifier("authorisation", text)).transpose()?,
+            authorisation: file
+                .authorisation
+                .as_ref()
+                .map(|text| identifier("authorisation", text))
+                .transpose()?,
             billing: self.provider("billing", &file.billing)?,
             rendering: self.provider("rendering", &file.rendering)?,
             diagnoses: file.diagnoses.clone(),

@@ -2,11 +2,7 @@
 
 use super::opening::OpeningDocument;
 use crate::{RecordsError, notation::Written};
-use nightingale_circuits::claim::{
-    Account, Balances, NoteLeaf,
-    account::Secret,
-    request::MemberAccount,
-};
+use nightingale_circuits::claim::{Account, Balances, NoteLeaf, account::Secret, request::MemberAccount};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -47,7 +43,10 @@ impl BalancesDocument {
         ];
         for (element, cents) in fields {
             if cents > Balances::MAX {
-                return Err(RecordsError::format(element, "expected cents from 0 to 1099511627775 (unlimited)"));
+                return Err(RecordsError::format(
+                    element,
+                    "expected cents from 0 to 1099511627775 (unlimited)",
+                ));
             }
         }
         Ok(Balances {

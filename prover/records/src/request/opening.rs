@@ -45,11 +45,17 @@ impl<T: Recorded> OpeningDocument<T> {
         }
         let (key, next) = (self.key.0.0, self.next.0.0);
         if key >= next || next > 1 << T::KEY_BITS {
-            return Err(wrong("next", format!("expected more than the key, at most {}", Key(1 << T::KEY_BITS).write())));
+            return Err(wrong(
+                "next",
+                format!("expected more than the key, at most {}", Key(1 << T::KEY_BITS).write()),
+            ));
         }
         let record = self.record.map(T::from_document).transpose().map_err(|e| e.within(element))?;
         if record.as_ref().map_or(0, T::key) != key {
-            return Err(wrong("key", "expected the record's own key, 0x0 where there is no record".to_owned()));
+            return Err(wrong(
+                "key",
+                "expected the record's own key, 0x0 where there is no record".to_owned(),
+            ));
         }
         Ok(Opening {
             leaf: Leaf { key, next, record },

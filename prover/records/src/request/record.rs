@@ -8,8 +8,8 @@ use crate::{
 use nightingale_circuits::{
     Fr,
     claim::{
-        Address, Authorisation, Code, Consent, CostOrder, Date, DiagnosisGroups, Enrolment, FilingAnchor, Id, NoteLeaf,
-        Npi, PlanId, PolicyRow, Provider, Sex, SexLimit, Units, types::PRICING_MODIFIERS,
+        Address, Authorisation, Code, Consent, CostOrder, Date, DiagnosisGroups, Enrolment, FilingAnchor, Id,
+        NoteLeaf, Npi, PlanId, PolicyRow, Provider, Sex, SexLimit, Units, types::PRICING_MODIFIERS,
     },
     merkle::Record,
 };
@@ -324,4 +324,3 @@ impl Recorded for NoteLeaf {
         Ok(Self(note.0))
     }
 }
-

@@ -5,7 +5,9 @@ use crate::{
     registers::{FilingDocument, GroupDocument, PlanDocument, PolicyDocument},
     request::BalancesDocument,
 };
-use nightingale_circuits::claim::{Code, CodeSystem, CostOrder, Date, FilingAnchor, Modifier, SexLimit, Units};
+use nightingale_circuits::claim::{
+    Code, CodeSystem, CostOrder, Date, FilingAnchor, Modifier, SexLimit, Units,
+};
 
 /// A procedure and how plans cover it.
 #[derive(Clone, Copy)]
@@ -48,17 +50,25 @@ pub(super) const SERVICES: [Service; 12] = [
     Service { code: "93000", fee_cents: 1_986, group: "heart", ..PLAIN },
     Service { code: "94060", fee_cents: 5_121, group: "lungs", ..PLAIN },
     Service { code: "97110", fee_cents: 3_033, group: "back and joints", units: 4, ..PLAIN },
-    Service { code: "72148", fee_cents: 24_317, group: "back and joints", needs_authorisation: true, ..PLAIN },
+    Service {
+        code: "72148",
+        fee_cents: 24_317,
+        group: "back and joints",
+        needs_authorisation: true,
+        ..PLAIN
+    },
     Service { code: "78452", fee_cents: 46_822, group: "heart", needs_authorisation: true, ..PLAIN },
     Service { code: "90686", fee_cents: 2_150, free: true, ..PLAIN },
 ];
 
 /// Covered for some people only; drawn where they fit, or where they must not fit.
-pub(super) const INFANT_VISIT: Service = Service { code: "99381", fee_cents: 11_590, ages: (0, 0), free: true, ..PLAIN };
+pub(super) const INFANT_VISIT: Service =
+    Service { code: "99381", fee_cents: 11_590, ages: (0, 0), free: true, ..PLAIN };
 pub(super) const COLONOSCOPY: Service = Service { code: "45378", fee_cents: 38_470, ages: (45, 85), ..PLAIN };
 pub(super) const PRENATAL_PANEL: Service =
     Service { code: "80055", fee_cents: 4_788, sex: SexLimit::Female, ..PLAIN };
-pub(super) const PROSTATE_TEST: Service = Service { code: "84153", fee_cents: 1_839, sex: SexLimit::Male, ..PLAIN };
+pub(super) const PROSTATE_TEST: Service =
+    Service { code: "84153", fee_cents: 1_839, sex: SexLimit::Male, ..PLAIN };
 /// A procedure that no plan covers.
 pub(super) const NOT_COVERED: &str = "15775";
 /// A diagnosis that is in no group.
@@ -156,7 +166,10 @@ pub(super) fn policy() -> Vec<PolicyDocument> {
             let split = |year| Date::from_calendar(year, 12, 31).unwrap_or(Date::MAX);
             let start = |year| Date::from_calendar(year, 1, 1).unwrap_or(Date::MIN);
             rows.push(PolicyDocument { to: Written(split(2025)), ..old });
-            rows.push(PolicyDocument { from: Written(start(2026)), ..row(plan, service, None, service.fee_cents) });
+            rows.push(PolicyDocument {
+                from: Written(start(2026)),
+                ..row(plan, service, None, service.fee_cents)
+            });
         }
         let rental = Service { code: "E0601", fee_cents: 9_150, ..PLAIN };
         rows.push(row(plan, &rental, Modifier::read("RR"), rental.fee_cents));

@@ -69,7 +69,8 @@ pub(super) fn in_order(
 
 pub(super) fn blank(rng: &mut ChaCha20Rng, town: &Town, member: &Member) -> ClaimFile {
     let billing = people::digits(*one_of(rng, &town.providers));
-    let rendering = if percent(rng, 50) { billing.clone() } else { people::digits(*one_of(rng, &town.providers)) };
+    let rendering =
+        if percent(rng, 50) { billing.clone() } else { people::digits(*one_of(rng, &town.providers)) };
     ClaimFile {
         id: String::new(),
         kind: ClaimType::Professional,
@@ -112,7 +113,13 @@ pub(super) fn add_line(rng: &mut ChaCha20Rng, claim: &mut ClaimFile, service: &S
 }
 
 /// Gives the claim an authorisation for `service` that fits.
-pub(super) fn authorise(town: &mut Town, claim: &mut ClaimFile, member: &Member, service: &Service, served: Date) {
+pub(super) fn authorise(
+    town: &mut Town,
+    claim: &mut ClaimFile,
+    member: &Member,
+    service: &Service,
+    served: Date,
+) {
     town.authorised += 1;
     let reference = format!("authorisation-{:05}", town.authorised);
     town.registers.authorisations.push(AuthorisationDocument {

@@ -1,7 +1,9 @@
 //! What goes wrong with claims: each fault breaks one rule of a claim that is otherwise in order.
 
 use super::{
-    catalogue::{self, INFANT_VISIT, NOT_COVERED, PRENATAL_PANEL, PROSTATE_TEST, SERVICES, Service, UNSUPPORTING},
+    catalogue::{
+        self, INFANT_VISIT, NOT_COVERED, PRENATAL_PANEL, PROSTATE_TEST, SERVICES, Service, UNSUPPORTING,
+    },
     claims::{add_line, authorise, icd},
     minus_days, one_of, people,
     people::{Member, Town},
@@ -42,7 +44,13 @@ pub(super) fn maybe(rng: &mut ChaCha20Rng, town: &mut Town, member: &Member, cla
 }
 
 /// Breaks the rule that `reason` reports. The maximum is the account's business: nothing happens.
-pub(super) fn put(rng: &mut ChaCha20Rng, town: &mut Town, member: &Member, claim: &mut ClaimFile, reason: Reason) {
+pub(super) fn put(
+    rng: &mut ChaCha20Rng,
+    town: &mut Town,
+    member: &Member,
+    claim: &mut ClaimFile,
+    reason: Reason,
+) {
     let served = claim.lines.first().map_or(Date::MIN, |line| line.from);
     match reason {
         Reason::BeforeCoverage => move_to(claim, minus_days(member.from, 9)),

@@ -4,7 +4,8 @@ use super::{PAYER, catalogue, day, one_of, percent};
 use crate::{
     notation::{Notation, Written},
     registers::{
-        AccountDocument, ConsentDocument, CustodianDocument, EnrolmentDocument, ProviderDocument, RegistersDocument,
+        AccountDocument, ConsentDocument, CustodianDocument, EnrolmentDocument, ProviderDocument,
+        RegistersDocument,
     },
     request::{BalancesDocument, VenueDocument},
 };
@@ -94,8 +95,16 @@ fn member(rng: &mut ChaCha20Rng, number: usize) -> Member {
         plan,
         birth: day(rng, (1938, 1, 1), (2023, 12, 31)),
         sex: *one_of(rng, &[Sex::Female, Sex::Male, Sex::Female, Sex::Male, Sex::Unknown]),
-        from: if joined_late { day(rng, (2026, 2, 1), (2026, 4, 30)) } else { day(rng, (2023, 1, 1), (2024, 12, 1)) },
-        to: if left_early { day(rng, (2026, 8, 1), (2026, 10, 31)) } else { day(rng, (2026, 12, 31), (2027, 12, 31)) },
+        from: if joined_late {
+            day(rng, (2026, 2, 1), (2026, 4, 30))
+        } else {
+            day(rng, (2023, 1, 1), (2024, 12, 1))
+        },
+        to: if left_early {
+            day(rng, (2026, 8, 1), (2026, 10, 31))
+        } else {
+            day(rng, (2026, 12, 31), (2027, 12, 31))
+        },
     }
 }
 
@@ -142,7 +151,10 @@ pub(super) fn enrol_provider(rng: &mut ChaCha20Rng, registers: &mut RegistersDoc
 
 /// An account that some approvals have already used; now and then one that has reached a maximum.
 fn used_account(rng: &mut ChaCha20Rng, member: &Member) -> AccountDocument {
-    let opening = catalogue::PLANS.iter().find(|plan| plan.name == member.plan).map_or_else(Default::default, |p| p.opening);
+    let opening = catalogue::PLANS
+        .iter()
+        .find(|plan| plan.name == member.plan)
+        .map_or_else(Default::default, |p| p.opening);
     let left = |rng: &mut ChaCha20Rng, cents: u64| if cents == 0 { 0 } else { rng.random_range(0..=cents) };
     let balances = match rng.random_range(0..12) {
         0 => BalancesDocument { deductible_cents: 0, out_of_pocket_cents: 0, ..opening },
@@ -152,7 +164,11 @@ fn used_account(rng: &mut ChaCha20Rng, member: &Member) -> AccountDocument {
         _ => {
             let deductible_cents = left(rng, opening.deductible_cents);
             let met = opening.deductible_cents - deductible_cents;
-            BalancesDocument { deductible_cents, out_of_pocket_cents: opening.out_of_pocket_cents - met, ..opening }
+            BalancesDocument {
+                deductible_cents,
+                out_of_pocket_cents: opening.out_of_pocket_cents - met,
+                ..opening
+            }
         }
     };
     AccountDocument {

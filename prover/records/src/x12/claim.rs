@@ -48,7 +48,9 @@ pub(super) fn read(segments: &[Segment<'_>], above: &Above<'_>) -> Result<ClaimF
     Ok(ClaimFile {
         id: header.element(1).to_owned(),
         kind: ClaimType::Professional,
-        insurer: Some(above.payer.ok_or_else(|| missing("2010BB NM1-09", "the payer's identifier"))?.to_owned()),
+        insurer: Some(
+            above.payer.ok_or_else(|| missing("2010BB NM1-09", "the payer's identifier"))?.to_owned(),
+        ),
         // An 837P names a group or policy number (SBR03), which is the employer's, not the plan's.
         plan: None,
         coverage: patient.clone(),
@@ -67,9 +69,12 @@ pub(super) fn read(segments: &[Segment<'_>], above: &Above<'_>) -> Result<ClaimF
 fn original(header: &Segment<'_>) -> Result<(), Fault> {
     match header.components(5).as_slice() {
         [_, _, "1"] => Ok(()),
-        [_, _, _] => Err(Fault::new(header.at(5), Defect::unsupported("replacement, void and interim claims"))),
+        [_, _, _] => {
+            Err(Fault::new(header.at(5), Defect::unsupported("replacement, void and interim claims")))
+        }
         _ => {
-            let expected = "place, qualifier and frequency between the component separators that ISA-16 declares";
+            let expected =
+                "place, qualifier and frequency between the component separators that ISA-16 declares";
             Err(Fault::new(header.at(5), Defect::malformed(expected)))
         }
     }
@@ -131,7 +136,8 @@ impl Parts<'_, '_> {
             provider(segment).ok_or_else(|| Fault::new(element, Defect::Missing { needed }))
         };
         let mut chosen = self.rendering.map(|segment| named("2310B NM1", segment)).transpose()?;
-        let own = self.services.iter().map(|service| service.rendering.map(|s| named("2420A NM1", s)).transpose());
+        let own =
+            self.services.iter().map(|service| service.rendering.map(|s| named("2420A NM1", s)).transpose());
         let own = own.collect::<Result<Vec<Option<String>>, Fault>>()?;
         let ambiguous = || Fault::new("2420A NM1-09", Defect::Ambiguous { what: "rendering provider" });
         if own.iter().any(Option::is_some) {
@@ -148,7 +154,8 @@ impl Parts<'_, '_> {
 
     /// REF*G1 of the claim, or of its lines where they agree.
     fn authorisation(&self) -> Result<Option<&str>, Fault> {
-        let mut named = self.authorisation.into_iter().chain(self.services.iter().filter_map(|s| s.authorisation));
+        let mut named =
+            self.authorisation.into_iter().chain(self.services.iter().filter_map(|s| s.authorisation));
         let first = named.next();
         if named.any(|other| Some(other) != first) {
             return Err(Fault::new("2400 REF-02", Defect::Ambiguous { what: "authorisation" }));
@@ -163,9 +170,10 @@ impl Parts<'_, '_> {
         }
         let mut lines = Vec::with_capacity(self.services.len());
         for (i, service) in self.services.iter().enumerate() {
-            let mut line =
-                service::line(service, self.diagnoses.len()).map_err(|f| f.within(&format!("2400[{}]", i + 1), ' '))?;
-            line.repeat = repeat_index(&line, &lines).ok_or_else(|| Fault::new("2400", Defect::TooManyLines))?;
+            let mut line = service::line(service, self.diagnoses.len())
+                .map_err(|f| f.within(&format!("2400[{}]", i + 1), ' '))?;
+            line.repeat =
+                repeat_index(&line, &lines).ok_or_else(|| Fault::new("2400", Defect::TooManyLines))?;
             lines.push(line);
         }
         let total = header.required(2, "the claim's total charge")?;

@@ -36,7 +36,9 @@ pub(super) fn read(bytes: &[u8]) -> (Vec<Transaction<'_>>, Vec<Fault>) {
     }
     while !rest.is_empty() {
         match interchange(rest) {
-            Ok((delimiters, body)) => rest = body_of(body, delimiters, &mut transactions, &mut faults).trim_start(),
+            Ok((delimiters, body)) => {
+                rest = body_of(body, delimiters, &mut transactions, &mut faults).trim_start()
+            }
             Err(fault) => {
                 faults.push(fault);
                 return (transactions, faults);
@@ -58,7 +60,10 @@ fn interchange(text: &str) -> Result<(Delimiters, &str), Fault> {
     let distinct = element != component && component != terminator && element != terminator;
     let structural = |c: char| !c.is_alphanumeric();
     if !distinct || ![element, component, terminator].into_iter().all(structural) {
-        return Err(Fault::new("ISA-16", Defect::malformed("three different delimiters, none a letter or digit")));
+        return Err(Fault::new(
+            "ISA-16",
+            Defect::malformed("three different delimiters, none a letter or digit"),
+        ));
     }
     let body = before_last + element.len_utf8() + at + terminator.len_utf8();
     Ok((Delimiters { element, component, terminator }, &text[body..]))

@@ -35,7 +35,10 @@ impl Above<'_> {
     pub(super) fn patient(&self) -> Result<String, Fault> {
         let subscriber = self.subscriber.identifier;
         if subscriber.is_empty() {
-            return Err(Fault::new("2010BA NM1-09", Defect::Missing { needed: "the subscriber's member number" }));
+            return Err(Fault::new(
+                "2010BA NM1-09",
+                Defect::Missing { needed: "the subscriber's member number" },
+            ));
         }
         let Some(dependent) = &self.patient else { return Ok(subscriber.to_owned()) };
         if dependent.given.is_empty() && dependent.family.is_empty() {
@@ -109,7 +112,12 @@ fn descend<'a>(level: &str, above: &mut Above<'a>) {
 }
 
 fn person<'a>(segment: &Segment<'a>) -> Person<'a> {
-    Person { identifier: segment.element(9), given: segment.element(4), family: segment.element(3), birth: "" }
+    Person {
+        identifier: segment.element(9),
+        given: segment.element(4),
+        family: segment.element(3),
+        birth: "",
+    }
 }
 
 /// The NPI of an NM1, else the name in it for the registers to know, `None` where there is neither.

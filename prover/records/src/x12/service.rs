@@ -5,7 +5,9 @@ use crate::{
     ingest::{Defect, Fault},
     notation::{Notation, cents, thousandths},
 };
-use nightingale_circuits::claim::{Code, CodeSystem, Date, Line, Modifier, Pointers, Units, types::MAX_POINTERS};
+use nightingale_circuits::claim::{
+    Code, CodeSystem, Date, Line, Modifier, Pointers, Units, types::MAX_POINTERS,
+};
 
 /// The segments of a line that are used.
 #[derive(Default)]
@@ -48,7 +50,8 @@ pub(super) fn line(service: &Service<'_, '_>, diagnoses: usize) -> Result<Line, 
         modifiers,
         pointers: pointers(procedure, diagnoses)?,
         units: units(procedure)?,
-        charge_cents: u32::try_from(charge).map_err(|_| Fault::new(procedure.at(2), Defect::AmountTooLarge))?,
+        charge_cents: u32::try_from(charge)
+            .map_err(|_| Fault::new(procedure.at(2), Defect::AmountTooLarge))?,
         repeat: 0,
     })
 }
@@ -58,7 +61,12 @@ fn days(served: &Segment<'_>) -> Result<(Date, Date), Fault> {
     match served.element(2) {
         "D8" => date(served.element(3), &at).map(|day| (day, day)),
         "RD8" => {
-            let range = || Fault::new(&*at, Defect::malformed("a period as CCYYMMDD-CCYYMMDD, its end not before its start"));
+            let range = || {
+                Fault::new(
+                    &*at,
+                    Defect::malformed("a period as CCYYMMDD-CCYYMMDD, its end not before its start"),
+                )
+            };
             let (from, through) = served.element(3).split_once('-').ok_or_else(range)?;
             let (from, through) = (date(from, &at)?, date(through, &at)?);
             if from <= through { Ok((from, through)) } else { Err(range()) }
@@ -81,7 +89,8 @@ fn code(procedure: &Segment<'_>) -> Result<(Code, Vec<Modifier>), Fault> {
     if qualifier != "HC" {
         return Err(Fault::new(at(1), Defect::unsupported("procedure codes other than CPT and HCPCS (HC)")));
     }
-    let code = Code::new(CodeSystem::Cpt, text).map_err(|e| Fault::new(at(2), Defect::malformed(e.expected)))?;
+    let code =
+        Code::new(CodeSystem::Cpt, text).map_err(|e| Fault::new(at(2), Defect::malformed(e.expected)))?;
     let modifiers = components.iter().enumerate().skip(2).take(4).filter(|(_, text)| !text.is_empty());
     let modifiers = modifiers.map(|(i, text)| {
         Modifier::read(text).ok_or_else(|| Fault::new(at(i + 1), Defect::malformed(Modifier::EXPECTED)))

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha20Rng;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The twelve readable spellings of a code are in the claim file; registers are written from them.
+/// A claim's lines as its file has them.
 fn lines(claim: &ClaimFile) -> Result<Vec<Value>> {
     let document: Value = serde_json::from_str(&claim.to_json())?;
     Ok(document["lines"].as_array().context("lines")?.clone())
@@ -29,7 +29,11 @@ fn registers_for(claims: &[ClaimFile]) -> Result<Registers> {
         members.insert(claim.coverage.clone(), claim.patient.clone());
         for provider in [&claim.billing, &claim.rendering] {
             let is_npi = provider.len() == 10 && provider.bytes().all(|b| b.is_ascii_digit());
-            if is_npi { npis.insert(provider.clone()) } else { named.insert(provider.clone()) };
+            if is_npi {
+                npis.insert(provider.clone())
+            } else {
+                named.insert(provider.clone())
+            };
         }
     }
     let policy: Vec<Value> = codes
@@ -61,7 +65,7 @@ fn registers_for(claims: &[ClaimFile]) -> Result<Registers> {
 }
 
 /// Every claim adjudicated against registers made for all of them.
-fn decide(claims: &[ClaimFile]) -> Result<Vec<(Request, Adjudication)>> {
+pub(crate) fn decide(claims: &[ClaimFile]) -> Result<Vec<(Request, Adjudication)>> {
     let registers = registers_for(claims)?.build()?;
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     let mut decided = Vec::new();
@@ -74,7 +78,7 @@ fn decide(claims: &[ClaimFile]) -> Result<Vec<(Request, Adjudication)>> {
     Ok(decided)
 }
 
-fn all(files: Vec<(String, Vec<u8>)>, read: fn(&[u8], &str) -> Ingested) -> Ingested {
+pub(crate) fn all(files: Vec<(String, Vec<u8>)>, read: fn(&[u8], &str) -> Ingested) -> Ingested {
     let mut ingested = Ingested::default();
     for (name, bytes) in files {
         ingested.merge(read(&bytes, &name));
@@ -82,13 +86,13 @@ fn all(files: Vec<(String, Vec<u8>)>, read: fn(&[u8], &str) -> Ingested) -> Inge
     ingested
 }
 
-fn claims(ingested: &Ingested) -> Vec<ClaimFile> {
+pub(crate) fn claims(ingested: &Ingested) -> Vec<ClaimFile> {
     ingested.claims.iter().map(|found| found.claim.clone()).collect()
 }
 
 #[test]
 fn every_synthea_claim_reaches_a_decision() -> Result<()> {
-    let Some(data) = shared::claims()? else { return Ok(()) };
+    let Some(data) = shared::claims() else { return Ok(()) };
     let ingested = all(shared::files(&data.join("synthea_bundles"), "", ".json")?, ingest_fhir);
     ensure!(ingested.files == 20 && ingested.claims.len() == 166, "{} claims", ingested.claims.len());
     ensure!(ingested.refused.is_empty(), "{:?}", ingested.refused);
@@ -107,12 +111,13 @@ const SYNTHEA_TOTAL_CENTS: u64 = 11_197_692;
 
 #[test]
 fn an_explanation_of_benefit_stands_for_a_claim_that_is_not_there() -> Result<()> {
-    let Some(data) = shared::claims()? else { return Ok(()) };
+    let Some(data) = shared::claims() else { return Ok(()) };
     let (name, bytes) = shared::files(&data.join("synthea_bundles"), "", ".json")?.swap_remove(0);
     let mut bundle: Value = serde_json::from_slice(&bytes)?;
     let entries = bundle["entry"].as_array_mut().context("entry")?;
     entries.retain(|entry| entry["resource"]["resourceType"] != "Claim");
-    let explained = entries.iter().filter(|e| e["resource"]["resourceType"] == "ExplanationOfBenefit").count();
+    let explained =
+        entries.iter().filter(|e| e["resource"]["resourceType"] == "ExplanationOfBenefit").count();
     let ingested = ingest_fhir(bundle.to_string().as_bytes(), &name);
     ensure!(ingested.claims.len() + ingested.refused.len() == explained && !ingested.claims.is_empty());
     Ok(())
@@ -120,13 +125,12 @@ fn an_explanation_of_benefit_stands_for_a_claim_that_is_not_there() -> Result<()
 
 #[test]
 fn every_hl7_example_gives_a_claim_or_a_named_refusal() -> Result<()> {
-    let Some(data) = shared::claims()? else { return Ok(()) };
+    let Some(data) = shared::claims() else { return Ok(()) };
     let ingested = all(shared::files(&data.join("hl7_r4"), "Claim-", ".json")?, ingest_fhir);
     ensure!(ingested.files == 17);
     let refused: BTreeMap<&str, &str> =
         ingested.refused.iter().map(|refused| (refused.element.as_str(), refused.defect.kind())).collect();
-    let expected =
-        [("Claim/100153.use", "unsupported"), ("Claim/660152.item[0].modifier[0]", "malformed")];
+    let expected = [("Claim/100153.use", "unsupported"), ("Claim/660152.item[0].modifier[0]", "malformed")];
     ensure!(refused == BTreeMap::from(expected), "{refused:?}");
     ensure!(ingested.claims.len() == 15);
     let decided = decide(&claims(&ingested))?;
@@ -134,32 +138,45 @@ fn every_hl7_example_gives_a_claim_or_a_named_refusal() -> Result<()> {
     // The one example with real codes: CPT 62264 for ICD-10 G89.4 and M47.816.
     let spine = claims(&ingested).into_iter().find(|claim| claim.id == "MED-00050").context("MED-00050")?;
     let document: Value = serde_json::from_str(&spine.to_json())?;
-    ensure!(document["lines"][0]["code"] == "cpt:62264" && document["lines"][0]["diagnoses"] == json!([2, 4]));
-    ensure!(document["diagnoses"][3] == "icd-10-cm:M47816" && document["lines"][0]["charge_cents"] == 1_250_000);
+    ensure!(
+        document["lines"][0]["code"] == "cpt:62264" && document["lines"][0]["diagnoses"] == json!([2, 4])
+    );
+    ensure!(
+        document["diagnoses"][3] == "icd-10-cm:M47816" && document["lines"][0]["charge_cents"] == 1_250_000
+    );
     ensure!(document["coverage"] == "http://benefitsinc.com/certificate|10138556", "{document}");
     Ok(())
 }
 
 #[test]
 fn prior_authorisation_requests_are_refused_as_such() -> Result<()> {
-    let Some(data) = shared::claims()? else { return Ok(()) };
+    let Some(data) = shared::claims() else { return Ok(()) };
     let ingested = all(shared::files(&data.join("davinci_pas"), "conformant", ".json")?, ingest_fhir);
     ensure!(ingested.claims.is_empty() && ingested.refused.len() == 3);
-    ensure!(ingested.refused.iter().all(|refused| refused.element.ends_with(".use")), "{:?}", ingested.refused);
+    ensure!(
+        ingested.refused.iter().all(|refused| refused.element.ends_with(".use")),
+        "{:?}",
+        ingested.refused
+    );
     Ok(())
 }
 
 #[test]
 fn the_837p_samples_reach_decisions_and_other_sets_are_refused() -> Result<()> {
-    let Some(data) = shared::claims()? else { return Ok(()) };
+    let Some(data) = shared::claims() else { return Ok(()) };
     let ingested = all(shared::files(&data.join("x12"), "837_005010X222", ".837")?, ingest_x12);
     ensure!(ingested.files == 18 && ingested.claims.len() == 13, "{}", ingested.claims.len());
     // Five samples separate components by '>', but their ISA declares ':'.
     ensure!(ingested.refused.len() == 5);
-    ensure!(ingested.refused.iter().all(|refused| refused.element.ends_with("CLM-05")), "{:?}", ingested.refused);
+    ensure!(
+        ingested.refused.iter().all(|refused| refused.element.ends_with("CLM-05")),
+        "{:?}",
+        ingested.refused
+    );
     let decided = decide(&claims(&ingested))?;
     ensure!(decided.len() == 13);
-    let checks_fail = decided.iter().filter(|(_, outcome)| outcome.reasons.contains(Reason::Provider)).count();
+    let checks_fail =
+        decided.iter().filter(|(_, outcome)| outcome.reasons.contains(Reason::Provider)).count();
     ensure!(decided.iter().any(|(_, outcome)| outcome.approved) && checks_fail >= 5, "{checks_fail} fail B7");
     let others = all(shared::files(&data.join("x12"), "", "")?, ingest_x12);
     let refused: Vec<String> = others.refused.iter().map(|refused| refused.defect.to_string()).collect();
@@ -171,7 +188,7 @@ fn the_837p_samples_reach_decisions_and_other_sets_are_refused() -> Result<()> {
 
 #[test]
 fn an_837p_sample_is_read_to_the_letter() -> Result<()> {
-    let Some(data) = shared::claims()? else { return Ok(()) };
+    let Some(data) = shared::claims() else { return Ok(()) };
     let read = |name: &str| -> Result<Value> {
         let (name, bytes) = shared::files(&data.join("x12"), name, "")?.swap_remove(0);
         let claim = ingest_x12(&bytes, &name).claims.swap_remove(0).claim;
@@ -187,7 +204,9 @@ fn an_837p_sample_is_read_to_the_letter() -> Result<()> {
     });
     ensure!(wheelchair == expected, "{wheelchair:#}");
     let dependent = read("837_005010X222A2__demo.example1.837")?;
-    ensure!(dependent["patient"] == "JS00111223333:19730501:TED" && dependent["coverage"] == dependent["patient"]);
+    ensure!(
+        dependent["patient"] == "JS00111223333:19730501:TED" && dependent["coverage"] == dependent["patient"]
+    );
     let home = read("837_005010X222A2__demo.drug.example10.2")?;
     ensure!(home["lines"][0]["through"] == "2004-02-07" && home["lines"][0]["units"] == "7");
     ensure!(home["lines"][2]["repeat"] == 0 && home["lines"][5]["repeat"] == 3, "{home:#}");

@@ -1,0 +1,136 @@
+//! Files that were cut, flipped or shuffled: every parser answers, none panics, and no line is made up.
+
+use crate::{samples::sample, shared};
+use anyhow::Result;
+use nightingale_records::{ClaimFile, Ingested, Registers, ingest_fhir, ingest_x12, request};
+use proptest::{collection::vec, prelude::*, sample::Index, test_runner::TestRunner};
+
+/// One change to a file.
+#[derive(Clone, Debug)]
+enum Change {
+    Flip(Index, u8),
+    Delete(Index, usize),
+    Repeat(Index, usize),
+    Insert(Index, String),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let piece = prop_oneof![
+        "[~*:^|>{}\\[\\],\"]{1,3}",
+        Just("-".to_owned()),
+        Just("99999999999999999999".to_owned()),
+        Just("1e400".to_owned()),
+        Just("null".to_owned()),
+        Just("\u{1F9EA}".to_owned()),
+        Just("LX*1~".to_owned()),
+        Just("SE*1*0017~".to_owned()),
+    ];
+    prop_oneof![
+        (any::<Index>(), any::<u8>()).prop_map(|(at, bits)| Change::Flip(at, bits)),
+        (any::<Index>(), 1usize..200).prop_map(|(at, length)| Change::Delete(at, length)),
+        (any::<Index>(), 1usize..200).prop_map(|(at, length)| Change::Repeat(at, length)),
+        (any::<Index>(), piece).prop_map(|(at, text)| Change::Insert(at, text)),
+    ]
+}
+
+fn apply(mut bytes: Vec<u8>, changes: &[Change]) -> Vec<u8> {
+    for change in changes {
+        if bytes.is_empty() {
+            break;
+        }
+        match change {
+            Change::Flip(at, bits) => {
+                let at = at.index(bytes.len());
+                bytes[at] ^= bits;
+            }
+            Change::Delete(at, length) => {
+                let at = at.index(bytes.len());
+                bytes.drain(at..(at + length).min(bytes.len()));
+            }
+            Change::Repeat(at, length) => {
+                let at = at.index(bytes.len());
+                let end = (at + length).min(bytes.len());
+                let piece = bytes[at..end].to_vec();
+                bytes.splice(end..end, piece);
+            }
+            Change::Insert(at, text) => {
+                let at = at.index(bytes.len());
+                bytes.splice(at..at, text.bytes());
+            }
+        }
+    }
+    bytes
+}
+
+/// Runs a reader on changed copies of a file.
+fn survive(file: &[u8], cases: u32, read: impl Fn(&[u8]) -> Result<(), TestCaseError>) -> Result<()> {
+    let mut runner =
+        TestRunner::new(ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() });
+    runner.run(&vec(change(), 1..6), |changes| read(&apply(file.to_vec(), &changes)))?;
+    Ok(())
+}
+
+/// Whatever was read holds together: at most 8 lines, at most 12 diagnoses, no pointer beyond them.
+fn sound(ingested: &Ingested) -> Result<(), TestCaseError> {
+    prop_assert_eq!(ingested.files, 1);
+    for found in &ingested.claims {
+        let claim = &found.claim;
+        prop_assert!((1..=8).contains(&claim.lines.len()) && claim.diagnoses.len() <= 12);
+        for line in &claim.lines {
+            prop_assert!(line.from <= line.through && line.modifiers.len() <= 4);
+            prop_assert!(line.pointers.numbers().iter().all(|n| usize::from(*n) <= claim.diagnoses.len()));
+        }
+        prop_assert!(ClaimFile::from_json(claim.to_json().as_bytes()).is_ok());
+    }
+    for refused in &ingested.refused {
+        prop_assert!(!refused.element.is_empty() && !refused.defect.to_string().is_empty());
+    }
+    Ok(())
+}
+
+#[test]
+fn broken_fhir_gives_claims_or_refusals() -> Result<()> {
+    survive(&sample("visit.fhir.json")?, 1500, |bytes| sound(&ingest_fhir(bytes, "f")))?;
+    let Some(data) = shared::claims() else { return Ok(()) };
+    for (_, file) in shared::files(&data.join("hl7_r4"), "Claim-", ".json")? {
+        survive(&file, 60, |bytes| sound(&ingest_fhir(bytes, "f")))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn broken_x12_gives_claims_or_refusals() -> Result<()> {
+    survive(&sample("scan.837")?, 3000, |bytes| sound(&ingest_x12(bytes, "x")))?;
+    let Some(data) = shared::claims() else { return Ok(()) };
+    for (_, file) in shared::files(&data.join("x12"), "", "")? {
+        survive(&file, 60, |bytes| sound(&ingest_x12(bytes, "x")))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn an_837p_cut_anywhere_gives_no_claim_and_says_so() -> Result<()> {
+    let file = sample("scan.837")?;
+    let end = file.windows(3).rposition(|w| w == b"SE*").unwrap_or(0);
+    for at in 0..end {
+        let ingested = ingest_x12(&file[..at], "x");
+        anyhow::ensure!(ingested.claims.is_empty() && !ingested.refused.is_empty(), "cut at {at}");
+    }
+    Ok(())
+}
+
+#[test]
+fn broken_json_files_are_read_or_refused() -> Result<()> {
+    survive(&sample("claim.json")?, 1500, |bytes| {
+        let _ = ClaimFile::from_json(bytes);
+        Ok(())
+    })?;
+    survive(&sample("registers.json")?, 400, |bytes| {
+        let _ = Registers::from_json(bytes).and_then(|registers| registers.build());
+        Ok(())
+    })?;
+    survive(&sample("request.json")?, 400, |bytes| {
+        let _ = request::from_json(bytes).map(|request| request.check());
+        Ok(())
+    })
+}
