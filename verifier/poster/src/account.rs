@@ -65,7 +65,9 @@ impl Account {
     pub fn from_hex(text: &str) -> Result<Self, PosterError> {
         // The parser's own words could repeat what it read.
         let signer = text.trim().parse::<PrivateKeySigner>();
-        signer.map(Self).map_err(|_| PosterError::SigningKey("must be 64 hexadecimal digits of a secp256k1 key".into()))
+        signer
+            .map(Self)
+            .map_err(|_| PosterError::SigningKey("must be 64 hexadecimal digits of a secp256k1 key".into()))
     }
 
     /// Its address.
@@ -86,6 +88,8 @@ impl Account {
     }
 
     fn sign(&self, digest: B256) -> Result<alloy_primitives::Signature, PosterError> {
-        self.0.sign_hash_sync(&digest).map_err(|error| PosterError::SigningKey(format!("cannot sign: {error}")))
+        self.0
+            .sign_hash_sync(&digest)
+            .map_err(|error| PosterError::SigningKey(format!("cannot sign: {error}")))
     }
 }

@@ -7,7 +7,10 @@ use nightingale_contracts::{
     PayerId,
     bindings::{
         ClaimSettlement::{depositCall, receiveClaimCall, recordReceiptCall, withdrawCall},
-        Registry::{acceptAdminCall, addPayerCall, publishAccountRootCall, publishConsentRootCall, publishEpochCall, setAuthorityCall},
+        Registry::{
+            acceptAdminCall, addPayerCall, publishAccountRootCall, publishConsentRootCall, publishEpochCall,
+            setAuthorityCall,
+        },
         Token::{approveCall, mintCall},
     },
     deploy::{Deployment, Request},
@@ -75,7 +78,11 @@ pub fn record_receipt(deployment: &Deployment, payer: PayerId, claim_commitment:
 /// Makes test tokens. Only the test token can: on local chains.
 #[must_use]
 pub fn mint(deployment: &Deployment, to: Address, cents: u64) -> Request {
-    request(format!("mint {cents} cents of the test token"), deployment.token, &mintCall { to, amount: units(deployment, cents) })
+    request(
+        format!("mint {cents} cents of the test token"),
+        deployment.token,
+        &mintCall { to, amount: units(deployment, cents) },
+    )
 }
 
 /// Adds to a payer's escrow from the sender's tokens: lets the contract take them, then has it take them. Anybody sends

@@ -3,15 +3,9 @@
 //! The outbox knows which step of which deployment each row is. So a deployment that was cut off goes on where it was, and
 //! one that is finished is found again instead of being made twice.
 
-use crate::{
-    Poster, PosterError,
-    outbox::State,
-    poster::Goal,
-};
+use crate::{Poster, PosterError, outbox::State, poster::Goal};
 use alloy_primitives::{B256, keccak256};
-use nightingale_contracts::{
-    deploy::{Config, Deployment, KeyKind, KeyToRegister, Plan},
-};
+use nightingale_contracts::deploy::{Config, Deployment, KeyKind, KeyToRegister, Plan};
 use nightingale_verifier::{KeyDigest, VerifyingKey};
 use std::{fs, path::Path};
 
@@ -31,7 +25,9 @@ impl Poster {
         while let Some(request) = plan.next()? {
             let row = known.iter().find(|row| row.step == Some(step));
             if row.is_some_and(|row| row.to != request.to || row.data != request.data) {
-                let problem = format!("step {step} went out with other addresses, after a reorganisation: give a new --label");
+                let problem = format!(
+                    "step {step} went out with other addresses, after a reorganisation: give a new --label"
+                );
                 return Err(PosterError::malformed("deployment", problem));
             }
             let id = match row {
@@ -62,7 +58,8 @@ impl Poster {
 
 /// Names a deployment by everything that it is made of.
 fn identity(config: &Config, label: &str) -> B256 {
-    let mut keys: Vec<String> = config.keys.iter().map(|key| format!("{} {:?}", key.digest, key.kind)).collect();
+    let mut keys: Vec<String> =
+        config.keys.iter().map(|key| format!("{} {:?}", key.digest, key.kind)).collect();
     keys.sort();
     let grace = config.grace;
     keccak256(format!(
@@ -84,10 +81,12 @@ fn identity(config: &Config, label: &str) -> B256 {
 /// There is none, or it is not one.
 pub fn read(path: &Path) -> Result<Deployment, PosterError> {
     let bytes = fs::read(path).map_err(|source| PosterError::Io { path: path.to_owned(), source })?;
-    let deployment: Deployment = serde_json::from_slice(&bytes)
-        .map_err(|error| PosterError::malformed(path.display().to_string(), format!("not a deployment file: {error}")))?;
+    let deployment: Deployment = serde_json::from_slice(&bytes).map_err(|error| {
+        PosterError::malformed(path.display().to_string(), format!("not a deployment file: {error}"))
+    })?;
     if deployment.version != 1 {
-        let problem = format!("its version is {}, this program knows 1; update this program", deployment.version);
+        let problem =
+            format!("its version is {}, this program knows 1; update this program", deployment.version);
         return Err(PosterError::malformed(path.display().to_string(), problem));
     }
     Ok(deployment)
@@ -113,7 +112,10 @@ pub fn keys(directory: &Path) -> Result<Vec<KeyToRegister>, PosterError> {
             .map_err(|source| PosterError::Unreadable { path: path.clone(), source })?;
         let named = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.rsplit_once('.'));
         if named.and_then(|(_, digest)| digest.parse::<KeyDigest>().ok()) != Some(key.digest()) {
-            let problem = format!("its name is not that of key {}: it was renamed or replaced; get it again", key.digest());
+            let problem = format!(
+                "its name is not that of key {}: it was renamed or replaced; get it again",
+                key.digest()
+            );
             return Err(PosterError::malformed(path.display().to_string(), problem));
         }
         keys.push(KeyToRegister {

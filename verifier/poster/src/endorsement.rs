@@ -48,7 +48,8 @@ impl EndorsementFile {
     ) -> Result<Self, PosterError> {
         let payee = payee(proof);
         if account.address() != payee {
-            let problem = format!("is for {}; the proof pays {payee}, whose key must sign", account.address());
+            let problem =
+                format!("is for {}; the proof pays {payee}, whose key must sign", account.address());
             return Err(PosterError::malformed("signing key", problem));
         }
         let claim_commitment = commitment(proof);
@@ -80,7 +81,10 @@ impl EndorsementFile {
         let signer = Signature::from_erc2098(&endorsement.signature).recover_address_from_prehash(&digest);
         match signer {
             Ok(signer) if signer == file.payee => Ok(file),
-            _ => Err(malformed(format!("signature: not {}'s for this payer, claim, chain and contract", file.payee))),
+            _ => Err(malformed(format!(
+                "signature: not {}'s for this payer, claim, chain and contract",
+                file.payee
+            ))),
         }
     }
 

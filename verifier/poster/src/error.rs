@@ -55,7 +55,9 @@ pub enum PosterError {
         problem: String,
     },
     /// The deployment is on another chain than the node.
-    #[error("the deployment is on chain {deployment}, the node on chain {node}; give the node of the deployment's chain")]
+    #[error(
+        "the deployment is on chain {deployment}, the node on chain {node}; give the node of the deployment's chain"
+    )]
     WrongChain {
         /// The deployment's.
         deployment: u64,
@@ -74,7 +76,9 @@ pub enum PosterError {
         reason: String,
     },
     /// The account cannot pay for the transaction.
-    #[error("{account} holds {have} wei and {purpose} may cost {need}; fund the account and run the same command again")]
+    #[error(
+        "{account} holds {have} wei and {purpose} may cost {need}; fund the account and run the same command again"
+    )]
     FundsTooSmall {
         /// The sender.
         account: Address,
@@ -86,7 +90,9 @@ pub enum PosterError {
         purpose: String,
     },
     /// Time ran out. The transaction is in the outbox and may still be mined.
-    #[error("{purpose} (transaction {transaction}) is not confirmed after {seconds} s{last}; it stays in the outbox: run resume")]
+    #[error(
+        "{purpose} (transaction {transaction}) is not confirmed after {seconds} s{last}; it stays in the outbox: run resume"
+    )]
     Unconfirmed {
         /// What the transaction is for.
         purpose: String,
@@ -98,7 +104,9 @@ pub enum PosterError {
         last: String,
     },
     /// Another program used the account's nonce: the transaction can never be mined.
-    #[error("{purpose}: nonce {nonce} of {account} was used by a transaction that is not in this outbox; run the command again")]
+    #[error(
+        "{purpose}: nonce {nonce} of {account} was used by a transaction that is not in this outbox; run the command again"
+    )]
     NonceTaken {
         /// What the transaction was for.
         purpose: String,

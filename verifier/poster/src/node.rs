@@ -18,10 +18,11 @@ use std::{future::IntoFuture, time::Duration};
 /// No single answer takes longer on a node that works.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A connection to one node.
-#[derive(Clone, Debug)]
+/// A connection to one node. No `Debug`: URLs may hold passwords and access tokens.
+#[derive(Clone)]
 pub struct Node {
     provider: RootProvider,
+    whole: String,
     url: String,
 }
 
@@ -46,17 +47,21 @@ impl Node {
     /// # Errors
     /// Another kind of URL: this program has no TLS of its own.
     pub fn new(url: &str) -> Result<Self, PosterError> {
-        let malformed = |problem: &str| PosterError::malformed(format!("node URL {url}"), problem);
+        let malformed = |problem: &str| PosterError::malformed("node URL", problem);
         let parsed: Url = url.parse().map_err(|_| malformed("must look like http://127.0.0.1:8545"))?;
         if parsed.scheme() != "http" {
-            return Err(malformed("must start with http://; reach a node elsewhere through a tunnel or a local proxy"));
+            return Err(malformed(
+                "must start with http://; reach a node elsewhere through a tunnel or a local proxy",
+            ));
         }
         // A node is nearby or behind a tunnel: proxies from the environment would only see what is signed.
         let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build();
         let client = client.map_err(|error| malformed(&error.to_string()))?;
-        let shown = format!("{}://{}", parsed.scheme(), parsed.authority().rsplit('@').next().unwrap_or_default());
+        let shown =
+            format!("{}://{}", parsed.scheme(), parsed.authority().rsplit('@').next().unwrap_or_default());
+        let whole = parsed.to_string();
         let provider = ProviderBuilder::<_, _, Ethereum>::default().connect_reqwest(client, parsed);
-        Ok(Self { provider, url: shown })
+        Ok(Self { provider, whole, url: shown })
     }
 
     /// The chain's id.
@@ -100,7 +105,8 @@ impl Node {
     pub(crate) async fn head(&self) -> Result<Head, PosterError> {
         let block = self.provider.get_block_by_number(BlockNumberOrTag::Latest);
         let block = self.asked("eth_getBlockByNumber", block).await?;
-        let header = block.ok_or_else(|| self.unreachable("eth_getBlockByNumber", "it has no newest block"))?.header;
+        let header =
+            block.ok_or_else(|| self.unreachable("eth_getBlockByNumber", "it has no newest block"))?.header;
         Ok(Head {
             number: header.number,
             gas_limit: header.gas_limit,
@@ -192,7 +198,8 @@ impl Node {
         F: IntoFuture<Output = alloy_provider::transport::TransportResult<T>>,
     {
         let answer = question.into_future().await;
-        self.judged(method, answer)?.map_err(|revert| PosterError::NodeRefused { method, problem: revert.reason })
+        self.judged(method, answer)?
+            .map_err(|revert| PosterError::NodeRefused { method, problem: revert.reason })
     }
 
     /// An answer, the refusal of a node or a contract, or an error when there was no answer.
@@ -205,13 +212,17 @@ impl Node {
             Ok(value) => return Ok(Ok(value)),
             Err(error) => error,
         };
-        let Some(refusal) = error.as_error_resp() else { return Err(self.unreachable(method, &error.to_string())) };
+        let Some(refusal) = error.as_error_resp() else {
+            return Err(self.unreachable(method, &error.to_string()));
+        };
         let data = refusal.as_revert_data().unwrap_or_default();
         let reason = if data.is_empty() { refusal.message.to_string() } else { bindings::explain(&data) };
         Ok(Err(Revert { data, reason }))
     }
 
     fn unreachable(&self, method: &'static str, problem: &str) -> PosterError {
-        PosterError::NodeUnreachable { url: self.url.clone(), method, problem: problem.to_owned() }
+        let problem =
+            problem.replace(&self.whole, &self.url).replace(self.whole.trim_end_matches('/'), &self.url);
+        PosterError::NodeUnreachable { url: self.url.clone(), method, problem }
     }
 }

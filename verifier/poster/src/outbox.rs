@@ -38,7 +38,8 @@ impl Outbox {
     /// It cannot be written, another poster holds it, or it is damaged.
     pub async fn open(path: &Path, chain_id: u64, genesis: B256) -> Result<Self, PosterError> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).map_err(|source| PosterError::Io { path: folder.to_owned(), source })?;
+            fs::create_dir_all(folder)
+                .map_err(|source| PosterError::Io { path: folder.to_owned(), source })?;
         }
         let held = hold(path)?;
         let pool = connect(path, false).await?;
@@ -99,7 +100,8 @@ impl Outbox {
 
     /// The row with this number.
     pub(crate) async fn find(&self, id: i64) -> Result<Transaction, PosterError> {
-        let row = sqlx::query("SELECT * FROM transactions WHERE id = ?").bind(id).fetch_one(&self.pool).await?;
+        let row =
+            sqlx::query("SELECT * FROM transactions WHERE id = ?").bind(id).fetch_one(&self.pool).await?;
         transaction(&self.pool, &row).await
     }
 
@@ -123,10 +125,10 @@ impl Outbox {
         Ok(found)
     }
 
-    /// The steps of a deployment that are under way or done, in order.
+    /// The steps of a deployment that are under way or done, in order, the newest first where a step was sent again.
     pub(crate) async fn steps(&self, plan: B256) -> Result<Vec<Transaction>, PosterError> {
         let rows = sqlx::query(
-            "SELECT * FROM transactions WHERE chain = ? AND plan = ? AND state IN ('open', 'done') ORDER BY step",
+            "SELECT * FROM transactions WHERE chain = ? AND plan = ? AND state IN ('open', 'done') ORDER BY step, id DESC",
         )
         .bind(self.chain)
         .bind(plan.as_slice())
@@ -144,7 +146,8 @@ impl Outbox {
         .bind(sender.as_slice())
         .fetch_one(&self.pool)
         .await?;
-        last.map(|nonce| u64::try_from(nonce).map(|nonce| nonce + 1).map_err(|_| damaged("nonce"))).transpose()
+        last.map(|nonce| u64::try_from(nonce).map(|nonce| nonce + 1).map_err(|_| damaged("nonce")))
+            .transpose()
     }
 
     async fn all(&self, rows: Vec<SqliteRow>) -> Result<Vec<Transaction>, PosterError> {

@@ -10,8 +10,12 @@ use nightingale_contracts::PayerId;
 /// # Errors
 /// It is neither of the three forms, zero, or over 96 bits.
 pub fn parse(text: &str) -> Result<PayerId, PosterError> {
-    let malformed =
-        || PosterError::malformed(format!("payer {text}"), "must be 0x and up to 24 hex digits, a number, or name:NAME");
+    let malformed = || {
+        PosterError::malformed(
+            format!("payer {text}"),
+            "must be 0x and up to 24 hex digits, a number, or name:NAME",
+        )
+    };
     let number = match (text.strip_prefix("name:"), text.strip_prefix("0x")) {
         (Some(""), _) => return Err(malformed()),
         (Some(name), _) => Ok(Id::from_text(name).number()),

@@ -147,7 +147,10 @@ impl OutboxReport {
             claim_commitment: claim.commitment,
             payer: payer::text(claim.payer),
             settled: claim.verdict.map(|verdict| verdict == Verdict::Payable),
-            reason: claim.verdict.filter(|verdict| *verdict != Verdict::Payable).map(|verdict| format!("{verdict:?}")),
+            reason: claim
+                .verdict
+                .filter(|verdict| *verdict != Verdict::Payable)
+                .map(|verdict| format!("{verdict:?}")),
         });
         Self {
             id: row.id,

@@ -4,6 +4,7 @@
 //! where that is possible; what changes between then and the block, the contract skips, and its event says why.
 
 mod admission;
+mod batch;
 mod keys;
 mod outcome;
 
@@ -16,17 +17,17 @@ use crate::{
     poster::Goal,
 };
 use alloy_primitives::{Address, B256};
-use alloy_sol_types::SolError;
+use batch::Written;
 use nightingale_contracts::{
     PayerId,
-    bindings::{ClaimSettlement, Group, Verdict},
+    bindings::{Group, Verdict},
     calldata::{self, Endorsement, PublicInputs},
-    deploy::{Deployment, Request},
+    deploy::Deployment,
 };
 use nightingale_verifier::ClaimProof;
 use std::collections::BTreeMap;
 
-/// Claims in one transaction, so that it fits under the gas that a transaction may use.
+/// The most claims in one transaction; fewer where they would use more gas than a transaction may.
 const BATCH: usize = 64;
 /// How often claims are tried whose transaction failed or lost its nonce.
 const ROUNDS: usize = 3;
@@ -122,10 +123,18 @@ impl Poster {
                 break;
             }
             let mut rows = Vec::new();
-            for batch in waiting.chunks(BATCH) {
-                if let Some(written) = self.write_batch(&mut desk, batch).await? {
-                    rows.push(written);
-                    self.drive(Goal::Mined).await?;
+            let mut batches: Vec<Vec<usize>> = waiting.chunks(BATCH).rev().map(<[usize]>::to_vec).collect();
+            while let Some(batch) = batches.pop() {
+                match self.write_batch(&mut desk, &batch).await? {
+                    Written::Row(id, order) => {
+                        rows.push((id, order));
+                        self.drive(Goal::Mined).await?;
+                    }
+                    Written::TooLarge => {
+                        let (first, second) = batch.split_at(batch.len() / 2);
+                        batches.extend([second.to_vec(), first.to_vec()]);
+                    }
+                    Written::Nothing => {}
                 }
             }
             self.drive(Goal::Deep).await?;
@@ -161,60 +170,6 @@ impl Poster {
         Ok(())
     }
 
-    /// Writes one transaction for a batch; its row, and its claims in the order of their events. A proof that the chain
-    /// refuses though it verifies here is refused alone, and the others go without it.
-    async fn write_batch(
-        &self,
-        desk: &mut Desk<'_>,
-        batch: &[usize],
-    ) -> Result<Option<(i64, Vec<usize>)>, PosterError> {
-        let mut batch = batch.to_vec();
-        loop {
-            if batch.is_empty() {
-                return Ok(None);
-            }
-            let (groups, orders): (Vec<Group>, Vec<Vec<usize>>) = desk.groups(&batch).into_iter().unzip();
-            let order = orders.concat();
-            let request = Request {
-                purpose: format!("settle {} claim{}", order.len(), if order.len() == 1 { "" } else { "s" }),
-                to: Some(desk.deployment.settlement),
-                data: calldata::settle(groups.clone()),
-            };
-            if let Err(revert) = self.node.dry_run(self.address(), &request).await? {
-                let culprits = if ClaimSettlement::GroupRejected::abi_decode(&revert.data).is_ok() {
-                    self.culprits(desk, &groups, &orders).await?
-                } else {
-                    Vec::new()
-                };
-                if culprits.is_empty() {
-                    return Err(PosterError::Reverted { purpose: request.purpose, reason: revert.reason });
-                }
-                for index in &culprits {
-                    desk.refuse(*index, Refusal::ProofRejectedOnChain);
-                }
-                batch.retain(|index| !culprits.contains(index));
-                continue;
-            }
-            let rows: Vec<ClaimRow> = order.iter().map(|index| desk.claims[*index].row()).collect();
-            return Ok(Some((self.write(&request, None, &rows).await?, order)));
-        }
-    }
-
-    async fn culprits(
-        &self,
-        desk: &Desk<'_>,
-        groups: &[Group],
-        orders: &[Vec<usize>],
-    ) -> Result<Vec<usize>, PosterError> {
-        let mut culprits = Vec::new();
-        for (group, order) in groups.iter().zip(orders) {
-            let call = ClaimSettlement::findInvalidCall { group: group.clone() };
-            let found = self.node.ask(desk.deployment.settlement, &call).await?;
-            culprits.extend(found.iter().filter_map(|place| order.get(place.saturating_to::<usize>())));
-        }
-        Ok(culprits)
-    }
-
     /// What became of the claims of a row that has ended. A row that failed or lost its nonce leaves them waiting.
     async fn collect(
         &self,
@@ -230,9 +185,9 @@ impl Poster {
         for (index, claim) in order.iter().zip(&row.claims) {
             let outcome = match claim.verdict {
                 Some(Verdict::Payable) => Outcome::Settled(mined),
-                Some(Verdict::AlreadySettled) => {
-                    Outcome::Refused(Refusal::AlreadySettled { by: self.emitter(desk.deployment, claim).await? })
-                }
+                Some(Verdict::AlreadySettled) => Outcome::Refused(Refusal::AlreadySettled {
+                    by: self.emitter(desk.deployment, claim).await?,
+                }),
                 Some(verdict) => Outcome::Refused(Refusal::Contract(verdict)),
                 None => continue,
             };

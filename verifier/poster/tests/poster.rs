@@ -1,1 +1,15 @@
-//! x
+//! The poster against a real anvil, from `target/tools`; skipped, loudly, where `.ci/tools/install` has not run.
+
+mod poster {
+    mod anvil;
+    mod command;
+    mod crash;
+    mod fees;
+    mod nonces;
+    mod proofs;
+    mod proxy;
+    mod real;
+    mod reorganisation;
+    mod settle;
+    mod world;
+}

@@ -105,7 +105,9 @@ pub(super) struct PublishAccounts {
 impl PublishAccounts {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let (poster, deployment) = self.subject.open().await?;
-        self.subject.post(&poster, &[administration::publish_accounts(&deployment, self.payer, self.root)]).await
+        self.subject
+            .post(&poster, &[administration::publish_accounts(&deployment, self.payer, self.root)])
+            .await
     }
 }
 
@@ -163,7 +165,8 @@ pub(super) struct Receive {
 impl Receive {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let day = self.day.as_deref().map(parse_date).transpose();
-        let day = day.map_err(|error| PosterError::Malformed { what: "--day".into(), problem: error.to_string() })?;
+        let day =
+            day.map_err(|error| PosterError::Malformed { what: "--day".into(), problem: error.to_string() })?;
         let (poster, deployment) = self.subject.open().await?;
         let request = match day {
             Some(day) => administration::record_receipt(&deployment, self.payer, self.claim, day.days()),

@@ -1,8 +1,8 @@
 //! What every command that talks to a chain is told: node, key, outbox and terms.
 
 use clap::Args;
-use nightingale_poster::{Account, Node, Poster, PosterError, deployment};
 use nightingale_contracts::deploy::Deployment;
+use nightingale_poster::{Account, Node, Poster, PosterError, deployment};
 use std::{
     env,
     path::{Path, PathBuf},

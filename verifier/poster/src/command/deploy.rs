@@ -78,7 +78,9 @@ impl Deploy {
                 format!("settlement {}", deployed.settlement),
                 format!("token {}", deployed.token),
             ];
-            lines.extend(deployed.keys.iter().map(|key| format!("verifier {} of key {}", key.verifier, key.digest)));
+            lines.extend(
+                deployed.keys.iter().map(|key| format!("verifier {} of key {}", key.verifier, key.digest)),
+            );
             lines
         })?;
         Ok(ExitCode::SUCCESS)

@@ -44,7 +44,9 @@ impl Endorse {
         let file = EndorsementFile::sign(&account, &proof, chain, contract, self.payer, self.authority)?;
         let path = self.out.unwrap_or_else(|| self.proof.with_extension("endorsement.json"));
         fs::write(&path, file.to_json()).map_err(|source| PosterError::Io { path: path.clone(), source })?;
-        show(self.json, &file, || vec![format!("claim {} endorsed in {}", file.claim_commitment, path.display())])?;
+        show(self.json, &file, || {
+            vec![format!("claim {} endorsed in {}", file.claim_commitment, path.display())]
+        })?;
         Ok(ExitCode::SUCCESS)
     }
 }

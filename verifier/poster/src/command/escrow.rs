@@ -54,7 +54,9 @@ impl Withdraw {
         let (poster, deployment) = self.subject.open().await?;
         let amount = match self.cents {
             Some(cents) => administration::units(&deployment, cents),
-            None => poster.node().ask(deployment.settlement, &creditOfCall { payee: poster.address() }).await?,
+            None => {
+                poster.node().ask(deployment.settlement, &creditOfCall { payee: poster.address() }).await?
+            }
         };
         let to = self.to.unwrap_or_else(|| poster.address());
         self.subject.post(&poster, &[administration::withdraw(&deployment, to, amount)]).await

@@ -83,7 +83,9 @@ fn read_endorsement(path: &Path, deployment: &Deployment) -> Result<EndorsementF
     let file = EndorsementFile::from_json(&read(path)?).map_err(|error| malformed(error.to_string()))?;
     if (file.chain_id, file.settlement) != (deployment.chain_id, deployment.settlement) {
         let (chain, contract) = (file.chain_id, file.settlement);
-        return Err(malformed(format!("is for contract {contract} on chain {chain}; have the payee sign for this one")));
+        return Err(malformed(format!(
+            "is for contract {contract} on chain {chain}; have the payee sign for this one"
+        )));
     }
     Ok(file)
 }

@@ -108,7 +108,9 @@ impl Transaction {
 }
 
 pub(super) fn damaged(column: &str) -> PosterError {
-    PosterError::Outbox(format!("it is damaged: {column} holds what no release wrote; restore it from a copy"))
+    PosterError::Outbox(format!(
+        "it is damaged: {column} holds what no release wrote; restore it from a copy"
+    ))
 }
 
 fn column<'r, T>(row: &'r SqliteRow, name: &str) -> Result<T, PosterError>

@@ -26,7 +26,7 @@ CREATE TABLE transactions (
 ) STRICT;
 
 CREATE UNIQUE INDEX nonce_used_once ON transactions (chain, sender, nonce) WHERE state <> 'lost';
-CREATE UNIQUE INDEX step_done_once ON transactions (chain, plan, step) WHERE plan IS NOT NULL AND state IN ('open', 'done');
+CREATE INDEX steps_of_plan ON transactions (chain, plan, step) WHERE plan IS NOT NULL;
 
 -- What was signed for a nonce, the first offer and its raises. Written before it is sent, never changed.
 CREATE TABLE attempts (

@@ -1,11 +1,7 @@
 //! What changes in the outbox. Each change is one SQL transaction, guarded by the state that it expects.
 
 use super::{ClaimRow, Mined, Outbox, State, number};
-use crate::{
-    PosterError,
-    account::Signed,
-    node::Fees,
-};
+use crate::{PosterError, account::Signed, node::Fees};
 use alloy_primitives::{Address, B256};
 use nightingale_contracts::{bindings::Verdict, deploy::Request};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -22,7 +18,12 @@ pub(crate) struct Draft<'a> {
 
 impl Outbox {
     /// Writes down a signed transaction. Only after this may it be sent.
-    pub(crate) async fn insert(&self, draft: &Draft<'_>, fees: Fees, signed: &Signed) -> Result<i64, PosterError> {
+    pub(crate) async fn insert(
+        &self,
+        draft: &Draft<'_>,
+        fees: Fees,
+        signed: &Signed,
+    ) -> Result<i64, PosterError> {
         let mut all = self.pool.begin().await?;
         let id: i64 = sqlx::query_scalar(
             "INSERT INTO transactions (chain, sender, nonce, purpose, receiver, data, gas_limit, plan, step, state) \
@@ -125,7 +126,10 @@ impl Outbox {
         .fetch_all(&mut *all)
         .await?;
         for id in reopened {
-            sqlx::query("UPDATE claims SET verdict = NULL WHERE transaction_id = ?").bind(id).execute(&mut *all).await?;
+            sqlx::query("UPDATE claims SET verdict = NULL WHERE transaction_id = ?")
+                .bind(id)
+                .execute(&mut *all)
+                .await?;
         }
         all.commit().await?;
         Ok(())

@@ -5,11 +5,7 @@
 //! nonce and the transaction pool are asked instead.
 
 use super::Poster;
-use crate::{
-    PosterError,
-    node::Head,
-    outbox::Transaction,
-};
+use crate::{PosterError, node::Head, outbox::Transaction};
 use alloy_eips::BlockNumberOrTag;
 use alloy_rpc_types_eth::TransactionReceipt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -24,7 +20,7 @@ pub(crate) enum Goal {
     Deep,
 }
 
-/// Refusals without a cause that can be seen, before the node's words are passed on.
+/// Refusals in a row, before the node's words are passed on.
 const REFUSALS: u32 = 5;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -77,7 +73,10 @@ impl Poster {
     }
 
     /// The receipt of whichever attempt is in the chain now.
-    pub(crate) async fn receipt_of(&self, row: &Transaction) -> Result<Option<TransactionReceipt>, PosterError> {
+    pub(crate) async fn receipt_of(
+        &self,
+        row: &Transaction,
+    ) -> Result<Option<TransactionReceipt>, PosterError> {
         for attempt in row.attempts.iter().rev() {
             if let Some(receipt) = self.node.receipt(attempt.hash).await? {
                 return Ok(Some(receipt));
@@ -129,12 +128,16 @@ impl Poster {
         for attempt in row.attempts.iter().rev().skip(1) {
             older_waits |= self.node.knows(attempt.hash).await?;
         }
-        if (older_waits || head.base_fee > newest.fees.max_fee) && self.raise(row).await? {
-            return Ok(());
-        }
         *refusals += 1;
         if *refusals >= REFUSALS {
-            return Err(PosterError::NodeRefused { method: "eth_sendRawTransaction", problem: words.to_owned() });
+            return Err(PosterError::NodeRefused {
+                method: "eth_sendRawTransaction",
+                problem: words.to_owned(),
+            });
+        }
+        if older_waits || head.base_fee > newest.fees.max_fee {
+            // Counted as well: whatever the reason really is, the offer does not climb to its limit.
+            self.raise(row).await?;
         }
         Ok(())
     }

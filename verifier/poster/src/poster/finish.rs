@@ -28,7 +28,9 @@ impl Poster {
             return Ok(true);
         }
         let verdicts = verdicts(row, receipt)?;
-        for (claim, _) in row.claims.iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Payable) {
+        for (claim, _) in
+            row.claims.iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Payable)
+        {
             for tag in &claim.tags {
                 let call = isSpentCall { payer: claim.payer, tag: *tag };
                 if !self.node.ask_at(row.to.unwrap_or_default(), &call, deep.into()).await? {
@@ -61,7 +63,8 @@ fn verdicts(row: &Transaction, receipt: &TransactionReceipt) -> Result<Vec<Verdi
     match verdicts {
         Some(verdicts) if expected.eq(found.iter().map(|(commitment, _)| *commitment)) => Ok(verdicts),
         _ => {
-            let reason = "its events are not one for each claim in their order; check the deployment file".to_owned();
+            let reason =
+                "its events are not one for each claim in their order; check the deployment file".to_owned();
             Err(nightingale_contracts::Error::AnswerMalformed { contract, reason }.into())
         }
     }

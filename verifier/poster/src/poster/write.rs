@@ -27,7 +27,10 @@ impl Poster {
         let gas = match self.node.dry_run(sender, request).await? {
             Ok((_, gas)) => gas,
             Err(revert) => {
-                return Err(PosterError::Reverted { purpose: request.purpose.clone(), reason: revert.reason });
+                return Err(PosterError::Reverted {
+                    purpose: request.purpose.clone(),
+                    reason: revert.reason,
+                });
             }
         };
         let head = self.node.head().await?;
@@ -44,16 +47,24 @@ impl Poster {
     /// Writes another offer for the same nonce and bytes into the outbox; false when the limit leaves no room for one.
     pub(super) async fn raise(&self, row: &Transaction) -> Result<bool, PosterError> {
         let Some(newest) = row.newest() else { return Ok(false) };
-        let Some(fees) = newest.fees.raised(self.node.fees().await?, self.terms.fee_limit) else { return Ok(false) };
+        let Some(fees) = newest.fees.raised(self.node.fees().await?, self.terms.fee_limit) else {
+            return Ok(false);
+        };
         let signed = self.sign(row.nonce, row.to, row.data.clone(), row.gas_limit, fees)?;
         self.outbox.add_attempt(row.id, row.attempts.len(), fees, &signed).await?;
         Ok(true)
     }
 
     pub(super) async fn check_funds(&self, gas: u64, fees: Fees, purpose: &str) -> Result<(), PosterError> {
-        let (have, need) = (self.node.balance(self.address()).await?, U256::from(gas) * U256::from(fees.max_fee));
+        let (have, need) =
+            (self.node.balance(self.address()).await?, U256::from(gas) * U256::from(fees.max_fee));
         if have < need {
-            return Err(PosterError::FundsTooSmall { account: self.address(), have, need, purpose: purpose.to_owned() });
+            return Err(PosterError::FundsTooSmall {
+                account: self.address(),
+                have,
+                need,
+                purpose: purpose.to_owned(),
+            });
         }
         Ok(())
     }

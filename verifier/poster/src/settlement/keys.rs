@@ -60,7 +60,8 @@ mod tests {
 
     #[test]
     fn only_the_y_coordinates_of_beta_gamma_and_delta_are_negated() {
-        let constants: Vec<u8> = (1..=16u64).flat_map(|word| U256::from(word).to_be_bytes::<WORD>()).collect();
+        let constants: Vec<u8> =
+            (1..=16u64).flat_map(|word| U256::from(word).to_be_bytes::<WORD>()).collect();
         let file = key_file("claim-2", 0, 12, &constants);
         let header = b"NGVK\x01\x01\x07claim-2\x00\x0c";
         assert_eq!(file[..header.len()], header[..]);

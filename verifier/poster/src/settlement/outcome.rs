@@ -114,25 +114,34 @@ impl Refusal {
         match self {
             Self::ProofInvalid(reason) => reason.clone(),
             Self::KeyNotRegistered => {
-                "the registry has no verifier of the proof's key; deploy with that key, or register it".to_owned()
+                "the registry has no verifier of the proof's key; deploy with that key, or register it"
+                    .to_owned()
             }
             Self::EndorsementMissing => {
                 "there is no signature of the payee; the payee makes one with endorse".to_owned()
             }
-            Self::RepeatedInBatch => "an earlier claim of this call uses up the same services, account version or \
+            Self::RepeatedInBatch => {
+                "an earlier claim of this call uses up the same services, account version or \
                 authorisation; send the claim that is due, and have the other proven again"
-                .to_owned(),
-            Self::ProofRejectedOnChain => {
-                "the contract does not accept the proof though it verifies here; check the deployment".to_owned()
+                    .to_owned()
             }
-            Self::AlreadySettled { by: Some(transaction) } => format!("this claim was settled by {transaction}"),
-            Self::AlreadySettled { by: None } => "another claim used its services, account version or authorisation; \
+            Self::ProofRejectedOnChain => {
+                "the contract does not accept the proof though it verifies here; check the deployment"
+                    .to_owned()
+            }
+            Self::AlreadySettled { by: Some(transaction) } => {
+                format!("this claim was settled by {transaction}")
+            }
+            Self::AlreadySettled { by: None } => {
+                "another claim used its services, account version or authorisation; \
                 if only the account version, have it proven again"
-                .to_owned(),
+                    .to_owned()
+            }
             Self::Contract(verdict) => advice(*verdict).to_owned(),
             Self::Unknown(number) => format!("the contract gives reason {number}; update this program"),
             Self::NotPosted => {
-                "its transactions failed, or others used the account's nonces; run the command again".to_owned()
+                "its transactions failed, or others used the account's nonces; run the command again"
+                    .to_owned()
             }
         }
     }
@@ -150,14 +159,26 @@ const fn advice(verdict: Verdict) -> &'static str {
         Verdict::PayerPaused => "the guardian paused this payer; try again when it is resumed",
         Verdict::EpochUnknown => "the payer never published this epoch here; check payer and deployment",
         Verdict::EpochStale => "the payer published a newer epoch; have it proven again",
-        Verdict::AccountRootUnknown => "the payer never published this account root; it must, or the proof is of another's",
+        Verdict::AccountRootUnknown => {
+            "the payer never published this account root; it must, or the proof is of another's"
+        }
         Verdict::AccountRootStale => "the payer published newer accounts; have it proven again",
-        Verdict::AuthorityNotAccepted => "this consent authority does not count; check the authority's address",
-        Verdict::ConsentRootUnknown => "the authority never published this consent root; it must, or name the right one",
+        Verdict::AuthorityNotAccepted => {
+            "this consent authority does not count; check the authority's address"
+        }
+        Verdict::ConsentRootUnknown => {
+            "the authority never published this consent root; it must, or name the right one"
+        }
         Verdict::ConsentRootStale => "the authority published newer consents; have it proven again",
-        Verdict::ReceiptMissing => "nobody recorded that the claim was received; send receive, or the payer records it",
-        Verdict::ReceiptDiffers => "it was received on another day than the proof says; have it proven for that day",
-        Verdict::PayeeSignatureInvalid => "the payee did not sign this claim for this payer, chain and contract",
+        Verdict::ReceiptMissing => {
+            "nobody recorded that the claim was received; send receive, or the payer records it"
+        }
+        Verdict::ReceiptDiffers => {
+            "it was received on another day than the proof says; have it proven for that day"
+        }
+        Verdict::PayeeSignatureInvalid => {
+            "the payee did not sign this claim for this payer, chain and contract"
+        }
         Verdict::EscrowTooSmall => "the payer's escrow does not hold that much; it must deposit",
     }
 }

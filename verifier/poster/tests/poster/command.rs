@@ -1,0 +1,250 @@
+//! The command line: from nothing to a payment, its JSON, and its exit codes.
+
+use super::{
+    anvil::Anvil,
+    proofs::{approval, prove, root},
+    proxy::{Moment, Proxy},
+    world::{World, account, program, said, secret, write_keys},
+};
+use anyhow::{Result, ensure};
+use nightingale_poster::deployment;
+use serde_json::Value;
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
+use tempfile::TempDir;
+
+struct Desk {
+    anvil: Anvil,
+    folder: TempDir,
+}
+
+impl Desk {
+    fn new() -> Result<Option<Self>> {
+        let Some(anvil) = Anvil::start()? else { return Ok(None) };
+        for who in ["operator", "provider"] {
+            anvil.give_ether(account(who)?.address())?;
+        }
+        let folder = TempDir::new()?;
+        write_keys(&folder.path().join("keys"))?;
+        Ok(Some(Self { anvil, folder }))
+    }
+
+    fn command(&self, who: &str, name: &str) -> Command {
+        let mut command = program(self.folder.path());
+        command.arg(name).current_dir(self.folder.path()).env("NIGHTINGALE_POSTER_KEY", secret(who));
+        command
+    }
+
+    fn on_chain(&self, who: &str, name: &str) -> Command {
+        let mut command = self.command(who, name);
+        command.args(["--json", "--rpc", &self.anvil.url()]);
+        command
+    }
+
+    /// Runs a command that must work, and gives its JSON.
+    fn run(&self, who: &str, name: &str, arguments: &[&str]) -> Result<Value> {
+        let (code, json, stderr) = said(&self.on_chain(who, name).args(arguments).output()?)?;
+        ensure!(code == 0 && stderr.is_empty(), "{name}: {code} {stderr}");
+        Ok(json)
+    }
+
+    fn fails(&self, mut command: Command, code: i32, words: &str) -> Result<()> {
+        let (found, _, stderr) = said(&command.output()?)?;
+        ensure!(found == code && stderr.contains(words), "{command:?}: {found} {stderr}");
+        ensure!(!stderr.contains(&secret("operator")), "the key was shown");
+        ensure!(stderr.trim_end().lines().count() == 1, "{stderr}");
+        Ok(())
+    }
+}
+
+#[test]
+fn goes_from_nothing_to_a_payment() -> Result<()> {
+    let Some(desk) = Desk::new()? else { return Ok(()) };
+    let deployed = desk.run("operator", "deploy", &["--keys", "keys", "--out", "D.json"])?;
+    ensure!(
+        deployed["version"] == 1
+            && deployed["chainId"] == 31337
+            && deployed["keys"][1]["kind"] == "development"
+    );
+    let deployment = deployment::read(&desk.folder.path().join("D.json"))?;
+    ensure!(serde_json::to_value(&deployment)? == deployed);
+
+    let proof = prove(approval("a", account("provider")?.address())?)?;
+    fs::write(desk.folder.path().join("P.json"), proof.to_json())?;
+    let (d, payer) = (["--deployment", "D.json"], ["--payer", "name:Harbour Mutual"]);
+    let [epoch, accounts, consents] = ["epoch", "accounts", "consents"].map(|label| root(label).to_string());
+    let claim = root("a commitment").to_string();
+    let authority = account("operator")?.address().to_string();
+    let steps: [(&str, &[&str], bool); 7] = [
+        ("add-payer", &[], true),
+        ("accept-authority", &[], false),
+        ("publish-epoch", &["--root", &epoch], true),
+        ("publish-accounts", &["--root", &accounts], true),
+        ("publish-consents", &["--root", &consents], false),
+        ("deposit", &["--cents", "20000", "--mint"], true),
+        ("receive", &["--claim", &claim, "--day", "2026-01-15"], true),
+    ];
+    for (name, arguments, of_payer) in steps {
+        let payer: &[&str] = if of_payer { &payer } else { &[] };
+        let posted = desk.run("operator", name, &[&d, payer, arguments].concat())?;
+        ensure!(posted[0]["transaction"].is_string() && posted[0]["block"].is_u64(), "{name}: {posted}");
+    }
+    let (code, _, stderr) = said(
+        &desk
+            .command("provider", "endorse")
+            .args(["P.json", "--authority", &authority])
+            .args(d)
+            .args(payer)
+            .output()?,
+    )?;
+    ensure!(code == 0, "{stderr}");
+
+    let report = desk.run("operator", "settle", &["--deployment", "D.json", "P.json"])?;
+    ensure!(report["entries"][0]["settled"] == true && report["transaction"].is_string(), "{report}");
+    ensure!(report["gas_used"].as_u64().is_some_and(|gas| gas > 200_000));
+    let (code, again, _) = said(&desk.on_chain("operator", "settle").args(d).arg("P.json").output()?)?;
+    ensure!(code == 0 && again["transaction"] == report["transaction"]);
+
+    let provider = account("provider")?.address().to_string();
+    let balance = |arguments: &[&str]| -> Result<Value> {
+        Ok(desk.run("operator", "balance", &[&d, arguments].concat())?["cents"].clone())
+    };
+    ensure!(balance(&payer)? == 20_000 - 12_345);
+    ensure!(balance(&["--payee", &provider])? == 12_345);
+    desk.run("provider", "withdraw", &d)?;
+    ensure!(balance(&["--payee", &provider])? == 0);
+
+    let (code, all, _) = said(&desk.command("operator", "status").arg("--json").output()?)?;
+    ensure!(
+        code == 0 && all.as_array().is_some_and(|all| all.iter().all(|row| row["state"] == "done")),
+        "{all}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_deployment_that_was_cut_off_goes_on_and_one_that_is_done_is_found() -> Result<()> {
+    let Some(desk) = Desk::new()? else { return Ok(()) };
+    let proxy = Proxy::holding(desk.anvil.address(), "eth_sendRawTransaction", 3, Moment::After)?;
+    let mut cut = desk.command("operator", "deploy");
+    let mut child = cut.args(["--keys", "keys", "--rpc", proxy.url()]).stdout(Stdio::null()).spawn()?;
+    let reached = proxy.reached();
+    child.kill()?;
+    child.wait()?;
+    reached?;
+    let first = desk.run("operator", "deploy", &["--keys", "keys"])?;
+    let operator = account("operator")?.address();
+    ensure!(
+        desk.anvil.mined_of(operator)? == 7,
+        "token, registry, settlement, and twice a verifier and its key"
+    );
+    ensure!(desk.run("operator", "deploy", &["--keys", "keys"])? == first);
+    ensure!(desk.anvil.mined_of(operator)? == 7);
+    let other = desk.run("operator", "deploy", &["--keys", "keys", "--label", "second"])?;
+    ensure!(other["settlement"] != first["settlement"] && desk.anvil.mined_of(operator)? == 14);
+    Ok(())
+}
+
+#[test]
+fn says_what_is_wrong_in_one_line_and_by_its_exit_code() -> Result<()> {
+    let Some(desk) = Desk::new()? else { return Ok(()) };
+    let folder = desk.folder.path();
+    desk.run("operator", "deploy", &["--keys", "keys", "--out", "D.json"])?;
+    let with = |arguments: &[&str]| {
+        let mut command = desk.command("operator", "settle");
+        command.args(arguments);
+        command
+    };
+    let url = desk.anvil.url();
+    desk.fails(with(&["--rpc", &url, "--deployment", "D.json", "none.json"]), 2, "none.json")?;
+    desk.fails(with(&["--rpc", &url, "--deployment", "none.json", "P.json"]), 2, "none.json")?;
+    desk.fails(with(&["--rpc", "https://127.0.0.1:1", "--deployment", "D.json", "P.json"]), 2, "http://")?;
+    desk.fails(
+        with(&["--rpc", "http://127.0.0.1:9", "--deployment", "D.json", "P.json"]),
+        2,
+        "does not answer",
+    )?;
+    fs::write(folder.join("bad.json"), "{}")?;
+    desk.fails(with(&["--rpc", &url, "--deployment", "D.json", "bad.json"]), 2, "bad.json")?;
+    desk.fails(with(&["--rpc", &url, "--deployment", "bad.json", "bad.json"]), 2, "deployment file")?;
+    let elsewhere = fs::read_to_string(folder.join("D.json"))?.replace("31337", "1337");
+    fs::write(folder.join("E.json"), elsewhere)?;
+    desk.fails(with(&["--rpc", &url, "--deployment", "E.json", "bad.json"]), 2, "chain 1337")?;
+    desk.fails(
+        with(&["--rpc", &url, "--deployment", "D.json", "--confirmations", "0", "P.json"]),
+        2,
+        "1 to 64",
+    )?;
+
+    let mut keyless = desk.on_chain("operator", "resume");
+    keyless.env_remove("NIGHTINGALE_POSTER_KEY");
+    desk.fails(keyless, 2, "signing key")?;
+    let mut wrong = desk.on_chain("operator", "resume");
+    wrong.env("NIGHTINGALE_POSTER_KEY", format!("{}zz", &secret("operator")[2..]));
+    desk.fails(wrong, 2, "64 hexadecimal digits")?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let file = folder.join("key");
+        fs::write(&file, secret("operator"))?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644))?;
+        let named = || {
+            let mut command = desk.on_chain("stranger", "resume");
+            command.arg("--key-file").arg(&file);
+            command
+        };
+        desk.fails(named(), 2, "chmod 600")?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
+        ensure!(named().output()?.status.success());
+    }
+    let empty = folder.join("empty");
+    fs::create_dir(&empty)?;
+    let mut no_keys = desk.on_chain("operator", "deploy");
+    no_keys.arg("--keys").arg(&empty);
+    desk.fails(no_keys, 2, "no verifying key")?;
+    let mut not_owner = desk.on_chain("provider", "publish-epoch");
+    not_owner.args(["--deployment", "D.json", "--payer", "7", "--root", &root("epoch").to_string()]);
+    desk.fails(not_owner, 1, "NotPayerOwner")?;
+    let mut busy = desk.on_chain("operator", "resume");
+    let held = fs::File::create(folder.join("held.sqlite.lock"))?;
+    held.lock()?;
+    busy.args(["--outbox", "held.sqlite"]);
+    desk.fails(busy, 2, "another poster")?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn endorsements_are_checked_before_anything_is_asked() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let (one, two) = (world.claim("one").await?, world.claim("two").await?);
+    let (first, second) = (world.write("one", &one)?, world.write("two", &two)?);
+    let beside = first.with_extension("endorsement.json");
+    let whole = fs::read_to_string(&beside)?;
+    let settle = |proof: &Path| -> Result<(i32, Value, String)> {
+        said(&world.settle_command(&world.anvil.url(), &[proof]).output()?)
+    };
+    for (from, to) in [
+        ("31337", "1"),
+        ("nightingale endorsement 1", "nightingale endorsement 2"),
+        ("\"payer\": \"0x", "\"payer\": \"0x1"),
+        ("\"signature\": \"0x", "\"signature\": \"0x00"),
+    ] {
+        fs::write(&beside, whole.replace(from, to))?;
+        let (code, _, stderr) = settle(&first)?;
+        ensure!(code == 2 && stderr.contains("endorsement"), "{from}: {code} {stderr}");
+    }
+    fs::copy(second.with_extension("endorsement.json"), &beside)?;
+    let (code, _, stderr) = settle(&first)?;
+    ensure!(code == 2 && stderr.contains("another claim"), "{stderr}");
+    fs::remove_file(&beside)?;
+    let (code, report, _) = settle(&first)?;
+    ensure!(code == 1 && report["entries"][0]["reason"] == "EndorsementMissing");
+    fs::write(world.path("elsewhere"), whole)?;
+    let mut command = world.settle_command(&world.anvil.url(), &[&first]);
+    let (code, report, stderr) = said(&command.arg("--endorsement").arg(world.path("elsewhere")).output()?)?;
+    ensure!(code == 0 && report["entries"][0]["settled"] == true, "{stderr}");
+    Ok(())
+}

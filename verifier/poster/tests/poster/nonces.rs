@@ -1,0 +1,55 @@
+//! Nonces: one for each row, and what happens when somebody else with the same key uses one.
+
+use super::{
+    proxy::{Moment, Proxy},
+    world::{World, open, payer},
+};
+use anyhow::{Result, ensure};
+use nightingale_poster::{administration as tell, outbox::State};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nonce_that_was_used_elsewhere_is_noticed_and_the_claims_go_out_again() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let claim = world.claim("a").await?;
+    let proxy = Proxy::holding(world.anvil.address(), "eth_sendRawTransaction", 0, Moment::Before)?;
+    let poster = world.poster_at(proxy.url(), "stranger", |terms| terms).await?;
+    let sender = poster.address();
+    let deployment = world.deployment.clone();
+    let posting = tokio::spawn(async move { poster.settle(&deployment, &[claim]).await });
+    tokio::task::block_in_place(|| proxy.reached())?;
+    // The same key, with another outbox, is faster.
+    let twin = open(&world.anvil.url(), &world.path("twin.sqlite"), "stranger", |terms| terms).await?;
+    twin.send(&tell::mint(&world.deployment, sender, 1)).await?;
+    proxy.release();
+    let settlement = posting.await??;
+    ensure!(settlement.all_paid() && world.settlements()? == 1);
+    let rows = world.watch("stranger.sqlite", |_| true).await?;
+    let states: Vec<_> = rows.iter().map(|row| (row.nonce, row.state)).collect();
+    ensure!(states == [(0, State::Lost), (1, State::Done)], "{states:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_open_from_before_is_seen_through_and_not_sent_twice() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let proxy = Proxy::holding(world.anvil.address(), "eth_sendRawTransaction", 2, Moment::Before)?;
+    let cut = world.poster_at(proxy.url(), "operator", |terms| terms).await?;
+    let deployment = world.deployment.clone();
+    let requests = move || {
+        let mint = tell::mint(&deployment, alloy_primitives::Address::repeat_byte(1), 5);
+        [vec![mint], tell::deposit(&deployment, payer(), 0x51).to_vec()].concat()
+    };
+    world.prepare(&[tell::mint(&world.deployment, cut.address(), 0x51)]).await?;
+    let first = requests();
+    let posting = tokio::spawn(async move { cut.send_all(&first).await });
+    tokio::task::block_in_place(|| proxy.reached())?;
+    posting.abort();
+    let _ = posting.await;
+    // The deposit was written and never sent. The same sequence goes on with it, and mints and allows nothing again.
+    let again = world.poster("operator", |terms| terms).await?;
+    let before = world.anvil.mined_of(again.address())?;
+    let posted = again.send_all(&requests()).await?;
+    ensure!(posted.len() == 1 && posted[0].purpose.starts_with("deposit"), "{posted:?}");
+    ensure!(world.anvil.mined_of(again.address())? == before + 1);
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! Blocks that vanish: what was in them is sent again, with the same bytes.
+
+use super::world::World;
+use anyhow::{Result, ensure};
+use nightingale_poster::outbox::State;
+use serde_json::json;
+use std::time::Duration;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_settlement_whose_block_vanishes_is_sent_again_and_confirmed_in_another() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let claim = world.claim("a").await?;
+    let poster = world
+        .poster("stranger", |mut terms| {
+            terms.confirmations = 3;
+            terms
+        })
+        .await?;
+    let (deployment, sender) = (world.deployment.clone(), poster.address());
+    let snapshot = world.anvil.ask("evm_snapshot", json!([]))?;
+    let posting = tokio::spawn(async move { poster.settle(&deployment, &[claim]).await });
+    while world.anvil.mined_of(sender)? == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.anvil.mine(1)?;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    ensure!(!posting.is_finished(), "two blocks are not three");
+    world.anvil.ask("evm_revert", json!([snapshot]))?;
+    ensure!(world.settlements()? == 0);
+    while world.anvil.mined_of(sender)? == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.anvil.mine(2)?;
+    let settlement = posting.await??;
+    ensure!(settlement.all_paid() && world.settlements()? == 1);
+    let rows = world.watch("stranger.sqlite", |_| true).await?;
+    ensure!(rows.len() == 1 && rows[0].attempts.len() == 1 && rows[0].state == State::Done);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_and_vanishes_deeper_than_wanted_is_opened_again() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let claim = world.claim("a").await?;
+    let poster = world.poster("stranger", |terms| terms).await?;
+    let snapshot = world.anvil.ask("evm_snapshot", json!([]))?;
+    let first = poster.settle(&world.deployment, std::slice::from_ref(&claim)).await?;
+    world.anvil.ask("evm_revert", json!([snapshot]))?;
+    ensure!(world.settlements()? == 0);
+    let ended = poster.resume().await?;
+    ensure!(ended.len() == 1 && ended[0].state == State::Done);
+    ensure!(ended[0].mined.map(|mined| mined.transaction) == Some(first.transactions[0].transaction));
+    ensure!(world.settlements()? == 1);
+    let again = poster.settle(&world.deployment, &[claim]).await?;
+    ensure!(again.all_paid() && again.transactions.is_empty());
+    Ok(())
+}
