@@ -30,7 +30,7 @@ fn a_replayed_claim_is_skipped() -> Result<()> {
 fn the_mirrored_proof_of_a_settled_claim_pays_nothing() -> Result<()> {
     let mut world = World::new()?;
     let claim = Claim::new("a")?;
-    world.settle(&[claim.clone()])?;
+    world.settle(std::slice::from_ref(&claim))?;
     let mut mirrored = claim.prove()?;
     mirrored.a = -mirrored.a;
     mirrored.b = -mirrored.b;
