@@ -1,5 +1,4 @@
 //! The kernels that a claim proof is made of: Poseidon, multi-scalar multiplication and the coset transform.
-#![expect(missing_docs, reason = "criterion's macros generate undocumented items")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that meets an error has failed")]
 
 use ark_bn254::{G1Affine, G1Projective, G2Affine, G2Projective};
@@ -34,8 +33,10 @@ fn multiplications(c: &mut Criterion) {
     for log in [14, 16] {
         let n = 1 << log;
         let scalars = scalars(n);
-        let g1 = BatchMulPreprocessing::<G1Projective>::new(G1Affine::generator().into(), n).batch_mul(&scalars);
-        let g2 = BatchMulPreprocessing::<G2Projective>::new(G2Affine::generator().into(), n).batch_mul(&scalars);
+        let g1 =
+            BatchMulPreprocessing::<G1Projective>::new(G1Affine::generator().into(), n).batch_mul(&scalars);
+        let g2 =
+            BatchMulPreprocessing::<G2Projective>::new(G2Affine::generator().into(), n).batch_mul(&scalars);
         group.throughput(Throughput::Elements(n as u64));
         group.bench_function(BenchmarkId::new("g1", n), |b| b.iter(|| Cpu.msm_g1(&g1, &scalars).unwrap()));
         group.bench_function(BenchmarkId::new("g2", n), |b| b.iter(|| Cpu.msm_g2(&g2, &scalars).unwrap()));

@@ -1,5 +1,4 @@
 //! Whole claims of both classes: the assignment, the proof, the verification.
-#![expect(missing_docs, reason = "criterion's macros generate undocumented items")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that meets an error has failed")]
 
 use ark_bn254::Fr;

@@ -7,6 +7,14 @@ use crate::{
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt::Write};
 
+/// What each prover's runs of one case took.
+pub struct Measured {
+    /// The case.
+    pub case: &'static str,
+    /// The runs.
+    pub peers: Vec<(Peer, Vec<Cost>)>,
+}
+
 /// One prover on one case.
 #[derive(Clone, Serialize)]
 pub struct Run {
@@ -64,10 +72,10 @@ fn round(x: f64) -> f64 {
 impl Report {
     /// Sums up the costs of each case's provers.
     #[must_use]
-    pub fn new(costs: &[(&'static str, Vec<(Peer, Vec<Cost>)>)], machine: Machine) -> Self {
+    pub fn new(measured: &[Measured], machine: Machine) -> Self {
         let mut runs = Vec::new();
         let mut ratios = BTreeMap::new();
-        for (case, peers) in costs {
+        for Measured { case, peers } in measured {
             let medians: Vec<(Peer, f64, f64)> = peers
                 .iter()
                 .map(|(peer, costs)| {
@@ -92,13 +100,20 @@ impl Report {
         let mut out = format!("{:<10} {:<14} {:>12} {:>12}\n", "case", "prover", "median ms", "CPU ms");
         for run in &self.runs {
             // Writing to a String cannot fail.
-            let _ = writeln!(out, "{:<10} {:<14} {:>12.1} {:>12.1}", run.case, run.name, run.median_ms, run.cpu_ms);
+            let _ = writeln!(
+                out,
+                "{:<10} {:<14} {:>12.1} {:>12.1}",
+                run.case, run.name, run.median_ms, run.cpu_ms
+            );
         }
         for (name, ratio) in &self.ratios {
             let _ = writeln!(out, "{name:<40} {ratio:.3}");
         }
         let Machine { threads, rounds, built_for } = &self.machine;
-        let _ = writeln!(out, "{threads} threads, {rounds} rounds, built for {built_for:?}; every proof verified");
+        let _ = writeln!(
+            out,
+            "{threads} threads, {rounds} rounds, built for {built_for:?}; every proof verified"
+        );
         out
     }
 }
@@ -110,8 +125,12 @@ mod tests {
 
     #[test]
     fn names_the_ratios_of_cpu_and_wall_time() {
-        let cost = |wall, cpu| vec![Cost { wall: Duration::from_millis(wall), cpu: Duration::from_millis(cpu) }];
-        let costs = [("claim-8", vec![(Peer::Ours, cost(10, 30)), (Peer::Arkworks, cost(20, 40))])];
+        let cost =
+            |wall, cpu| vec![Cost { wall: Duration::from_millis(wall), cpu: Duration::from_millis(cpu) }];
+        let costs = [Measured {
+            case: "claim-8",
+            peers: vec![(Peer::Ours, cost(10, 30)), (Peer::Arkworks, cost(20, 40))],
+        }];
         let report = Report::new(&costs, Machine::here(2, 1));
         assert!((report.ratios["claim-8/ours_over_ark-groth16"] - 0.75).abs() < 1e-9);
         assert!((report.ratios["claim-8/wall_ours_over_ark-groth16"] - 0.5).abs() < 1e-9);
@@ -123,7 +142,8 @@ mod tests {
         let schema = serde_json::from_str(include_str!("../schemas/compare.schema.json"))?;
         let cost = |cpu| vec![Cost { wall: Duration::from_millis(10), cpu: Duration::from_millis(cpu) }];
         let peers = Peer::ALL.into_iter().zip([30, 40, 20]).map(|(peer, cpu)| (peer, cost(cpu))).collect();
-        let report = serde_json::to_value(Report::new(&[("claim-2", peers)], Machine::here(2, 1)))?;
+        let report =
+            serde_json::to_value(Report::new(&[Measured { case: "claim-2", peers }], Machine::here(2, 1)))?;
         anyhow::ensure!(jsonschema::is_valid(&schema, &report), "{report}");
         let mut other = report;
         other["ratios"]["claim-2/ours_over_nobody"] = 1.into();

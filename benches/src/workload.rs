@@ -40,9 +40,10 @@ pub fn cases(keys: &Path) -> Result<Vec<Case>> {
     let store = KeyStore::development(keys, &mut |_| {})?;
     let requests = synth::requests(SEED, 60)?;
     let case = |class| {
-        let approved = requests.iter().filter(|request| request.size_class() == Ok(class)).find_map(|request| {
-            circuit::assign(request).ok().filter(|(adjudication, _)| adjudication.approved)
-        });
+        let approved =
+            requests.iter().filter(|request| request.size_class() == Ok(class)).find_map(|request| {
+                circuit::assign(request).ok().filter(|(adjudication, _)| adjudication.approved)
+            });
         let (_, assignment) = approved.context("the generator made no approval of this class")?;
         let values = assignment.values.clone();
         Ok(Case { class, r1cs: circuit::r1cs(class), values, key: store.claim_key(class)? })

@@ -27,15 +27,18 @@ impl R1CSToQAP for CircomReduction {
         full_assignment: &[F],
     ) -> Result<Vec<F>> {
         let domain = D::new(num_constraints + num_inputs).ok_or(SynthesisError::PolynomialDegreeTooLarge)?;
-        let shift = F::get_root_of_unity(2 * domain.size() as u64).ok_or(SynthesisError::PolynomialDegreeTooLarge)?;
+        let shift =
+            F::get_root_of_unity(2 * domain.size() as u64).ok_or(SynthesisError::PolynomialDegreeTooLarge)?;
         let coset = domain.get_coset(shift).ok_or(SynthesisError::PolynomialDegreeTooLarge)?;
         let mut a = vec![F::zero(); domain.size()];
         let mut b = a.clone();
         let rows = matrices[0].par_iter().zip(&matrices[1]);
-        a[..num_constraints].par_iter_mut().zip(&mut b[..num_constraints]).zip(rows).for_each(|((a, b), (ai, bi))| {
-            *a = evaluate_constraint(ai, full_assignment);
-            *b = evaluate_constraint(bi, full_assignment);
-        });
+        a[..num_constraints].par_iter_mut().zip(&mut b[..num_constraints]).zip(rows).for_each(
+            |((a, b), (ai, bi))| {
+                *a = evaluate_constraint(ai, full_assignment);
+                *b = evaluate_constraint(bi, full_assignment);
+            },
+        );
         a[num_constraints..num_constraints + num_inputs].copy_from_slice(&full_assignment[..num_inputs]);
         let mut c = domain.mul_polynomials_in_evaluation_domain(&a, &b);
         for polynomial in [&mut a, &mut b, &mut c] {

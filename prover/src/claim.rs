@@ -76,8 +76,13 @@ impl ClaimProver {
             reasons: adjudication.reasons,
             salt: request.outcome_salt.clone(),
         };
-        let proof =
-            ClaimProof { class: claim, key: self.key.verifying().digest(), public, proof, opening: Some(opening) };
+        let proof = ClaimProof {
+            class: claim,
+            key: self.key.verifying().digest(),
+            public,
+            proof,
+            opening: Some(opening),
+        };
         let context = Context {
             epoch_root: Some(request.epoch.root()),
             consent_root: Some(request.consent_root),

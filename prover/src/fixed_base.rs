@@ -34,8 +34,9 @@ impl<C: SWCurveConfig<ScalarField = Fr>> FixedBase<C> {
             })
             .collect();
         let window = |first: Projective<C>| {
-            let multiples: Vec<_> =
-                std::iter::successors(Some(first), |last| Some(*last + first)).take(1 << (WINDOW - 1)).collect();
+            let multiples: Vec<_> = std::iter::successors(Some(first), |last| Some(*last + first))
+                .take(1 << (WINDOW - 1))
+                .collect();
             Projective::normalize_batch(&multiples)
         };
         Self { windows: firsts.into_par_iter().map(window).collect() }

@@ -105,7 +105,8 @@ impl KeyStore {
         let system = System::new(&circuit::r1cs(class))?;
         let proving = file::read(&file::path(&self.directory, entry), entry.digest, &system.digest())?;
         if proving.vk != *verifying.groth16() {
-            let problem = "holds another verifying key than its .vk file; replace both from one source".to_owned();
+            let problem =
+                "holds another verifying key than its .vk file; replace both from one source".to_owned();
             return Err(ProveError::Corrupt { path: file::path(&self.directory, entry), problem });
         }
         let key = Arc::new(ClaimKey { verifying, groth16: Groth16::new(system, proving)? });

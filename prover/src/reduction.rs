@@ -76,7 +76,8 @@ impl System {
         if ![&r1cs.a, &r1cs.b, &r1cs.c].into_iter().flatten().all(inside) {
             return Err(unusable("that names a column it does not have"));
         }
-        let domain = Domain::new(r1cs.a.len() + r1cs.public + 1).ok_or_else(|| unusable("above 2^27 constraints"))?;
+        let domain =
+            Domain::new(r1cs.a.len() + r1cs.public + 1).ok_or_else(|| unusable("above 2^27 constraints"))?;
         let matrix = |rows| Matrix::new(rows).ok_or_else(|| unusable("with too many columns"));
         Ok(Self {
             public: r1cs.public,

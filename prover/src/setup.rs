@@ -70,12 +70,13 @@ impl Secrets {
 pub fn generate(r1cs: &R1cs, secrets: &Secrets) -> Result<ProvingKey<Bn254>, ProveError> {
     let bug = |what: &str| ProveError::Bug(what.to_owned());
     let Secrets { tau, alpha, beta, gamma, delta } = secrets;
-    let domain =
-        Domain::new(r1cs.a.len() + r1cs.public + 1).ok_or_else(|| bug("a constraint system above 2^27 rows"))?;
+    let domain = Domain::new(r1cs.a.len() + r1cs.public + 1)
+        .ok_or_else(|| bug("a constraint system above 2^27 rows"))?;
     let (Some(inverse_gamma), Some(inverse_delta)) = (gamma.inverse(), delta.inverse()) else {
         return Err(bug("a setup secret is zero"));
     };
-    let double = Radix2EvaluationDomain::<Fr>::new(2 * domain.size()).ok_or_else(|| bug("no domain of twice the size"))?;
+    let double = Radix2EvaluationDomain::<Fr>::new(2 * domain.size())
+        .ok_or_else(|| bug("no domain of twice the size"))?;
     if double.evaluate_vanishing_polynomial(*tau) == Fr::ZERO {
         return Err(bug("tau is in the domain"));
     }

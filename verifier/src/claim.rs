@@ -75,7 +75,11 @@ pub struct Verified {
 ///
 /// # Errors
 /// The first reason for which it is not accepted.
-pub fn verify_claim(key: &VerifyingKey, proof: &ClaimProof, context: &Context) -> Result<Verified, VerifyError> {
+pub fn verify_claim(
+    key: &VerifyingKey,
+    proof: &ClaimProof,
+    context: &Context,
+) -> Result<Verified, VerifyError> {
     if proof.key != key.digest() {
         return Err(VerifyError::WrongKey { proof: proof.key, key: key.digest() });
     }
@@ -90,7 +94,10 @@ pub fn verify_claim(key: &VerifyingKey, proof: &ClaimProof, context: &Context) -
         return Err(VerifyError::malformed("public.nullifiers", "must hold one for each line of the class"));
     }
     let (payable_cents, received, version) = public.unpack_amount().ok_or_else(|| {
-        VerifyError::malformed("public.packed", "must be cents, a date from 1901 to 2099 and the statement's version")
+        VerifyError::malformed(
+            "public.packed",
+            "must be cents, a date from 1901 to 2099 and the statement's version",
+        )
     })?;
     if version != STATEMENT_VERSION {
         return Err(VerifyError::Version { found: version, known: STATEMENT_VERSION });
@@ -122,7 +129,9 @@ fn decision(public: &PublicInputs, payable_cents: u64) -> Result<Decision, Verif
     if public.spend_tag == zero {
         let silent = public.next_note == zero && public.authorisation_tag == zero && !allowed;
         if !silent {
-            return Err(VerifyError::Inconsistent("a denial publishes no note, authorisation tag or nullifier"));
+            return Err(VerifyError::Inconsistent(
+                "a denial publishes no note, authorisation tag or nullifier",
+            ));
         }
         if payable_cents != 0 {
             return Err(VerifyError::Inconsistent("a denial pays nothing"));
@@ -142,7 +151,9 @@ fn opened_reasons(proof: &ClaimProof, decision: Decision) -> Result<Option<Reaso
     let Some(opening) = &proof.opening else { return Ok(None) };
     let commitment = commitments::outcome(opening.approved, opening.reasons, &opening.salt);
     if commitment != proof.public.outcome_commitment {
-        return Err(VerifyError::Opening("it does not open the outcome commitment; decision, reasons or salt are not the proof's"));
+        return Err(VerifyError::Opening(
+            "it does not open the outcome commitment; decision, reasons or salt are not the proof's",
+        ));
     }
     if opening.approved != (decision == Decision::Approve) {
         return Err(VerifyError::Opening("its decision is not the one that the public inputs show"));

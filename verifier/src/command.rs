@@ -1,8 +1,8 @@
 //! The commands and their arguments. Output is one line for a person, or JSON; errors are one line on stderr.
 
 mod claim;
-mod export;
 mod expect;
+mod export;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};

@@ -69,7 +69,9 @@ pub enum VerifyError {
         known: u8,
     },
     /// A development key where only production keys are trusted.
-    #[error("key {0} is a development key: anybody can forge its proofs; ask for a proof under a production key")]
+    #[error(
+        "key {0} is a development key: anybody can forge its proofs; ask for a proof under a production key"
+    )]
     DevelopmentKey(KeyDigest),
     /// The proof is about something else than expected.
     #[error("another context: {what} is {found}, expected {expected}")]
@@ -88,7 +90,9 @@ pub enum VerifyError {
     #[error("opening: {0}")]
     Opening(&'static str),
     /// The pairing equation does not hold.
-    #[error("the proof does not verify under its key: proof or public inputs were altered, or it never was valid")]
+    #[error(
+        "the proof does not verify under its key: proof or public inputs were altered, or it never was valid"
+    )]
     Invalid,
     /// An explanation that does not belong to the proof.
     #[error("explanation: {element} {problem}")]

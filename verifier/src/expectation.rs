@@ -94,7 +94,9 @@ fn epoch(file: &EpochFile) -> Result<Epoch, VerifyError> {
 
 /// A payer's text, or `id:0x` and 24 hexadecimal digits.
 fn payer(text: &str) -> Result<Id, VerifyError> {
-    let bad = || VerifyError::malformed("epoch.payer", "must be a text that is not empty, or id:0x and 24 hex digits");
+    let bad = || {
+        VerifyError::malformed("epoch.payer", "must be a text that is not empty, or id:0x and 24 hex digits")
+    };
     let Some(digits) = text.strip_prefix("id:") else {
         return if text.is_empty() { Err(bad()) } else { Ok(Id::from_text(text)) };
     };
@@ -124,10 +126,12 @@ pub fn parse_address(text: &str, element: &str) -> Result<Address, VerifyError> 
 /// # Errors
 /// Another spelling, or a date that does not exist or is outside 1901 to 2099.
 pub fn parse_date(text: &str) -> Result<Date, VerifyError> {
-    let bad = || VerifyError::malformed("received", "must be a date as YYYY-MM-DD from 1901-01-01 to 2099-12-31");
+    let bad =
+        || VerifyError::malformed("received", "must be a date as YYYY-MM-DD from 1901-01-01 to 2099-12-31");
     let mut parts = text.split('-');
     let mut number = |digits: usize| {
-        let part = parts.next().filter(|part| part.len() == digits && part.bytes().all(|b| b.is_ascii_digit()));
+        let part =
+            parts.next().filter(|part| part.len() == digits && part.bytes().all(|b| b.is_ascii_digit()));
         part.and_then(|part| part.parse::<u32>().ok()).ok_or_else(bad)
     };
     let (year, month, day) = (number(4)?, number(2)?, number(2)?);

@@ -74,9 +74,15 @@ impl Explanation {
     pub fn from_json(bytes: &[u8], verified: &Verified) -> Result<Self, VerifyError> {
         let file: ExplanationFile = serde_json::from_slice(bytes)
             .map_err(|e| VerifyError::Unreadable { what: "claim explanation", problem: e.to_string() })?;
-        let refuse = |element: &str, problem: String| VerifyError::Explanation { element: element.to_owned(), problem };
+        let refuse = |element: &str, problem: String| VerifyError::Explanation {
+            element: element.to_owned(),
+            problem,
+        };
         if file.decision != verified.decision.name() {
-            return Err(refuse("decision", format!("is {}, the proof's is {}", file.decision, verified.decision.name())));
+            return Err(refuse(
+                "decision",
+                format!("is {}, the proof's is {}", file.decision, verified.decision.name()),
+            ));
         }
         if file.payable_cents != verified.payable_cents {
             let problem = format!("is {}, the proof's is {}", file.payable_cents, verified.payable_cents);
@@ -89,7 +95,8 @@ impl Explanation {
         let mut all = Reasons::default();
         for (i, line) in file.lines.iter().enumerate() {
             if !line.balances() {
-                let problem = "does not balance: its charge is not the sum of its adjustments and its payment";
+                let problem =
+                    "does not balance: its charge is not the sum of its adjustments and its payment";
                 return Err(refuse(&format!("lines[{i}]"), problem.to_owned()));
             }
             all = all.union(reason_set(&line.reasons, &format!("lines[{i}].reasons"))?);

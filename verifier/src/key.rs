@@ -151,7 +151,9 @@ impl VerifyingKey {
             return Err(VerifyError::UnsafeKey("its number of public inputs is not its class's"));
         }
         if groth16.gamma_g2 == groth16.delta_g2 || groth16.gamma_g2 == -groth16.delta_g2 {
-            return Err(VerifyError::UnsafeKey("gamma and delta are equal or opposite, so anybody can forge proofs"));
+            return Err(VerifyError::UnsafeKey(
+                "gamma and delta are equal or opposite, so anybody can forge proofs",
+            ));
         }
         let fixed = [groth16.beta_g2, groth16.gamma_g2, groth16.delta_g2];
         if groth16.alpha_g1.is_zero() || fixed.iter().any(AffineRepr::is_zero) {
@@ -171,8 +173,10 @@ impl VerifyingKey {
     /// Whatever is not exactly a key file, and what [`VerifyingKey::new`] refuses.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, VerifyError> {
         let mut reader = Reader::new(bytes);
-        let unreadable =
-            |problem: &str| VerifyError::Unreadable { what: "verifying key file", problem: problem.to_owned() };
+        let unreadable = |problem: &str| VerifyError::Unreadable {
+            what: "verifying key file",
+            problem: problem.to_owned(),
+        };
         if reader.take("magic").ok() != Some(MAGIC) {
             return Err(unreadable("it does not start with NGVK"));
         }
@@ -182,7 +186,8 @@ impl VerifyingKey {
         let kind = KeyKind::from_byte(reader.byte("kind")?)
             .ok_or_else(|| VerifyError::malformed("kind", "must be 1 (development) or 2 (production)"))?;
         let length = reader.byte("class")?;
-        let name = (0..length).map(|_| reader.byte("class").map(char::from)).collect::<Result<String, _>>()?;
+        let name =
+            (0..length).map(|_| reader.byte("class").map(char::from)).collect::<Result<String, _>>()?;
         let class = class_from_name(&name)?;
         let inputs = u16::from_be_bytes(reader.take("inputs")?);
         if usize::from(inputs) != public_inputs(class) {
@@ -192,7 +197,8 @@ impl VerifyingKey {
         let beta_g2 = reader.g2("beta")?;
         let gamma_g2 = reader.g2("gamma")?;
         let delta_g2 = reader.g2("delta")?;
-        let gamma_abc_g1 = (0..=inputs).map(|i| reader.g1(&format!("input {i}"))).collect::<Result<_, _>>()?;
+        let gamma_abc_g1 =
+            (0..=inputs).map(|i| reader.g1(&format!("input {i}"))).collect::<Result<_, _>>()?;
         reader.end()?;
         let groth16 = ark_groth16::VerifyingKey { alpha_g1, beta_g2, gamma_g2, delta_g2, gamma_abc_g1 };
         Self::new(class, kind, groth16)
@@ -285,7 +291,8 @@ impl KeyDirectory {
         })?;
         let found = KeyDigest(Sha256::digest(&bytes).into());
         if found != digest {
-            let problem = "is not the key that its name says: the file is corrupt or was replaced; get it again";
+            let problem =
+                "is not the key that its name says: the file is corrupt or was replaced; get it again";
             return Err(VerifyError::malformed(path.display().to_string(), problem));
         }
         VerifyingKey::from_bytes(&bytes)

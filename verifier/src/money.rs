@@ -21,6 +21,9 @@ mod tests {
     fn keeps_cents_exact_and_drops_only_trailing_zeros() {
         assert_eq!(decimal(17_232), "172.32");
         assert_eq!(decimal(5), "0.05");
-        assert_eq!([0, 5, 50, 1000, 1020, 17_232].map(shortest), ["0", "0.05", "0.5", "10", "10.2", "172.32"]);
+        assert_eq!(
+            [0, 5, 50, 1000, 1020, 17_232].map(shortest),
+            ["0", "0.05", "0.5", "10", "10.2", "172.32"]
+        );
     }
 }

@@ -91,7 +91,8 @@ impl ClaimProof {
     /// Names the first element that is wrong.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, VerifyError> {
         let mut reader = Reader::new(bytes);
-        let unreadable = |problem: &str| VerifyError::Unreadable { what: "claim proof", problem: problem.to_owned() };
+        let unreadable =
+            |problem: &str| VerifyError::Unreadable { what: "claim proof", problem: problem.to_owned() };
         if reader.take("magic").ok() != Some(MAGIC) {
             return Err(unreadable("it does not start with NGCP"));
         }
@@ -114,7 +115,9 @@ impl ClaimProof {
         let opening = if opened {
             let approved = flag(reader.byte("opening.approved")?, "opening.approved")?;
             let reasons = Reasons::from_bits(u16::from_be_bytes(reader.take("opening.reasons")?))
-                .ok_or_else(|| VerifyError::malformed("opening.reasons", "has a bit that stands for no reason"))?;
+                .ok_or_else(|| {
+                    VerifyError::malformed("opening.reasons", "has a bit that stands for no reason")
+                })?;
             Some(OutcomeOpening { approved, reasons, salt: Secret::new(reader.scalar("opening.salt")?) })
         } else {
             None

@@ -6,9 +6,7 @@
 //! without amounts.
 
 use crate::{
-    ClaimProof, Explanation, Verified, VerifyError,
-    encoding::scalar_to_hex,
-    explanation::Line,
+    ClaimProof, Explanation, Verified, VerifyError, encoding::scalar_to_hex, explanation::Line,
     money::shortest,
 };
 use nightingale_circuits::claim::Reason;

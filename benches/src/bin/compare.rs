@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use nightingale_benches::{
     clock::{Cost, measure},
     peers::{Bench, Peer},
-    report::{Machine, Report},
+    report::{Machine, Measured, Report},
     workload,
 };
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ fn main() -> Result<()> {
     let wanted = |name: &str| case.as_deref().is_none_or(|case| case == name);
     let mut costs = Vec::new();
     for bench in cases.into_iter().filter(|case| wanted(case.class.name())).map(Bench::new) {
-        costs.push((bench.case().class.name(), interleave(&bench, rounds)?));
+        costs.push(Measured { case: bench.case().class.name(), peers: interleave(&bench, rounds)? });
     }
     ensure!(!costs.is_empty(), "there is no such case; use claim-2 or claim-8");
     let report = Report::new(&costs, Machine::here(rayon::current_num_threads(), rounds.into()));

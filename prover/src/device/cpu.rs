@@ -21,7 +21,11 @@ fn integers(scalars: &[Fr]) -> Zeroizing<Vec<BigInt<4>>> {
 }
 
 fn same_length(bases: usize, scalars: usize) -> Result<(), ProveError> {
-    if bases == scalars { Ok(()) } else { Err(ProveError::Bug(format!("{bases} bases for {scalars} scalars"))) }
+    if bases == scalars {
+        Ok(())
+    } else {
+        Err(ProveError::Bug(format!("{bases} bases for {scalars} scalars")))
+    }
 }
 
 impl Device for Cpu {

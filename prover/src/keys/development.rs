@@ -28,7 +28,8 @@ impl KeyStore {
         progress: &mut dyn FnMut(SetupStep),
     ) -> Result<Self, ProveError> {
         let directory = directory.into();
-        fs::create_dir_all(&directory).map_err(|source| ProveError::Io { path: directory.clone(), source })?;
+        fs::create_dir_all(&directory)
+            .map_err(|source| ProveError::Io { path: directory.clone(), source })?;
         let mut index = Index::read_or_empty(&directory)?;
         for class in SizeClass::ALL {
             let current = index.current(class).copied();
@@ -52,7 +53,10 @@ impl KeyStore {
                 .map_err(ProveError::UnsafeKey)?;
             let entry = Entry { class, digest: verifying.digest(), kind: KeyKind::Development };
             file::write(&file::path(&directory, &entry), &proving, entry.digest, &system)?;
-            file::write_atomically(&directory.join(file_name(class, entry.digest)), &[&verifying.to_bytes()])?;
+            file::write_atomically(
+                &directory.join(file_name(class, entry.digest)),
+                &[&verifying.to_bytes()],
+            )?;
             index.entries.retain(|known| known.digest != entry.digest);
             index.entries.push(entry);
             // Each class is listed as soon as its files are whole, so that an interrupted setup goes on from there.

@@ -42,7 +42,11 @@ pub(super) fn write(
 }
 
 /// Reads a proving key for this verifying key and constraint system.
-pub(super) fn read(path: &Path, digest: KeyDigest, system: &[u8; DIGEST]) -> Result<ProvingKey<Bn254>, ProveError> {
+pub(super) fn read(
+    path: &Path,
+    digest: KeyDigest,
+    system: &[u8; DIGEST],
+) -> Result<ProvingKey<Bn254>, ProveError> {
     let io = |source| ProveError::Io { path: path.to_owned(), source };
     let bytes = fs::read(path).map_err(io)?;
     let corrupt = |problem: &str| ProveError::Corrupt { path: path.to_owned(), problem: problem.to_owned() };
@@ -51,13 +55,16 @@ pub(super) fn read(path: &Path, digest: KeyDigest, system: &[u8; DIGEST]) -> Res
     let Some(header) = header else {
         return Err(corrupt(&format!("is not a proving key file, or is cut off; {replace}")));
     };
-    let content = bytes.split_last_chunk::<DIGEST>().filter(|(content, sum)| Sha256::digest(content)[..] == sum[..]);
+    let content =
+        bytes.split_last_chunk::<DIGEST>().filter(|(content, sum)| Sha256::digest(content)[..] == sum[..]);
     let Some((content, _)) = content else {
         return Err(corrupt(&format!("is corrupt: its digest is not that of its content; {replace}")));
     };
     let (named, for_system) = header[MAGIC.len()..].split_at(DIGEST);
     if named != digest.0 {
-        return Err(corrupt("belongs to another verifying key than its name says; restore it from its source"));
+        return Err(corrupt(
+            "belongs to another verifying key than its name says; restore it from its source",
+        ));
     }
     if for_system != system {
         return Err(corrupt(

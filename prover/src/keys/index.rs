@@ -46,17 +46,22 @@ impl Index {
         let bytes = std::fs::read(&path).map_err(|source| ProveError::Io { path: path.clone(), source })?;
         let corrupt = |problem: String| ProveError::Corrupt {
             path: path.clone(),
-            problem: format!("{problem}; restore the file, or remove it to have development keys listed anew"),
+            problem: format!(
+                "{problem}; restore the file, or remove it to have development keys listed anew"
+            ),
         };
         let file: IndexFile = serde_json::from_slice(&bytes).map_err(|e| corrupt(e.to_string()))?;
-        let entries = file.keys.iter().map(entry).collect::<Result<_, _>>().map_err(|e| corrupt(e.to_string()))?;
+        let entries =
+            file.keys.iter().map(entry).collect::<Result<_, _>>().map_err(|e| corrupt(e.to_string()))?;
         Ok(Self { entries })
     }
 
     /// The empty index where there is no file.
     pub(super) fn read_or_empty(directory: &Path) -> Result<Self, ProveError> {
         match Self::read(directory) {
-            Err(ProveError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(ProveError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Ok(Self::default())
+            }
             other => other,
         }
     }

@@ -139,7 +139,8 @@ fn proves_on_many_threads_at_once() {
                 scope.spawn(move || prover.prove(request, &mut rng(i as u64)).map(|proof| proof.public))
             })
             .collect();
-        for (worker, request) in workers.into_iter().zip(requests().iter().filter(|r| r.size_class() == Ok(SizeClass::Two)))
+        for (worker, request) in
+            workers.into_iter().zip(requests().iter().filter(|r| r.size_class() == Ok(SizeClass::Two)))
         {
             assert_eq!(worker.join().unwrap().unwrap(), adjudicate(request).unwrap().public);
         }

@@ -13,7 +13,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const CASES: [(SizeClass, bool); 3] = [(SizeClass::Two, true), (SizeClass::Two, false), (SizeClass::Eight, true)];
+const CASES: [(SizeClass, bool); 3] =
+    [(SizeClass::Two, true), (SizeClass::Two, false), (SizeClass::Eight, true)];
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../verifier/tests/golden")
@@ -55,7 +56,10 @@ fn golden_files_are_what_this_prover_makes() {
             if bless {
                 fs::write(&path, &bytes).unwrap();
             }
-            assert!(fs::read(&path).unwrap_or_default() == bytes, "{name} is stale: see the head of this file");
+            assert!(
+                fs::read(&path).unwrap_or_default() == bytes,
+                "{name} is stale: see the head of this file"
+            );
         }
     }
 }

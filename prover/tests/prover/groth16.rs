@@ -7,6 +7,7 @@ use ark_groth16::{Groth16 as Arkworks, prepare_verifying_key};
 use ark_relations::gr1cs::{
     ConstraintSynthesizer, ConstraintSystemRef, LinearCombination, Result as Synthesis, Variable,
 };
+use ark_std::rand::{SeedableRng, rngs::StdRng};
 use nightingale_circuits::r1cs::{R1cs, Row};
 use nightingale_prover::{
     ProveError,
@@ -16,7 +17,6 @@ use nightingale_prover::{
     reduction::System,
     setup::{Secrets, generate},
 };
-use ark_std::rand::{SeedableRng, rngs::StdRng};
 use std::ops::ControlFlow;
 
 /// Replays a constraint system into arkworks' own.

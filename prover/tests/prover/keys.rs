@@ -88,11 +88,18 @@ fn panic_with(error: Option<ProveError>) -> String {
 #[test]
 fn names_what_is_missing() {
     let directory = tempfile::tempdir().unwrap();
-    assert!(matches!(KeyStore::open(directory.path()), Err(ProveError::Io { path, .. }) if path.ends_with("keys.json")));
+    assert!(
+        matches!(KeyStore::open(directory.path()), Err(ProveError::Io { path, .. }) if path.ends_with("keys.json"))
+    );
     fs::write(directory.path().join("keys.json"), r#"{"keys": []}"#).unwrap();
     let store = KeyStore::open(directory.path()).unwrap();
     assert!(matches!(store.claim_key(TWO), Err(ProveError::NoKey { class: TWO, .. })));
-    for bad in ["", "{", r#"{"keys": [], "more": 1}"#, r#"{"keys": [{"class": "claim-9", "digest": "", "kind": ""}]}"#] {
+    for bad in [
+        "",
+        "{",
+        r#"{"keys": [], "more": 1}"#,
+        r#"{"keys": [{"class": "claim-9", "digest": "", "kind": ""}]}"#,
+    ] {
         fs::write(directory.path().join("keys.json"), bad).unwrap();
         assert!(matches!(KeyStore::open(directory.path()), Err(ProveError::Corrupt { .. })), "{bad}");
     }

@@ -33,7 +33,8 @@ pub(super) fn random(public: usize, constraints: usize, seed: u64) -> (R1cs, Vec
     let mut r1cs = R1cs { public, ..R1cs::default() };
     for _ in 0..constraints {
         let mut form = || -> (Row, Fr) {
-            let mut columns: Vec<usize> = (0..rng.random_range(1..5)).map(|_| rng.random_range(0..values.len())).collect();
+            let mut columns: Vec<usize> =
+                (0..rng.random_range(1..5)).map(|_| rng.random_range(0..values.len())).collect();
             columns.sort_unstable();
             columns.dedup();
             let row: Row = columns.into_iter().map(|column| (element(&mut rng), column)).collect();

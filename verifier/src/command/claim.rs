@@ -102,4 +102,3 @@ fn text(verified: &Verified) -> String {
 fn reason_line(reason: Reason) -> String {
     format!("reason {}: {}", reason.carc(), reason.text())
 }
-

@@ -46,8 +46,11 @@ impl Export {
     pub(super) fn run(&self) -> Result<ExitCode> {
         let (proof, key) = self.subject.read()?;
         let verified = self.subject.verify(&proof, &key)?;
-        let explanation =
-            self.explain.as_deref().map(|path| Explanation::from_json(&read(path)?, &verified)).transpose()?;
+        let explanation = self
+            .explain
+            .as_deref()
+            .map(|path| Explanation::from_json(&read(path)?, &verified))
+            .transpose()?;
         let target = &self.target;
         if let Some(directory) = &target.snarkjs {
             write_snarkjs(directory, &proof, &key)?;

@@ -3,9 +3,7 @@
 use super::{ClaimProof, OutcomeOpening};
 use crate::{
     VerifyError,
-    encoding::{
-        from_hex, g1, g1_to_words, g2, g2_to_words, scalar_from_hex, scalar_to_hex, to_hex,
-    },
+    encoding::{from_hex, g1, g1_to_words, g2, g2_to_words, scalar_from_hex, scalar_to_hex, to_hex},
     key::{class_from_name, public_inputs},
 };
 use ark_groth16::Proof;
@@ -160,8 +158,9 @@ fn public_from_file(file: &PublicFile) -> Result<PublicInputs, VerifyError> {
 }
 
 fn opening_from_file(file: &OpeningFile) -> Result<OutcomeOpening, VerifyError> {
-    let reasons = reasons_from_codes(&file.reasons)
-        .ok_or_else(|| VerifyError::malformed("opening.reasons", "must be known codes, each once, in their order"))?;
+    let reasons = reasons_from_codes(&file.reasons).ok_or_else(|| {
+        VerifyError::malformed("opening.reasons", "must be known codes, each once, in their order")
+    })?;
     let salt = Secret::new(scalar_from_hex(&file.salt, "opening.salt")?);
     Ok(OutcomeOpening { approved: file.approved, reasons, salt })
 }

@@ -30,7 +30,8 @@ fn says_decision_reasons_cents_and_key_as_json() {
         assert_eq!(code, 0);
         let verdict: Value = serde_json::from_str(&out).unwrap();
         let names: Vec<&String> = verdict.as_object().unwrap().keys().collect();
-        let mut expected = ["valid", "error", "decision", "reasons", "payable_cents", "key_digest", "key_kind"];
+        let mut expected =
+            ["valid", "error", "decision", "reasons", "payable_cents", "key_digest", "key_kind"];
         expected.sort_unstable();
         assert_eq!(names, expected);
         let truth = explanation(name);
@@ -38,9 +39,16 @@ fn says_decision_reasons_cents_and_key_as_json() {
         assert!(verdict["error"].is_null());
         assert_eq!(verdict["decision"], truth["decision"]);
         assert_eq!(verdict["payable_cents"], truth["payable_cents"]);
-        let codes: Vec<&Value> = verdict["reasons"].as_array().unwrap().iter().map(|reason| &reason["code"]).collect();
+        let codes: Vec<&Value> =
+            verdict["reasons"].as_array().unwrap().iter().map(|reason| &reason["code"]).collect();
         assert_eq!(serde_json::json!(codes), truth["reasons"]);
-        assert!(verdict["reasons"].as_array().unwrap().iter().all(|reason| reason["text"].as_str().unwrap().len() > 10));
+        assert!(
+            verdict["reasons"].as_array().unwrap().iter().all(|reason| reason["text"]
+                .as_str()
+                .unwrap()
+                .len()
+                > 10)
+        );
         assert_eq!(verdict["key_digest"], proof(name).key.to_string());
         assert_eq!(verdict["key_kind"], "development");
     }
@@ -78,7 +86,8 @@ fn an_expectation_file_is_held_against_the_proof() {
     assert_eq!(claim("claim-2-approve.proof.json", &expect).0, 0);
     // A flag overrules the file.
     let other = format!("0x{}", "00".repeat(32));
-    let (code, out, _) = claim("claim-2-approve.proof.json", &[&expect[..], &["--epoch-root", &other]].concat());
+    let (code, out, _) =
+        claim("claim-2-approve.proof.json", &[&expect[..], &["--epoch-root", &other]].concat());
     assert!(code == 1 && out.contains("epoch root"), "{out}");
 }
 

@@ -29,13 +29,19 @@ fn accepts_what_is_expected_and_names_what_is_not() {
         ("epoch root", Context { epoch_root: other(public.epoch_root), ..expected.clone() }),
         ("consent root", Context { consent_root: other(public.consent_root), ..expected.clone() }),
         ("account root", Context { account_root: other(public.account_root), ..expected.clone() }),
-        ("claim commitment", Context { claim_commitment: other(public.claim_commitment), ..expected.clone() }),
+        (
+            "claim commitment",
+            Context { claim_commitment: other(public.claim_commitment), ..expected.clone() },
+        ),
         ("payee", Context { payee: Some(Address([7; 20])), ..expected.clone() }),
         ("received date", Context { received: Some(Date::MIN), ..expected.clone() }),
     ];
     for (what, context) in others {
         let error = verify_claim(&key, &proof, &context).unwrap_err();
-        assert!(matches!(&error, VerifyError::Context { what: named, .. } if named.starts_with(what)), "{error}");
+        assert!(
+            matches!(&error, VerifyError::Context { what: named, .. } if named.starts_with(what)),
+            "{error}"
+        );
     }
 }
 

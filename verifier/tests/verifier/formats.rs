@@ -48,7 +48,8 @@ fn a_deviation_is_named() {
     for (error, expected) in named {
         assert!(error.contains(expected), "`{error}` does not name {expected}");
     }
-    let twice = String::from_utf8(bytes("claim-2-approve.proof.json")).unwrap().replacen('{', "{\"key\": \"\",", 1);
+    let twice =
+        String::from_utf8(bytes("claim-2-approve.proof.json")).unwrap().replacen('{', "{\"key\": \"\",", 1);
     let error = ClaimProof::from_json(twice.as_bytes()).unwrap_err().to_string();
     assert!(error.contains("duplicate field `key`"), "{error}");
 }

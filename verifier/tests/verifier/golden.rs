@@ -1,7 +1,9 @@
 //! The golden files, and that they verify.
 
 use nightingale_circuits::claim::SizeClass;
-use nightingale_verifier::{ClaimProof, Context, Decision, KeyDirectory, KeyKind, VerifyingKey, verify_claim};
+use nightingale_verifier::{
+    ClaimProof, Context, Decision, KeyDirectory, KeyKind, VerifyingKey, verify_claim,
+};
 use serde_json::Value;
 use std::{
     fs,

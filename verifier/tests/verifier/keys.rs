@@ -43,7 +43,10 @@ fn a_key_that_lets_anybody_forge_is_refused() {
     let refused = |change: &dyn Fn(&mut ark_groth16::VerifyingKey<ark_bn254::Bn254>)| {
         let mut groth16 = golden().groth16().clone();
         change(&mut groth16);
-        matches!(VerifyingKey::new(SizeClass::Two, KeyKind::Production, groth16), Err(VerifyError::UnsafeKey(_)))
+        matches!(
+            VerifyingKey::new(SizeClass::Two, KeyKind::Production, groth16),
+            Err(VerifyError::UnsafeKey(_))
+        )
     };
     assert!(!refused(&|_| ()));
     assert!(refused(&|key| key.delta_g2 = key.gamma_g2));
@@ -71,7 +74,9 @@ fn a_replaced_or_missing_key_file_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let keys = KeyDirectory::new(directory.path());
     let (two, eight) = (proof("claim-2-approve"), proof("claim-8-approve"));
-    assert!(matches!(keys.key(two.class, two.key), Err(VerifyError::UnknownKey { digest, .. }) if digest == two.key));
+    assert!(
+        matches!(keys.key(two.class, two.key), Err(VerifyError::UnknownKey { digest, .. }) if digest == two.key)
+    );
     let from = path("keys").join(file_name(eight.class, eight.key));
     fs::copy(from, directory.path().join(file_name(two.class, two.key))).unwrap();
     let error = keys.key(two.class, two.key).unwrap_err().to_string();

@@ -2,7 +2,8 @@
 
 use super::golden::{NAMES, explanation, key, proof};
 use nightingale_verifier::{
-    ClaimProof, Context, Decision, Explanation, Verified, VerifyError, fhir, money::decimal, verify_claim, x12,
+    ClaimProof, Context, Decision, Explanation, Verified, VerifyError, fhir, money::decimal, verify_claim,
+    x12,
 };
 use serde_json::{Value, json};
 
@@ -31,7 +32,10 @@ fn an_835_claim_balances_line_by_line_and_in_all() {
         let segments: Vec<Vec<&str>> =
             text.lines().map(|line| line.strip_suffix('~').unwrap().split('*').collect()).collect();
         let clp = &segments[0];
-        assert_eq!(&clp[..3], ["CLP", "A1 07", if verified.decision == Decision::Approve { "1" } else { "4" }]);
+        assert_eq!(
+            &clp[..3],
+            ["CLP", "A1 07", if verified.decision == Decision::Approve { "1" } else { "4" }]
+        );
         assert_eq!(cents(clp[4]), verified.payable_cents);
         assert!(clp[7].len() == 48);
         let (mut charges, mut paid) = (0, 0);
@@ -82,9 +86,9 @@ fn a_claim_response_has_what_fhir_requires_and_exact_amounts() {
         }
         let benefit = format!("\"value\": {}", decimal(verified.payable_cents));
         assert!(text.contains(&benefit), "{text}");
-        let codes: Vec<&Value> = resource["adjudication"].as_array().map_or(vec![], |all| {
-            all.iter().map(|a| &a["reason"]["coding"][0]["code"]).collect()
-        });
+        let codes: Vec<&Value> = resource["adjudication"]
+            .as_array()
+            .map_or(vec![], |all| all.iter().map(|a| &a["reason"]["coding"][0]["code"]).collect());
         let expected: Vec<&str> = verified.reasons.unwrap().iter().map(|reason| reason.carc()).collect();
         assert_eq!(json!(codes), json!(expected));
         assert_eq!(resource["item"].as_array().unwrap().len(), explanation.lines().len());

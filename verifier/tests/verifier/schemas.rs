@@ -56,7 +56,9 @@ fn the_proof_schema_refuses_other_fields_and_spellings() {
 fn the_expectation_schema_takes_a_requests_epoch() {
     let request: Value = serde_json::from_slice(&bytes("claim-2-approve.request.json")).unwrap();
     let schema = schema("expectation");
-    schema.validate(&json!({ "epoch": request["epoch"], "received": "2025-01-31", "key_kind": "production" })).unwrap();
+    schema
+        .validate(&json!({ "epoch": request["epoch"], "received": "2025-01-31", "key_kind": "production" }))
+        .unwrap();
     assert!(!schema.is_valid(&json!({ "epoch_root": 5 })));
     assert!(!schema.is_valid(&json!({ "surprise": true })));
 }
