@@ -4,12 +4,7 @@
 //! writes them anew when `NIGHTINGALE_REGENERATE=1` and compares them otherwise.
 
 /// Package `nightingale.v1`.
-#[expect(
-    missing_docs,
-    clippy::allow_attributes,
-    unreachable_pub,
-    reason = "generated: the comments are those of the .proto files"
-)]
+#[expect(clippy::allow_attributes, reason = "generated, with what tonic allows itself")]
 pub mod v1 {
     include!("generated/nightingale.v1.rs");
 }
@@ -22,7 +17,10 @@ pub const DESCRIPTORS: &[u8] = include_bytes!("generated/nightingale.v1.bin");
 impl std::fmt::Debug for v1::AdjudicateRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let size = self.request.len();
-        f.debug_struct("AdjudicateRequest").field("tenant", &self.tenant).field("request_bytes", &size).finish()
+        f.debug_struct("AdjudicateRequest")
+            .field("tenant", &self.tenant)
+            .field("request_bytes", &size)
+            .finish()
     }
 }
 

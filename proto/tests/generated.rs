@@ -41,7 +41,10 @@ fn regenerating_changes_nothing() -> Outcome {
     generate(fresh.path())?;
     for name in ["nightingale.v1.rs", "nightingale.v1.bin"] {
         let (old, new) = (std::fs::read(checked_in.join(name))?, std::fs::read(fresh.path().join(name))?);
-        assert!(old == new, "{name} is stale; run NIGHTINGALE_REGENERATE=1 cargo test --release -p nightingale-proto");
+        assert!(
+            old == new,
+            "{name} is stale; run NIGHTINGALE_REGENERATE=1 cargo test --release -p nightingale-proto"
+        );
     }
     Ok(())
 }
@@ -53,8 +56,12 @@ fn every_request_names_its_tenant() -> Outcome {
     let mut methods = 0;
     for method in ours.iter().flat_map(|f| &f.service).flat_map(|s| &s.method) {
         let input = method.input_type().trim_start_matches(".nightingale.v1.");
-        let message = ours.iter().flat_map(|f| &f.message_type).find(|m| m.name() == input).ok_or("no such message")?;
-        assert!(message.field.iter().any(|f| f.name() == "tenant" && f.number() == 1), "{input} lacks its tenant");
+        let message =
+            ours.iter().flat_map(|f| &f.message_type).find(|m| m.name() == input).ok_or("no such message")?;
+        assert!(
+            message.field.iter().any(|f| f.name() == "tenant" && f.number() == 1),
+            "{input} lacks its tenant"
+        );
         methods += 1;
     }
     assert_eq!(methods, 9, "a service method was added or lost");

@@ -138,6 +138,9 @@ pub struct Job {
     /// What it is doing while it runs.
     #[prost(enumeration = "Phase", tag = "4")]
     pub phase: i32,
+    /// About how many hundredths of a running job's work are done.
+    #[prost(uint32, tag = "16")]
+    pub percent: u32,
     /// The size class of its claim, `claim-2` or `claim-8`.
     #[prost(string, tag = "5")]
     pub size_class: ::prost::alloc::string::String,
@@ -451,7 +454,7 @@ pub mod job_service_client {
                 .insert(GrpcMethod::new("nightingale.v1.JobService", "Get"));
             self.inner.unary(req, path, codec).await
         }
-        /// The job as it is now, then again whenever its state or phase changes; the stream closes after the state in which
+        /// The job as it is now, then again whenever its state or progress changes; the stream closes after the state in which
         /// the job ended. A draining server closes it with UNAVAILABLE: watch again after the restart.
         pub async fn watch(
             &mut self,
@@ -551,7 +554,7 @@ pub mod job_service_server {
             >
             + std::marker::Send
             + 'static;
-        /// The job as it is now, then again whenever its state or phase changes; the stream closes after the state in which
+        /// The job as it is now, then again whenever its state or progress changes; the stream closes after the state in which
         /// the job ended. A draining server closes it with UNAVAILABLE: watch again after the restart.
         async fn watch(
             &self,
@@ -1455,7 +1458,7 @@ pub struct PublishEpochRequest {
     /// Whose service it is for.
     #[prost(string, tag = "1")]
     pub tenant: ::prost::alloc::string::String,
-    /// The epoch; required with the first publication of a payer.
+    /// The epoch; absent when only the account register is published.
     #[prost(message, optional, tag = "2")]
     pub epoch: ::core::option::Option<Epoch>,
     /// The payer's account register; absent when only the epoch is published.
@@ -1491,7 +1494,7 @@ pub struct GetEpochRequest {
 /// An epoch as it was published.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PublishedEpoch {
-    /// The epoch.
+    /// The newest epoch; absent when the payer has published account registers only.
     #[prost(message, optional, tag = "1")]
     pub epoch: ::core::option::Option<Epoch>,
     /// Its root, which proofs name.

@@ -1,0 +1,47 @@
+//! Files of the command line: read whole, written whole or not at all.
+
+use super::Trouble;
+use nightingale_circuits::claim::Request;
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+use zeroize::Zeroizing;
+
+pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+    let bytes = fs::read(path).map_err(|error| Trouble::Unusable(format!("{}: {error}", path.display())))?;
+    Ok(Zeroizing::new(bytes))
+}
+
+/// A request file.
+pub(super) fn request(path: &Path) -> Result<Request, Trouble> {
+    let bytes = read(path)?;
+    let request = nightingale_records::request::from_json(&bytes);
+    request.map_err(|error| Trouble::Unusable(format!("{}: {error}", path.display())))
+}
+
+/// Writes a file that only its owner may read: it holds, or opens, a record.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".draft");
+    let draft = PathBuf::from(draft);
+    let write = || {
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&draft, path)
+    };
+    write().map_err(|error: std::io::Error| {
+        // Whatever was written of it is of no use.
+        let _ = fs::remove_file(&draft);
+        Trouble::Unusable(format!("{}: cannot be written: {error}", path.display()))
+    })
+}
+
+pub(super) fn folder(path: &Path) -> Result<(), Trouble> {
+    fs::create_dir_all(path)
+        .map_err(|error| Trouble::Unusable(format!("{}: cannot be created: {error}", path.display())))
+}

@@ -1,0 +1,96 @@
+//! Who wants to know what: watchers of a job, and workers looking for work. Only hints: whoever wakes reads the
+//! database.
+
+use crate::jobs::{JobId, Phase};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::{Notify, watch};
+
+/// The hints of one server.
+#[derive(Default)]
+pub(crate) struct Events {
+    jobs: Mutex<HashMap<JobId, Entry>>,
+    work: Notify,
+}
+
+struct Entry {
+    changed: watch::Sender<()>,
+    phase: Option<(Phase, u8)>,
+}
+
+/// Wakes when its job changes.
+pub(crate) struct Watcher {
+    changed: watch::Receiver<()>,
+}
+
+impl Watcher {
+    /// Waits for the next change.
+    pub(crate) async fn changed(&mut self) {
+        if self.changed.changed().await.is_err() {
+            // The job's entry is gone: nothing will ever come.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Events {
+    fn entries(&self) -> MutexGuard<'_, HashMap<JobId, Entry>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Watches a job. Subscribe first, then read the database, so that no change falls between.
+    pub(crate) fn watch(&self, id: JobId) -> Watcher {
+        let mut entries = self.entries();
+        entries.retain(|_, entry| entry.phase.is_some() || entry.changed.receiver_count() > 0);
+        let entry =
+            entries.entry(id).or_insert_with(|| Entry { changed: watch::Sender::new(()), phase: None });
+        Watcher { changed: entry.changed.subscribe() }
+    }
+
+    /// A job changed in the database.
+    pub(crate) fn changed(&self, id: JobId) {
+        if let Some(entry) = self.entries().get(&id) {
+            entry.changed.send_replace(());
+        }
+    }
+
+    /// A running job is in this phase and so many hundredths done; `None` when it runs no more.
+    pub(crate) fn set_phase(&self, id: JobId, phase: Option<(Phase, u8)>) {
+        let mut entries = self.entries();
+        match phase {
+            Some(_) => {
+                let entry =
+                    entries.entry(id).or_insert_with(|| Entry { changed: watch::Sender::new(()), phase });
+                entry.phase = phase;
+                entry.changed.send_replace(());
+            }
+            None => {
+                if let Some(entry) = entries.get_mut(&id) {
+                    entry.phase = None;
+                    entry.changed.send_replace(());
+                    if entry.changed.receiver_count() == 0 {
+                        entries.remove(&id);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The phase of a running job, and how many hundredths are done.
+    #[must_use]
+    pub(crate) fn phase(&self, id: JobId) -> Option<(Phase, u8)> {
+        self.entries().get(&id).and_then(|entry| entry.phase)
+    }
+
+    /// There is work.
+    pub(crate) fn work_arrived(&self) {
+        self.work.notify_one();
+    }
+
+    /// Waits until there may be work.
+    pub(crate) async fn work(&self) {
+        self.work.notified().await;
+    }
+}

@@ -1,0 +1,408 @@
+//! What a job is: its names, its states, and how it can end. Everything here is free of record data.
+
+use nightingale_circuits::claim::{PublicInputs, Reasons, SizeClass};
+use std::{
+    fmt,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// Milliseconds since 1970-01-01 UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instant(pub i64);
+
+impl Instant {
+    /// Now, by the machine's clock.
+    #[must_use]
+    pub fn now() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// So much later.
+    #[must_use]
+    pub fn plus(self, duration: std::time::Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// So much earlier.
+    #[must_use]
+    pub fn minus(self, duration: std::time::Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+/// Whose data it is. Every row has one, and every read is scoped by one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Tenant(String);
+
+impl Tenant {
+    /// From its name; `None` unless it is 1 to 64 of `a-z`, `0-9`, `-`, `_` and `.`.
+    #[must_use]
+    pub fn new(name: &str) -> Option<Self> {
+        let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b);
+        ((1..=64).contains(&name.len()) && name.bytes().all(fits)).then(|| Self(name.to_owned()))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A job's identifier: 128 random bits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct JobId(pub [u8; 16]);
+
+impl JobId {
+    /// A new one.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(rand::random())
+    }
+
+    /// From its 32 hexadecimal digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 16];
+        hex::decode_to_slice(text, &mut bytes).ok().map(|()| Self(bytes))
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Where a job is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// No worker has it.
+    Queued,
+    /// A worker has it under a lease.
+    Running,
+    /// It cannot go on before something else happens.
+    Waiting,
+    /// Ended with a proof.
+    Done,
+    /// Ended without one.
+    Failed,
+    /// Ended by its owner.
+    Cancelled,
+}
+
+impl State {
+    /// All.
+    pub const ALL: [Self; 6] =
+        [Self::Queued, Self::Running, Self::Waiting, Self::Done, Self::Failed, Self::Cancelled];
+
+    /// Its name in the database and in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "leased",
+            Self::Waiting => "waiting",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// From its name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.name() == name)
+    }
+
+    /// Whether nothing changes it any more.
+    #[must_use]
+    pub const fn has_ended(self) -> bool {
+        matches!(self, Self::Done | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// What a running job is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Reading the request and comparing it with what was already approved.
+    Checking,
+    /// Computing every value of the circuit.
+    Assigning,
+    /// Computing the proof.
+    Proving,
+    /// Verifying it.
+    Verifying,
+}
+
+/// Why a job failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureCode {
+    /// An earlier approval used up the account version.
+    AccountSpent,
+    /// A line was billed before, or twice in this claim.
+    Duplicate,
+    /// An earlier approval used the prior authorisation.
+    AuthorisationUsed,
+    /// The deadline passed first.
+    DeadlinePassed,
+    /// Nothing can be proven from the request.
+    Refused,
+    /// The key of its size class is missing or damaged.
+    KeyUnavailable,
+    /// It was lost with its worker too often.
+    AttemptsExhausted,
+    /// The stored request cannot be opened.
+    Unreadable,
+    /// A defect.
+    Internal,
+}
+
+impl FailureCode {
+    /// All.
+    pub const ALL: [Self; 9] = [
+        Self::AccountSpent,
+        Self::Duplicate,
+        Self::AuthorisationUsed,
+        Self::DeadlinePassed,
+        Self::Refused,
+        Self::KeyUnavailable,
+        Self::AttemptsExhausted,
+        Self::Unreadable,
+        Self::Internal,
+    ];
+
+    /// Its fixed name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AccountSpent => "ACCOUNT_SPENT",
+            Self::Duplicate => "DUPLICATE",
+            Self::AuthorisationUsed => "AUTHORISATION_USED",
+            Self::DeadlinePassed => "DEADLINE_PASSED",
+            Self::Refused => "REFUSED",
+            Self::KeyUnavailable => "KEY_UNAVAILABLE",
+            Self::AttemptsExhausted => "ATTEMPTS_EXHAUSTED",
+            Self::Unreadable => "UNREADABLE",
+            Self::Internal => "INTERNAL",
+        }
+    }
+
+    /// From its name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|c| c.name() == name)
+    }
+
+    /// The X12 claim adjustment reason code that says the same, where there is one.
+    #[must_use]
+    pub const fn carc(self) -> &'static str {
+        match self {
+            Self::Duplicate => "18",
+            _ => "",
+        }
+    }
+}
+
+/// How a job failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Why.
+    pub code: FailureCode,
+    /// What happened and what to do next; names elements, never their values.
+    pub message: String,
+    /// The claim's lines that it is about, from 1.
+    pub lines: Vec<u32>,
+}
+
+impl Failure {
+    /// With the code's own message.
+    #[must_use]
+    pub fn new(code: FailureCode) -> Self {
+        let message = match code {
+            FailureCode::AccountSpent => {
+                "an earlier approval used up this account version; publish the account register with the newest note, \
+                 then submit the claim on it"
+            }
+            FailureCode::Duplicate => {
+                "a line was already billed and allowed; remove it, or give a repeated service its repeat index"
+            }
+            FailureCode::AuthorisationUsed => {
+                "an earlier approval used this prior authorisation, which serves one claim; ask the payer for another"
+            }
+            FailureCode::DeadlinePassed => {
+                "the deadline passed first; nothing was spent, submit it again with more time"
+            }
+            FailureCode::Refused => "nothing can be proven from the request",
+            FailureCode::KeyUnavailable => {
+                "the proving key of this size class is missing or damaged; the operator restores the keys folder"
+            }
+            FailureCode::AttemptsExhausted => {
+                "the job was lost with its worker too often; the operator reads the server's log, then submit it again"
+            }
+            FailureCode::Unreadable => {
+                "the stored request cannot be opened with this master key; the operator restores master.key, then submit \
+                 it again under another idempotency key"
+            }
+            FailureCode::Internal => {
+                "a defect in the service; nothing was spent, report it with the job's identifier"
+            }
+        };
+        Self { code, message: message.to_owned(), lines: Vec::new() }
+    }
+
+    /// About these lines, counted from 1.
+    #[must_use]
+    pub fn with_lines(mut self, lines: Vec<u32>) -> Self {
+        self.lines = lines;
+        self
+    }
+
+    /// With what the statement says about the request: element names and fixed texts only.
+    #[must_use]
+    pub fn refused(refusal: &nightingale_circuits::claim::Refusal) -> Self {
+        Self { message: refusal.to_string(), ..Self::new(FailureCode::Refused) }
+    }
+}
+
+/// What a waiting job waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// The account moved on; the payer has not yet published its newest note.
+    AccountUnpublished,
+}
+
+impl Waiting {
+    /// Its fixed name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AccountUnpublished => "ACCOUNT_UNPUBLISHED",
+        }
+    }
+
+    /// What has to happen.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::AccountUnpublished => {
+                "an earlier approval moved the member's account on; waiting until the payer publishes an account register \
+                 that holds the newest note"
+            }
+        }
+    }
+}
+
+/// What to do with a claim whose account version is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpentAccount {
+    /// Wait for the newest note to be published, move onto it, prove again.
+    Rebase,
+    /// Fail.
+    Fail,
+}
+
+/// What is left in an account after a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct AccountAfter {
+    /// Benefit year.
+    pub year: u32,
+    /// Version.
+    pub version: u32,
+    /// Deductible still to be met, in cents.
+    pub deductible: u64,
+    /// What the member still pays at most, in cents.
+    pub out_of_pocket: u64,
+    /// What the plan still pays at most, in cents.
+    pub maximum: u64,
+}
+
+/// A decision with its proof, as it is stored (sealed) and answered. No `Debug`: it opens the outcome.
+#[derive(Clone)]
+pub struct Decision {
+    /// Whether any line is allowed.
+    pub approved: bool,
+    /// Why lines are not.
+    pub reasons: Reasons,
+    /// What the plan pays, in cents.
+    pub payable: u64,
+    /// What the proof publishes.
+    pub public: PublicInputs,
+    /// Digest of the verifying key.
+    pub key_digest: [u8; 32],
+    /// The proof file in its JSON form.
+    pub proof_json: Vec<u8>,
+    /// The account afterwards.
+    pub account_after: Option<AccountAfter>,
+    /// How long the proof took, in milliseconds.
+    pub prove_ms: u64,
+}
+
+/// A job as its tenant sees it.
+#[derive(Clone)]
+pub struct Job {
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// Its identifier.
+    pub id: JobId,
+    /// Its place in the order of acceptance.
+    pub sequence: i64,
+    /// Where it is in its life.
+    pub state: State,
+    /// The size class of its claim.
+    pub class: SizeClass,
+    /// Higher goes first.
+    pub priority: i32,
+    /// When it was accepted.
+    pub accepted: Instant,
+    /// When it fails unless it has ended.
+    pub deadline: Option<Instant>,
+    /// When a worker first took it.
+    pub started: Option<Instant>,
+    /// When it ended.
+    pub ended: Option<Instant>,
+    /// How often a worker took it.
+    pub attempts: u32,
+    /// How often it was moved onto a newer account version.
+    pub rebases: u32,
+    /// What it waits for.
+    pub waiting: Option<Waiting>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// Its decision, where the read asked for it.
+    pub decision: Option<Decision>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip() {
+        for state in State::ALL {
+            assert_eq!(State::parse(state.name()), Some(state));
+        }
+        for code in FailureCode::ALL {
+            assert_eq!(FailureCode::parse(code.name()), Some(code));
+        }
+        let id = JobId::random();
+        assert_eq!(JobId::parse(&id.to_string()), Some(id));
+    }
+
+    #[test]
+    fn refuses_tenants_that_could_be_anything_else() {
+        for name in ["a", "north-clinic", "t.0_1", &"x".repeat(64)] {
+            assert!(Tenant::new(name).is_some(), "{name}");
+        }
+        for name in ["", "A", "a b", "a/b", "ä", "a\n", &"x".repeat(65)] {
+            assert!(Tenant::new(name).is_none(), "{name:?}");
+        }
+    }
+}

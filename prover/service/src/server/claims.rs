@@ -1,0 +1,286 @@
+//! `ClaimService`: reads and checks a request, makes it a job, and waits for the job where asked.
+
+use super::{
+    status::{draining, invalid, refused, typed, unreadable, with_metadata},
+    wire,
+};
+use crate::{
+    engine::Engine,
+    jobs::{Instant, Job, JobId, SpentAccount, State, Tenant},
+    store::{
+        epochs::EpochStanding,
+        jobs::{Submission, Submitted},
+    },
+};
+use nightingale_circuits::{
+    Fr,
+    claim::{Id, SizeClass},
+    field::to_be_bytes,
+};
+use nightingale_proto::v1::{self, claim_service_server::ClaimService};
+use std::{pin::Pin, sync::Arc, time::Duration};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_stream::{Stream, wrappers::ReceiverStream};
+use tonic::{Code, Request, Response, Status, Streaming};
+use tonic_types::StatusExt;
+use zeroize::Zeroizing;
+
+/// How often a waiting call looks by itself.
+pub(super) const LOOK: Duration = Duration::from_secs(1);
+
+/// The service.
+#[derive(Clone)]
+pub(super) struct Claims(pub(super) Arc<Engine>);
+
+/// What the service must know of a request.
+struct Facts {
+    payer: Id,
+    epoch_root: Fr,
+    account: Option<Vec<u8>>,
+    class: SizeClass,
+}
+
+/// Reads a request and checks that it can be proven.
+fn facts(bytes: &[u8]) -> Result<Facts, Status> {
+    let request = nightingale_records::request::from_json(bytes).map_err(|error| unreadable(&error))?;
+    let class = request.check().map_err(|refusal| refused(&refusal))?;
+    let year = request.benefit_year();
+    let account = request.enrolled().map(|enrolled| {
+        let member = to_be_bytes(&enrolled.nullifier_key_hash);
+        [member.as_slice(), &enrolled.coverage.number().to_be_bytes(), &year.to_be_bytes()].concat()
+    });
+    Ok(Facts { payer: request.epoch.payer, epoch_root: request.epoch.root(), account, class })
+}
+
+impl Claims {
+    async fn accept(&self, message: v1::AdjudicateRequest) -> Result<(Tenant, Job, bool), Status> {
+        let engine = &self.0;
+        if engine.is_draining() {
+            return Err(draining());
+        }
+        let tenant = wire::tenant(&message.tenant)?;
+        let key = message.idempotency_key.as_str();
+        if !(1..=128).contains(&key.len()) || !key.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(invalid("idempotency_key", "expected 1 to 128 visible ASCII characters"));
+        }
+        if !(-100..=100).contains(&message.priority) {
+            return Err(invalid("priority", "expected -100 to 100"));
+        }
+        let limit = engine.config.request_bytes;
+        if message.request.len() > limit {
+            let text = format!("request: larger than {limit} bytes");
+            return Err(typed(Code::ResourceExhausted, "REQUEST_TOO_LARGE", text));
+        }
+        if v1::RequestFormat::try_from(message.format).is_err() {
+            return Err(invalid("format", "expected REQUEST_FORMAT_JSON"));
+        }
+        let spent_account = match v1::SpentAccount::try_from(message.spent_account) {
+            Ok(v1::SpentAccount::Unspecified | v1::SpentAccount::Rebase) => SpentAccount::Rebase,
+            Ok(v1::SpentAccount::Fail) => SpentAccount::Fail,
+            Err(_) => return Err(invalid("spent_account", "expected a known value")),
+        };
+        let now = Instant::now();
+        let deadline = message.deadline.map(|time| wire::instant("deadline", time)).transpose()?;
+        let request = Zeroizing::new(message.request);
+        if let Some(known) = engine.store.find(&tenant, key, &request).await? {
+            return known_job(tenant, known);
+        }
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            return Err(typed(
+                Code::DeadlineExceeded,
+                "DEADLINE_PASSED",
+                "deadline: has passed; nothing was accepted",
+            ));
+        }
+        let (request, facts) =
+            tokio::task::spawn_blocking(move || facts(&request).map(|facts| (request, facts)))
+                .await
+                .map_err(|_| typed(Code::Internal, "INTERNAL", "reading the request failed; report it"))??;
+        self.check_epoch(&tenant, &facts, message.epoch_check, now).await?;
+        let submission = Submission {
+            tenant: &tenant,
+            idempotency_key: key,
+            request: &request,
+            payer: facts.payer,
+            account: facts.account.as_deref(),
+            class: facts.class,
+            priority: message.priority,
+            deadline,
+            spent_account,
+        };
+        match engine.store.submit(submission, engine.config.queued_jobs, now).await? {
+            Submitted::New(job) => {
+                engine.metrics.accepted.with_label_values(&[facts.class.name()]).inc();
+                tracing::info!(job = %job.id, tenant = tenant.as_str(), class = facts.class.name(), "accepted");
+                engine.events.work_arrived();
+                Ok((tenant, job, false))
+            }
+            known => known_job(tenant, known),
+        }
+    }
+
+    async fn check_epoch(
+        &self,
+        tenant: &Tenant,
+        facts: &Facts,
+        check: i32,
+        now: Instant,
+    ) -> Result<(), Status> {
+        let required = match v1::EpochCheck::try_from(check) {
+            Ok(v1::EpochCheck::None) => return Ok(()),
+            Ok(v1::EpochCheck::Unspecified) => false,
+            Ok(v1::EpochCheck::Required) => true,
+            Err(_) => return Err(invalid("epoch_check", "expected a known value")),
+        };
+        let (store, grace) = (&self.0.store, self.0.config.epoch_grace);
+        match store.epoch_standing(tenant, facts.payer, facts.epoch_root, grace, now).await? {
+            EpochStanding::Current => Ok(()),
+            EpochStanding::Unpublished if !required => Ok(()),
+            EpochStanding::Unpublished => {
+                let text =
+                    "epoch: this payer has published none here; publish it, or submit without the check";
+                Err(typed(Code::FailedPrecondition, "EPOCH_UNKNOWN", text))
+            }
+            EpochStanding::Superseded(number) => {
+                let text = format!(
+                    "epoch: not the newest, which is number {number}; make the request from its registers"
+                );
+                let facts = [("newest_epoch", number.to_string())];
+                Err(with_metadata(Code::FailedPrecondition, "EPOCH_SUPERSEDED", text, facts))
+            }
+        }
+    }
+
+    /// Waits until the job has ended or waits for something itself.
+    async fn outcome(&self, tenant: &Tenant, id: JobId) -> Result<v1::Job, Status> {
+        let mut watcher = self.0.events.watch(id);
+        loop {
+            let job = self.0.store.job(tenant, &id).await?;
+            let job =
+                job.ok_or_else(|| typed(Code::NotFound, "JOB_UNKNOWN", "id: no such job of this tenant"))?;
+            if job.state.has_ended() || job.state == State::Waiting {
+                return Ok(wire::job(job, None));
+            }
+            tokio::select! {
+                () = watcher.changed() => {}
+                () = tokio::time::sleep(LOOK) => {}
+                () = self.0.drained() => {
+                    let text = "the server is stopping; the job is accepted and goes on when it is back, watch it then";
+                    return Err(with_metadata(Code::Unavailable, "DRAINING", text, [("job", id.to_string())]));
+                }
+            }
+        }
+    }
+
+    async fn answer(&self, message: v1::AdjudicateRequest) -> v1::AdjudicateStreamResponse {
+        use v1::adjudicate_stream_response::Answer;
+        let idempotency_key = message.idempotency_key.clone();
+        let answer = async {
+            let (tenant, job, _) = self.accept(message).await?;
+            self.outcome(&tenant, job.id).await
+        };
+        let answer = match answer.await {
+            Ok(job) => Answer::Job(job),
+            Err(status) => Answer::Rejection(self.rejection(&status)),
+        };
+        v1::AdjudicateStreamResponse { idempotency_key, answer: Some(answer) }
+    }
+
+    fn rejection(&self, status: &Status) -> v1::Rejection {
+        let details = status.get_error_details();
+        let violations = details.bad_request().map(|bad| bad.field_violations.as_slice()).unwrap_or_default();
+        let reason = self.reject(status);
+        v1::Rejection {
+            code: status.code().into(),
+            reason,
+            message: status.message().to_owned(),
+            element: violations.first().map(|v| v.field.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// Counts a request that was not accepted, and gives its reason.
+    fn reject(&self, status: &Status) -> String {
+        let reason =
+            status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default();
+        self.0.metrics.rejected.with_label_values(&[reason.as_str()]).inc();
+        tracing::info!(reason, "not accepted");
+        reason
+    }
+}
+
+fn known_job(tenant: Tenant, submitted: Submitted) -> Result<(Tenant, Job, bool), Status> {
+    match submitted {
+        Submitted::Known(job) | Submitted::New(job) => Ok((tenant, job, true)),
+        Submitted::KeyReused => {
+            let text = "idempotency_key: names a job of another request; use a new key for a new request";
+            Err(typed(Code::AlreadyExists, "IDEMPOTENCY_KEY_REUSED", text))
+        }
+        Submitted::QueueFull => {
+            let text = "this tenant has as many open jobs as it may; try again when some have ended";
+            Err(typed(Code::ResourceExhausted, "QUEUE_FULL", text))
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl ClaimService for Claims {
+    type AdjudicateStreamStream =
+        Pin<Box<dyn Stream<Item = Result<v1::AdjudicateStreamResponse, Status>> + Send>>;
+
+    async fn adjudicate(
+        &self,
+        request: Request<v1::AdjudicateRequest>,
+    ) -> Result<Response<v1::AdjudicateResponse>, Status> {
+        let message = request.into_inner();
+        let wait = message.wait;
+        let (tenant, job, known) = self.accept(message).await.inspect_err(|status| {
+            self.reject(status);
+        })?;
+        let job = if wait {
+            self.outcome(&tenant, job.id).await?
+        } else {
+            let progress = self.0.events.phase(job.id);
+            wire::job(job, progress)
+        };
+        Ok(Response::new(v1::AdjudicateResponse { job: Some(job), known }))
+    }
+
+    async fn adjudicate_stream(
+        &self,
+        request: Request<Streaming<v1::AdjudicateRequest>>,
+    ) -> Result<Response<Self::AdjudicateStreamStream>, Status> {
+        let mut incoming = request.into_inner();
+        let most = self.0.config.stream_in_flight;
+        let (answers, outgoing) = mpsc::channel(most);
+        let room = Arc::new(Semaphore::new(most));
+        let claims = self.clone();
+        tokio::spawn(async move {
+            loop {
+                // The next request is read only when there is room for its answer.
+                let Ok(place) = room.clone().acquire_owned().await else { return };
+                let message = tokio::select! {
+                    message = incoming.message() => message,
+                    () = answers.closed() => return,
+                    () = claims.0.drained() => Err(draining()),
+                };
+                match message {
+                    Ok(Some(message)) => {
+                        let (claims, answers) = (claims.clone(), answers.clone());
+                        tokio::spawn(async move {
+                            let answer = claims.answer(message).await;
+                            // The caller may have gone; its jobs go on.
+                            let _ = answers.send(Ok(answer)).await;
+                            drop(place);
+                        });
+                    }
+                    Ok(None) => return,
+                    Err(status) => {
+                        let _ = answers.send(Err(status)).await;
+                        return;
+                    }
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(outgoing))))
+    }
+}

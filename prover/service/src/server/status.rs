@@ -1,0 +1,95 @@
+//! Errors on the wire: a gRPC code, a fixed reason in `ErrorInfo` (domain `nightingale`), and the element that is meant.
+//! No text holds a value of a request.
+
+use crate::error::StoreError;
+use nightingale_circuits::claim::Refusal;
+use nightingale_records::RecordsError;
+use std::collections::HashMap;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// The domain of every reason.
+pub(super) const DOMAIN: &str = "nightingale";
+
+/// A status with a reason.
+pub(super) fn typed(code: Code, reason: &'static str, message: impl Into<String>) -> Status {
+    with_metadata(code, reason, message, [])
+}
+
+/// A status with a reason and facts.
+pub(super) fn with_metadata<const N: usize>(
+    code: Code,
+    reason: &'static str,
+    message: impl Into<String>,
+    facts: [(&str, String); N],
+) -> Status {
+    let facts: HashMap<String, String> =
+        facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, DOMAIN, facts))
+}
+
+/// A field of a message, or an element of a request, that cannot be used.
+pub(super) fn invalid(element: &str, expected: &str) -> Status {
+    let mut details = ErrorDetails::with_bad_request_violation(element, expected);
+    details.set_error_info("INVALID", DOMAIN, HashMap::new());
+    Status::with_error_details(Code::InvalidArgument, format!("{element}: {expected}"), details)
+}
+
+/// What the statement refuses.
+pub(super) fn refused(refusal: &Refusal) -> Status {
+    let element = match refusal {
+        Refusal::NoConsent => return typed(Code::FailedPrecondition, "NO_CONSENT", refusal.to_string()),
+        Refusal::TooLarge { element, .. } => (*element).to_owned(),
+        Refusal::Invalid { element, .. } | Refusal::Opening { element, .. } => element.clone(),
+    };
+    let text = refusal.to_string();
+    let problem = text.strip_prefix(&format!("{element}: ")).unwrap_or(&text);
+    invalid(&element, problem)
+}
+
+/// What the request file's reader refuses.
+pub(super) fn unreadable(error: &RecordsError) -> Status {
+    match error {
+        RecordsError::Format { element, problem } => invalid(element, problem),
+        RecordsError::Unresolved { element, problem } => invalid(element, problem),
+        RecordsError::Refused(refusal) => refused(refusal),
+        RecordsError::Register(_) | RecordsError::Unreadable { .. } => invalid("request", "cannot be read"),
+    }
+}
+
+/// The server is about to stop.
+pub(super) fn draining() -> Status {
+    typed(
+        Code::Unavailable,
+        "DRAINING",
+        "the server is stopping; try again when it is back, accepted jobs go on then",
+    )
+}
+
+impl From<StoreError> for Status {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the database refused");
+        match &error {
+            StoreError::Full => typed(
+                Code::Unavailable,
+                "STORAGE_FULL",
+                "the server's disk is full; nothing was accepted, try again later",
+            ),
+            StoreError::Busy | StoreError::Io(_) => typed(
+                Code::Unavailable,
+                "STORAGE",
+                "the server's database does not answer; nothing was accepted, try again",
+            ),
+            StoreError::Sealed => typed(
+                Code::DataLoss,
+                "SEALED",
+                "the stored value cannot be opened; the operator restores master.key",
+            ),
+            StoreError::Corrupt(_) | StoreError::Bug(_) => typed(
+                Code::Internal,
+                "DATABASE",
+                "the server's database is damaged or misused; its log says more",
+            ),
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Accounts: the newest version that an approval of this service made, and the registers that payers published.
+
+use super::{Store, jobs::payer_bytes, queue::Lease, rows};
+use crate::{
+    error::StoreError,
+    jobs::{Instant, JobId, Tenant},
+    store::seal::Kind,
+};
+use nightingale_circuits::{
+    Fr,
+    claim::{Account, Balances, Id, account::Secret},
+    field::{from_be_bytes, to_be_bytes},
+};
+use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+/// An account as it is sealed. No `Debug`.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+struct AccountFile {
+    year: u32,
+    version: u32,
+    deductible_cents: u64,
+    out_of_pocket_cents: u64,
+    maximum_cents: u64,
+    salt: String,
+}
+
+/// A published account register.
+pub struct PublishedAccounts {
+    /// Its revision.
+    pub revision: u64,
+    /// Its root.
+    pub root: Fr,
+    /// Its notes, in the order of publication.
+    pub notes: Vec<Fr>,
+}
+
+/// What became of a publication.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Publication {
+    /// It is the newest now.
+    Published,
+    /// It was published before.
+    Known,
+    /// Its number was published with another content.
+    Differs,
+    /// A higher number was published.
+    Old,
+}
+
+impl Store {
+    /// Keeps the account after an approval, in the approval's own transaction.
+    pub(super) async fn keep_account(
+        &self,
+        connection: &mut SqliteConnection,
+        lease: &Lease,
+        lock: &[u8],
+        account: &Account,
+    ) -> Result<(), StoreError> {
+        let file = AccountFile {
+            year: account.year,
+            version: account.version,
+            deductible_cents: account.balances.deductible,
+            out_of_pocket_cents: account.balances.out_of_pocket,
+            maximum_cents: account.balances.maximum,
+            salt: rows::hex_element(&account.salt.expose()),
+        };
+        let plain = Zeroizing::new(serde_json::to_vec(&file).map_err(|_| rows::damaged("account"))?);
+        let sealed = self.seal(&lease.tenant).seal(Kind::Account, &lease.id, &plain)?;
+        sqlx::query(
+            "INSERT INTO accounts (tenant, account_lock, version, job, account) VALUES (?, ?, ?, ?, ?) \
+             ON CONFLICT (tenant, account_lock) DO UPDATE \
+             SET version = excluded.version, job = excluded.job, account = excluded.account \
+             WHERE excluded.version > accounts.version",
+        )
+        .bind(lease.tenant.as_str())
+        .bind(lock)
+        .bind(account.version)
+        .bind(lease.id.0.as_slice())
+        .bind(sealed)
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    /// The newest account that an approval made for this member and year.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn newest_account(&self, tenant: &Tenant, lock: &[u8]) -> Result<Option<Account>, StoreError> {
+        let row =
+            sqlx::query("SELECT job AS id, account FROM accounts WHERE tenant = ? AND account_lock = ?")
+                .bind(tenant.as_str())
+                .bind(lock)
+                .fetch_optional(&self.read)
+                .await?;
+        let Some(row) = row else { return Ok(None) };
+        let id: JobId = rows::id(&row)?;
+        let plain = self.seal(tenant).open(Kind::Account, &id, rows::column(&row, "account")?)?;
+        let file: AccountFile = serde_json::from_slice(&plain).map_err(|_| rows::damaged("account"))?;
+        Ok(Some(Account {
+            year: file.year,
+            version: file.version,
+            balances: Balances {
+                deductible: file.deductible_cents,
+                out_of_pocket: file.out_of_pocket_cents,
+                maximum: file.maximum_cents,
+            },
+            salt: Secret::new(rows::element(&file.salt).ok_or_else(|| rows::damaged("account"))?),
+        }))
+    }
+
+    /// Publishes a payer's account register; only the newest is kept. The caller has recomputed the root.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn publish_accounts(
+        &self,
+        tenant: &Tenant,
+        payer: Id,
+        accounts: &PublishedAccounts,
+        now: Instant,
+    ) -> Result<Publication, StoreError> {
+        let revision =
+            i64::try_from(accounts.revision).map_err(|_| StoreError::Bug("revision above 2^63".into()))?;
+        let root = to_be_bytes(&accounts.root);
+        let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let held = sqlx::query("SELECT revision, root FROM account_registers WHERE tenant = ? AND payer = ?")
+            .bind(tenant.as_str())
+            .bind(payer_bytes(payer))
+            .fetch_optional(&mut *tx)
+            .await?;
+        if let Some(row) = held {
+            let newest: i64 = rows::column(&row, "revision")?;
+            if newest > revision {
+                return Ok(Publication::Old);
+            }
+            if newest == revision {
+                let same = rows::column::<&[u8]>(&row, "root")? == root;
+                return Ok(if same { Publication::Known } else { Publication::Differs });
+            }
+        }
+        let notes: Vec<u8> = accounts.notes.iter().flat_map(to_be_bytes).collect();
+        sqlx::query(
+            "INSERT INTO account_registers (tenant, payer, revision, root, notes, published) VALUES (?, ?, ?, ?, ?, ?) \
+             ON CONFLICT (tenant, payer) DO UPDATE SET revision = excluded.revision, root = excluded.root, \
+             notes = excluded.notes, published = excluded.published",
+        )
+        .bind(tenant.as_str())
+        .bind(payer_bytes(payer))
+        .bind(revision)
+        .bind(root.as_slice())
+        .bind(notes)
+        .bind(now.0)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(Publication::Published)
+    }
+
+    /// Revision and root of a payer's newest account register.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn accounts_revision(
+        &self,
+        tenant: &Tenant,
+        payer: Id,
+    ) -> Result<Option<(u64, Fr)>, StoreError> {
+        let row = sqlx::query("SELECT revision, root FROM account_registers WHERE tenant = ? AND payer = ?")
+            .bind(tenant.as_str())
+            .bind(payer_bytes(payer))
+            .fetch_optional(&self.read)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let revision: i64 = rows::column(&row, "revision")?;
+        let revision = revision.try_into().map_err(|_| rows::damaged("revision"))?;
+        Ok(Some((revision, element(rows::column(&row, "root")?)?)))
+    }
+
+    /// A payer's newest account register.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn accounts(
+        &self,
+        tenant: &Tenant,
+        payer: Id,
+    ) -> Result<Option<PublishedAccounts>, StoreError> {
+        let row =
+            sqlx::query("SELECT revision, root, notes FROM account_registers WHERE tenant = ? AND payer = ?")
+                .bind(tenant.as_str())
+                .bind(payer_bytes(payer))
+                .fetch_optional(&self.read)
+                .await?;
+        let Some(row) = row else { return Ok(None) };
+        let revision: i64 = rows::column(&row, "revision")?;
+        let notes: &[u8] = rows::column(&row, "notes")?;
+        Ok(Some(PublishedAccounts {
+            revision: revision.try_into().map_err(|_| rows::damaged("revision"))?,
+            root: element(rows::column(&row, "root")?)?,
+            notes: notes.chunks(32).map(element).collect::<Result<_, _>>()?,
+        }))
+    }
+}
+
+pub(super) fn element(bytes: &[u8]) -> Result<Fr, StoreError> {
+    let bytes: &[u8; 32] = bytes.try_into().map_err(|_| rows::damaged("a field element"))?;
+    from_be_bytes(bytes).ok_or_else(|| rows::damaged("a field element"))
+}

@@ -1,0 +1,204 @@
+//! A worker: a lane of async code that leases jobs and waits, and an OS thread that reads, checks and proves.
+//!
+//! The lane never computes and the thread never waits for the database. A thread that dies is replaced and its job
+//! queued again.
+
+mod rebase;
+mod task;
+mod thread;
+
+use crate::{
+    engine::Engine,
+    error::StoreError,
+    jobs::{Failure, FailureCode, Instant},
+    store::{
+        ledger::{Finish, Standing},
+        queue::Lease,
+    },
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use task::{Proven, Verdict};
+use thread::ProverThread;
+
+/// How long an idle lane waits before it looks again by itself.
+const IDLE: Duration = Duration::from_millis(500);
+/// How long after a database error before the next try.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Works until the drain begins and the job in hand is ended or given back.
+pub(crate) async fn lane(engine: Arc<Engine>, number: usize) {
+    let mut thread = ProverThread::start(engine.adjudicator.clone(), number);
+    while !engine.is_draining() {
+        // A proof that nobody wants any more still holds the thread: lease nothing until it is free.
+        tokio::select! {
+            () = thread.idle() => {}
+            () = engine.drained() => break,
+        }
+        let now = Instant::now();
+        match engine.store.lease(now, now.plus(engine.config.lease)).await {
+            Ok(Some(lease)) => attend(&engine, &mut thread, &lease).await,
+            Ok(None) => {
+                tokio::select! {
+                    () = engine.events.work() => {}
+                    () = tokio::time::sleep(IDLE) => {}
+                    () = engine.drained() => {}
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "leasing failed");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// One lease, from taken to settled.
+async fn attend(engine: &Engine, thread: &mut ProverThread, lease: &Lease) {
+    tracing::info!(job = %lease.id, fence = lease.fence, "leased");
+    let waited = Instant::now().0.saturating_sub(lease.accepted.0).max(0);
+    if lease.fence == 1 {
+        engine.metrics.queued_seconds.observe(Duration::from_millis(waited.unsigned_abs()).as_secs_f64());
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    tokio::select! {
+        verdict = task::work(engine, thread, lease, &stop) => settle(engine, lease, verdict).await,
+        () = lost(engine, lease) => {
+            engine.metrics.late_results.inc();
+            tracing::info!(job = %lease.id, fence = lease.fence, "lease gone, work dropped");
+        }
+        () = drain_over(engine) => {
+            tracing::info!(job = %lease.id, "drained: job given back");
+            if let Err(error) = engine.store.release(lease).await {
+                tracing::warn!(%error, job = %lease.id, "giving back failed; the next start takes it back");
+            }
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    engine.events.set_phase(lease.id, None);
+    if thread.has_died() {
+        *thread = thread.replacement();
+    }
+    engine.events.work_arrived();
+}
+
+/// Returns when the lease is held no more, whoever took it. Keeps it until then.
+async fn lost(engine: &Engine, lease: &Lease) {
+    let mut watcher = engine.events.watch(lease.id);
+    let mut beat = tokio::time::interval(engine.config.lease / 3);
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = beat.tick() => {}
+            () = watcher.changed() => {
+                if engine.events.phase(lease.id).is_some() {
+                    // Only progress: whoever ends the job takes its phase away.
+                    continue;
+                }
+            }
+        }
+        match engine.store.heartbeat(lease, Instant::now().plus(engine.config.lease)).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            // The lease may run out meanwhile; then the next heartbeat says so, and so does the fence.
+            Err(error) => tracing::warn!(%error, job = %lease.id, "heartbeat failed"),
+        }
+    }
+}
+
+async fn drain_over(engine: &Engine) {
+    engine.drained().await;
+    tokio::time::sleep(engine.config.drain).await;
+}
+
+/// Brings a verdict into the database, again and again while the database cannot take it.
+async fn settle(engine: &Engine, lease: &Lease, verdict: Verdict) {
+    loop {
+        match try_settle(engine, lease, &verdict).await {
+            Ok(()) => return,
+            Err(error) if error.is_transient() && !engine.is_draining() => {
+                tracing::error!(%error, job = %lease.id, "the outcome is kept in memory until the database takes it");
+                tokio::time::sleep(PAUSE).await;
+                let until = Instant::now().plus(engine.config.lease);
+                if matches!(engine.store.heartbeat(lease, until).await, Ok(false)) {
+                    return late(engine, lease);
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, job = %lease.id, "the outcome is lost; the job is taken back when its lease ends");
+                return;
+            }
+        }
+    }
+}
+
+async fn try_settle(engine: &Engine, lease: &Lease, verdict: &Verdict) -> Result<(), StoreError> {
+    match verdict {
+        Verdict::Proven(proven) => finish(engine, lease, proven).await,
+        Verdict::Failed(failure) => fail(engine, lease, failure).await,
+        Verdict::SetAside(waiting) => {
+            tracing::info!(job = %lease.id, reason = waiting.name(), "waiting");
+            let held = engine.store.set_aside(lease, *waiting).await?;
+            engine.events.set_phase(lease.id, None);
+            if held {
+                engine.events.changed(lease.id)
+            } else {
+                late(engine, lease)
+            }
+            Ok(())
+        }
+        Verdict::Again => {
+            engine.store.release(lease).await?;
+            engine.events.changed(lease.id);
+            Ok(())
+        }
+        Verdict::Died => {
+            tracing::error!(job = %lease.id, "the worker died");
+            engine.metrics.leases_lost.inc();
+            engine.store.lose(lease, engine.config.max_losses, Instant::now()).await?;
+            engine.events.changed(lease.id);
+            Ok(())
+        }
+    }
+}
+
+async fn finish(engine: &Engine, lease: &Lease, proven: &Proven) -> Result<(), StoreError> {
+    let account = proven.account.as_ref();
+    match engine.store.finish(lease, &proven.decision, account, Instant::now()).await? {
+        Finish::Committed => {
+            let seconds = Duration::from_millis(proven.decision.prove_ms).as_secs_f64();
+            engine.metrics.prove_seconds.with_label_values(&[lease.class.name()]).observe(seconds);
+            engine.ended(lease.id, if proven.decision.approved { "APPROVED" } else { "DENIED" });
+        }
+        Finish::Stale => late(engine, lease),
+        Finish::Conflict(Standing::AccountSpent) => {
+            // Taken again, it is moved onto the newer account, or fails, as its submission said.
+            engine.store.release(lease).await?;
+            engine.events.changed(lease.id);
+        }
+        Finish::Conflict(standing) => {
+            let failure = standing.failure().unwrap_or_else(|| Failure::new(FailureCode::Internal));
+            fail(engine, lease, &failure).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn fail(engine: &Engine, lease: &Lease, failure: &Failure) -> Result<(), StoreError> {
+    if engine.store.fail(lease, failure, Instant::now()).await? {
+        engine.ended(lease.id, failure.code.name());
+    } else {
+        late(engine, lease);
+    }
+    Ok(())
+}
+
+fn late(engine: &Engine, lease: &Lease) {
+    engine.metrics.late_results.inc();
+    tracing::warn!(job = %lease.id, fence = lease.fence, "late result refused");
+}

@@ -1,0 +1,56 @@
+//! The server is asked to stop.
+
+use crate::{
+    clinic::{Clinic, result},
+    running::{Running, config, ended, in_state, keyed},
+    stand_in::StandIn,
+};
+use anyhow::Result;
+use nightingale::{Config, client::ClientError};
+use nightingale_proto::v1::JobState;
+use std::time::Duration;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_finishes_the_running_proof_and_keeps_the_queue() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = Running::start(config(folder.path()), StandIn::slow(800)).await?;
+    let (mut client, mut clinic) = (server.client().await?, Clinic::new()?);
+    let running = client.adjudicate(clinic.file(0, &[1])?, keyed("a"), false).await?;
+    let queued = client.adjudicate(clinic.file(1, &[1])?, keyed("b"), false).await?;
+    in_state(&mut client, &running.id, JobState::Running).await?;
+    let mut waiting = server.client().await?;
+    let request = clinic.file(2, &[1])?;
+    let waiter = tokio::spawn(async move { waiting.adjudicate(request, keyed("c"), true).await });
+    while client.jobs(&[], 10).await?.len() < 3 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    server.stop().await?;
+    let told = waiter.await?;
+    assert!(matches!(told, Err(ClientError::Unavailable { ref reason, .. }) if reason == "DRAINING"));
+    let server = Running::start(config(folder.path()), StandIn::default()).await?;
+    let mut client = server.client().await?;
+    let first = client.job(&running.id).await?;
+    assert_eq!((first.state(), first.attempts), (JobState::Done, 1));
+    for job in client.jobs(&[], 10).await? {
+        assert!(result(&ended(&mut client, &job.id).await?)?.approved);
+    }
+    assert_eq!(client.job(&queued.id).await?.attempts, 1, "the queued job was begun during the drain");
+    server.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_that_outlasts_the_drain_is_given_back() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let short = Config { drain: Duration::from_millis(100), ..config(folder.path()) };
+    let server = Running::start(short, StandIn::slow(3000)).await?;
+    let mut client = server.client().await?;
+    let job = client.adjudicate(Clinic::new()?.file(0, &[1])?, keyed("a"), false).await?;
+    in_state(&mut client, &job.id, JobState::Running).await?;
+    server.stop().await?;
+    // One loss is allowed: a job that was given back has none.
+    let server =
+        Running::start(Config { max_losses: 1, ..config(folder.path()) }, StandIn::default()).await?;
+    let mut client = server.client().await?;
+    assert!(result(&ended(&mut client, &job.id).await?)?.approved);
+    server.stop().await
+}

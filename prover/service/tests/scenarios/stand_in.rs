@@ -1,0 +1,99 @@
+//! A prover that the test steers: it adjudicates by the rules, takes as long as it is told, and fails on demand. Its
+//! proofs verify nowhere; everything around them is real.
+
+use nightingale::{
+    adjudicator::{Adjudicator, Progress, ProveFailure},
+    jobs::Phase,
+};
+use nightingale_circuits::claim::{Request, adjudicate};
+use nightingale_verifier::{ClaimProof, KeyDigest, OutcomeOpening, VerifyingKey};
+use std::{
+    collections::HashSet,
+    ops::ControlFlow,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// How it behaves.
+#[derive(Default)]
+pub(crate) struct StandIn {
+    /// How long a proof takes.
+    pub(crate) takes: Duration,
+    /// Attempts that panic before one succeeds.
+    pub(crate) panics: Mutex<u32>,
+    /// Whether it looks at requests to stop.
+    pub(crate) stops: bool,
+    /// Accounts whose claims are being proven.
+    pub(crate) in_hand: Mutex<HashSet<Vec<u8>>>,
+    /// Whether two claims of one account were ever in hand at once.
+    pub(crate) overlapped: Mutex<bool>,
+    /// Claim commitments in the order in which their proofs began.
+    pub(crate) order: Mutex<Vec<nightingale_circuits::Fr>>,
+}
+
+impl StandIn {
+    /// Whose proofs take so long.
+    pub(crate) fn slow(milliseconds: u64) -> Self {
+        Self { takes: Duration::from_millis(milliseconds), ..Self::default() }
+    }
+
+    fn take_in_hand(&self, request: &Request) -> Vec<u8> {
+        let account =
+            request.enrolled().map(|e| nightingale_circuits::field::to_be_bytes(&e.nullifier_key_hash));
+        let account = account.map(|bytes| bytes.to_vec()).unwrap_or_default();
+        if !self.in_hand.lock().unwrap_or_else(PoisonError::into_inner).insert(account.clone()) {
+            *self.overlapped.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        }
+        account
+    }
+}
+
+impl Adjudicator for StandIn {
+    fn keys(&self) -> Vec<VerifyingKey> {
+        Vec::new()
+    }
+
+    #[expect(clippy::panic, reason = "a worker's death is what is being told")]
+    fn prove(&self, request: &Request, progress: Progress<'_>) -> Result<ClaimProof, ProveFailure> {
+        let commitment = request.claim.commitment(&request.claim_salt);
+        self.order.lock().unwrap_or_else(PoisonError::into_inner).push(commitment);
+        let account = self.take_in_hand(request);
+        let end = Instant::now() + self.takes;
+        let mut stopped = false;
+        for (phase, percent) in [(Phase::Assigning, 0), (Phase::Proving, 10)] {
+            stopped |= progress(phase, percent) == ControlFlow::Break(());
+        }
+        while Instant::now() < end && !(self.stops && stopped) {
+            std::thread::sleep(Duration::from_millis(5));
+            stopped |= progress(Phase::Proving, 50) == ControlFlow::Break(());
+        }
+        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner).remove(&account);
+        {
+            let mut panics = self.panics.lock().unwrap_or_else(PoisonError::into_inner);
+            if *panics > 0 {
+                *panics -= 1;
+                drop(panics);
+                panic!("told to die");
+            }
+        }
+        if self.stops && stopped {
+            return Err(ProveFailure::Stopped);
+        }
+        progress(Phase::Verifying, 99)
+            .is_break()
+            .then_some(())
+            .map_or(Ok(()), |()| Err(ProveFailure::Stopped))?;
+        let outcome = adjudicate(request).map_err(ProveFailure::Refused)?;
+        Ok(ClaimProof {
+            class: outcome.class,
+            key: KeyDigest([7; 32]),
+            public: outcome.public,
+            proof: Default::default(),
+            opening: Some(OutcomeOpening {
+                approved: outcome.approved,
+                reasons: outcome.reasons,
+                salt: request.outcome_salt.clone(),
+            }),
+        })
+    }
+}

@@ -1,0 +1,70 @@
+//! One tenant never sees, steers or blocks another's jobs.
+
+use crate::{
+    clinic::{Clinic, result},
+    running::{Running, SOON, config, keyed},
+    stand_in::StandIn,
+};
+use anyhow::Result;
+use nightingale::client::{Client, ClientError};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_tenants_job_is_not_found() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = Running::start(config(folder.path()), StandIn::default()).await?;
+    let (mut north, mut south) = (server.client().await?, server.client_of("south").await?);
+    let request = Clinic::new()?.file(0, &[1])?;
+    let job = north.adjudicate(request.clone(), keyed("k"), true).await?;
+    let missing = |answer: Result<_, ClientError>| matches!(answer, Err(ClientError::Refused { code: tonic::Code::NotFound, ref reason, .. }) if reason == "JOB_UNKNOWN");
+    assert!(missing(south.job(&job.id).await));
+    assert!(missing(south.cancel(&job.id).await));
+    assert!(missing(south.watch(&job.id, SOON, |_| {}).await));
+    assert!(south.jobs(&[], 100).await?.is_empty());
+    // The ledger is a tenant's own too: the same claim is no duplicate elsewhere.
+    assert!(result(&south.adjudicate(request, keyed("k"), true).await?)?.approved);
+    assert_eq!(north.jobs(&[], 100).await?.len(), 1);
+    server.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_refuses_a_name_that_is_no_tenant() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = Running::start(config(folder.path()), StandIn::default()).await?;
+    let mut nobody: Client = server.client_of("").await?;
+    let id = "0".repeat(32);
+    let answers = [
+        nobody.job(&id).await.err(),
+        nobody.cancel(&id).await.err(),
+        nobody.jobs(&[], 1).await.err(),
+        nobody.keys().await.err(),
+        nobody.epoch(vec![1; 12]).await.err(),
+        nobody.publish(None, None).await.err(),
+        nobody.adjudicate(Vec::new(), keyed("k"), false).await.err(),
+        nobody.watch(&id, SOON, |_| {}).await.err(),
+    ];
+    for answer in answers {
+        let text = answer.map(|error| error.to_string()).unwrap_or_default();
+        assert!(text.starts_with("tenant: "), "{text:?}");
+    }
+    server.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_comes_in_pages_the_newest_first() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = Running::start(config(folder.path()), StandIn::default()).await?;
+    let (mut client, mut clinic) = (server.client().await?, Clinic::new()?);
+    let mut ids = Vec::new();
+    for member in 0..5 {
+        ids.insert(
+            0,
+            client.adjudicate(clinic.file(member, &[1])?, keyed(&format!("{member}")), true).await?.id,
+        );
+    }
+    let listed: Vec<String> = client.jobs(&[], 3).await?.into_iter().map(|job| job.id).collect();
+    assert_eq!(listed, ids[..3]);
+    let done = client.jobs(&[nightingale_proto::v1::JobState::Done], 100).await?;
+    assert_eq!(done.len(), 5);
+    assert!(client.jobs(&[nightingale_proto::v1::JobState::Failed], 100).await?.is_empty());
+    server.stop().await
+}
