@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod circuit;
+pub mod code;
 pub mod commitments;
 pub mod gadgets;
 pub mod public;
@@ -12,6 +13,7 @@ pub mod rules;
 pub mod types;
 
 pub use account::{Account, Balances};
+pub use code::{Code, CodeSystem};
 pub use public::PublicInputs;
 pub use reasons::{Reason, Reasons};
 pub use records::{
@@ -21,6 +23,5 @@ pub use records::{
 pub use request::{Epoch, Refusal, Request, SizeClass, Venue};
 pub use rules::{Adjudication, LineOutcome, adjudicate};
 pub use types::{
-    Address, Claim, ClaimType, Code, CodeSystem, Date, Id, Line, Modifier, Npi, OutOfRange, PlanId, Pointers,
-    Sex, Units,
+    Address, Claim, ClaimType, Date, Id, Line, Modifier, Npi, OutOfRange, PlanId, Pointers, Sex, Units,
 };

@@ -2,9 +2,10 @@
 
 use super::{
     account::Balances,
+    code::Code,
     types::{
-        Address, CODE_BITS, Code, DATE_BITS, Date, ID_BITS, Id, LINE_MONEY_BITS, MODIFIER_CLASS_BITS,
-        NPI_BITS, Npi, PLAN_BITS, PRICING_MODIFIERS, PlanId, REPEAT_BITS, Sex, UNITS_BITS,
+        Address, CODE_BITS, DATE_BITS, Date, ID_BITS, Id, LINE_MONEY_BITS, MODIFIER_CLASS_BITS, NPI_BITS,
+        Npi, PLAN_BITS, PRICING_MODIFIERS, PlanId, REPEAT_BITS, Sex, UNITS_BITS,
     },
 };
 use crate::{

@@ -8,6 +8,7 @@ use nightingale_circuits::{
 };
 
 type Change = fn(&mut Case);
+type Lie<'a> = &'a dyn Fn(&mut Request);
 
 fn refusal(change: impl Fn(&mut Case)) -> String {
     let mut case = Case::new(2);
@@ -52,7 +53,7 @@ fn refuses_leaves_whose_fields_do_not_fit_or_whose_keys_are_not_theirs() {
         change(&mut request);
         adjudicate(&request).err().unwrap().to_string()
     };
-    let expectations: [(&str, &dyn Fn(&mut Request)); 5] = [
+    let expectations: [(&str, Lie<'_>); 5] = [
         ("rows[0]: max repeat", &|r| r.rows[0].leaf.record.as_mut().unwrap().max_repeat = 240),
         ("rows[0]: coinsurance", &|r| r.rows[0].leaf.record.as_mut().unwrap().coinsurance_bp = 10_001),
         ("billing: the leaf's keys", &|r| r.billing.leaf.record.as_mut().unwrap().npi = Npi::new(1).unwrap()),

@@ -221,8 +221,12 @@ impl Node {
     }
 
     fn unreachable(&self, method: &'static str, problem: &str) -> PosterError {
-        let problem =
-            problem.replace(&self.whole, &self.url).replace(self.whole.trim_end_matches('/'), &self.url);
+        // The transport shows the URL without its user; paths and queries hold access tokens as well.
+        let bare = self.whole.rsplit_once('@').map(|(_, rest)| format!("http://{rest}"));
+        let mut problem = problem.to_owned();
+        for url in [Some(&self.whole), bare.as_ref()].into_iter().flatten() {
+            problem = problem.replace(url.as_str(), &self.url).replace(url.trim_end_matches('/'), &self.url);
+        }
         PosterError::NodeUnreachable { url: self.url.clone(), method, problem }
     }
 }

@@ -28,11 +28,12 @@ CREATE TABLE transactions (
 CREATE UNIQUE INDEX nonce_used_once ON transactions (chain, sender, nonce) WHERE state <> 'lost';
 CREATE INDEX steps_of_plan ON transactions (chain, plan, step) WHERE plan IS NOT NULL;
 
--- What was signed for a nonce, the first offer and its raises. Written before it is sent, never changed.
+-- What was signed for a nonce, the first offer and its raises. Written before it is sent, never changed. One hash may stand
+-- twice: a local chain that was started anew is signed the same bytes.
 CREATE TABLE attempts (
     transaction_id INTEGER NOT NULL REFERENCES transactions (id),
     number INTEGER NOT NULL,
-    hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
     raw BLOB NOT NULL,
     max_fee INTEGER NOT NULL,
     tip INTEGER NOT NULL,
