@@ -16,7 +16,7 @@ use std::{
 const BINARY: &str = env!("CARGO_BIN_EXE_nightingale");
 
 /// Development keys, made once and kept between runs.
-fn keys() -> Result<PathBuf> {
+pub(crate) fn keys() -> Result<PathBuf> {
     static MAKING: Mutex<()> = Mutex::new(());
     let _one = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("development-keys");
@@ -180,7 +180,10 @@ fn a_claim_goes_from_a_file_to_a_verified_proof_by_hand_and_through_a_server() -
     let listed = done(&["job", "list", "--server", &server.address, "--json"])?;
     let jobs = listed.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>()?;
     assert_eq!(jobs.len(), 2);
-    assert_eq!(jobs[1]["result"]["payable_cents"], why["payable_cents"]);
+    let id = jobs[1]["id"].as_str().context("no identifier")?;
+    let job = done(&["job", "get", id, "--server", &server.address, "--json"])?;
+    let job: Value = serde_json::from_str(&job)?;
+    assert_eq!(job["result"]["payable_cents"], why["payable_cents"]);
     let listed = done(&["keys", "list", "--server", &server.address])?;
     assert_eq!(listed, done(&["keys", "list", "--keys", text(&keys)])?);
     assert!(listed.lines().all(|line| line.ends_with(" development")), "{listed}");
