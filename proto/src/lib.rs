@@ -5,6 +5,7 @@
 
 /// Package `nightingale.v1`.
 #[expect(clippy::allow_attributes, reason = "generated, with what tonic allows itself")]
+#[expect(clippy::large_enum_variant, reason = "generated; a message is one or the other and is not kept")]
 pub mod v1 {
     include!("generated/nightingale.v1.rs");
 }
