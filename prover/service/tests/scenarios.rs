@@ -10,6 +10,8 @@ mod cancel;
 mod clinic;
 #[path = "scenarios/deadline.rs"]
 mod deadline;
+#[path = "scenarios/demo.rs"]
+mod demo;
 #[path = "scenarios/disk_full.rs"]
 mod disk_full;
 #[path = "scenarios/drain.rs"]

@@ -5,6 +5,7 @@ use crate::client::{Client, Options};
 use indicatif::{ProgressBar, ProgressStyle};
 use nightingale_circuits::{Fr, claim::NoteLeaf, field::to_be_bytes, merkle::Register};
 use nightingale_proto::v1::{self, adjudicate_stream_response::Answer as Streamed, job::Outcome};
+use nightingale_records::synth::Story;
 use nightingale_verifier::{ClaimProof, Context, Decision, KeyDirectory, verify_claim};
 use std::{
     collections::HashMap,
@@ -78,19 +79,23 @@ impl Insurer {
         Ok(())
     }
 
-    /// Asks for all claims over one stream.
+    /// Asks for all claims over two streams: a line can only be billed again once it was billed.
     pub(super) async fn ask(&mut self, cast: &Cast) -> Result<Answers, DemoError> {
         let bar = progress(cast.cases.len(), "adjudicating");
-        let requests = cast.cases.iter().map(|case| {
-            let options = Options { idempotency_key: case.claim.claim.id.clone(), ..Options::default() };
-            (case.request.to_vec(), options)
-        });
         let mut streamed = HashMap::new();
-        let each = |response: v1::AdjudicateStreamResponse| {
-            bar.inc(1);
-            streamed.insert(response.idempotency_key, response.answer);
-        };
-        self.client.adjudicate_many(requests.collect(), each).await.at("asking for the claims")?;
+        for again in [false, true] {
+            let wave =
+                cast.cases.iter().filter(|case| matches!(case.claim.story, Story::Duplicate(_)) == again);
+            let requests = wave.map(|case| {
+                let options = Options { idempotency_key: case.claim.claim.id.clone(), ..Options::default() };
+                (case.request.to_vec(), options)
+            });
+            let each = |response: v1::AdjudicateStreamResponse| {
+                bar.inc(1);
+                streamed.insert(response.idempotency_key, response.answer);
+            };
+            self.client.adjudicate_many(requests.collect(), each).await.at("asking for the claims")?;
+        }
         bar.finish_and_clear();
         let mut answer = |id: &String| match streamed.remove(id).flatten() {
             Some(Streamed::Job(job)) => from_job(id, job),
