@@ -26,7 +26,7 @@ const payer = BigInt(claim.payer);
 const verdicts =
   "Payable NothingToSettle AlreadySettled VersionUnknown PayeeMalformed KeyDisabled PayerUnknown PayerPaused EpochUnknown " +
   "EpochStale AccountRootUnknown AccountRootStale AuthorityNotAccepted ConsentRootUnknown ConsentRootStale ReceiptMissing " +
-  "ReceiptDiffers PayeeSignatureInvalid EscrowTooSmall";
+  "ReceiptDiffers PayeeSignatureInvalid EscrowTooSmall SettlementUnknown";
 const verdict = (number) => verdicts.split(" ")[number];
 
 const chain = viem.defineChain({

@@ -52,9 +52,11 @@ contract ClaimSettlement is IClaimSettlement, Escrow, Receipts, Endorsement {
         (Key memory key, uint256 count) = _open(group, 0);
         culprits = new uint256[](count);
         uint256 found;
+        uint256 needed = VerifierCall.gasForOne(key.inputs);
         for (uint256 i; i < count; ++i) {
             // A precompile that refuses a point burns all gas that it got: every entry gets an equal share.
             uint256 share = gasleft() / (count - i + 1);
+            if (share < needed) revert GasTooSmall(share, needed);
             (bool valid,) = VerifierCall.verify(key.verifier, group.entry(key.inputs, i), share);
             if (!valid) culprits[found++] = i;
         }

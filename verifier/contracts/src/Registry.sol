@@ -8,10 +8,11 @@ import {KeyRegister} from "./registry/KeyRegister.sol";
 import {PayerRegister} from "./registry/PayerRegister.sol";
 import {Roles} from "./registry/Roles.sol";
 import {RootLog} from "./registry/RootLog.sol";
+import {Venue} from "./registry/Venue.sol";
 
 /// @title The registry: keys, payers and roots that settlement trusts
 /// @notice One responsibility in each parent; this file says when their roots may be used together.
-contract Registry is KeyRegister, PayerRegister, ConsentRegister {
+contract Registry is KeyRegister, PayerRegister, ConsentRegister, Venue {
     using RootLog for RootLog.Log;
 
     /// @notice Seconds for which a superseded epoch is still settled.
@@ -53,6 +54,7 @@ contract Registry is KeyRegister, PayerRegister, ConsentRegister {
         override
         returns (Verdict)
     {
+        if (!_isVenue(msg.sender)) return Verdict.SettlementUnknown;
         Payer storage found = _payers[payer];
         if (found.owner == address(0)) return Verdict.PayerUnknown;
         if (found.paused) return Verdict.PayerPaused;

@@ -44,6 +44,7 @@ pub mod registry {
             event AccountRootPublished(uint96 indexed payer, bytes32 indexed accountRoot);
             event AuthorityChanged(address indexed authority, bool accepted);
             event ConsentRootPublished(address indexed authority, bytes32 indexed consentRoot);
+            event SettlementBound(address indexed settlement);
 
             error NotAdmin(address caller);
             error NotOffered(address caller);
@@ -64,6 +65,8 @@ pub mod registry {
             error RootNotInField(bytes32 root);
             error RootAlreadyPublished(bytes32 root);
             error GraceTooLong(uint256 grace);
+            error SettlementAlreadyBound(address settlement);
+            error SettlementMissing(address settlement);
 
             constructor(
                 address admin, bytes32 template, uint256 templateSize, uint256 epochGrace, uint256 accountGrace,
@@ -102,6 +105,9 @@ pub mod registry {
             function setAuthority(address authority, bool accepted) external;
             function publishConsentRoot(bytes32 consentRoot) external;
             function newestConsentRoot(address authority) external view returns (bytes32);
+
+            function settlement() external view returns (address);
+            function bindSettlement(address settlement_) external;
 
             function epochGrace() external view returns (uint256);
             function accountGrace() external view returns (uint256);
@@ -150,6 +156,10 @@ pub mod settlement {
             error NothingToMove();
             error CreditTooSmall(uint256 credit, uint256 amount);
             error NoReleaseDue(uint96 payer);
+            error ReleaseWhilePaused(uint96 payer);
+            error SentToSelf();
+            error TokenTookMore(address token, uint256 taken, uint256 amount);
+            error GasTooSmall(uint256 share, uint256 needed);
             error ReceiptExists(uint256 day);
             error ReceiptInFuture(uint256 day, uint256 today);
             error ReceiptDayZero();
@@ -238,11 +248,13 @@ pub enum Verdict {
     PayeeSignatureInvalid,
     /// The payer's escrow holds less than the claim pays.
     EscrowTooSmall,
+    /// The registry serves another settlement contract, or was deployed on another chain.
+    SettlementUnknown,
 }
 
 impl Verdict {
     /// Every verdict, by number.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Payable,
         Self::NothingToSettle,
         Self::AlreadySettled,
@@ -262,6 +274,7 @@ impl Verdict {
         Self::ReceiptDiffers,
         Self::PayeeSignatureInvalid,
         Self::EscrowTooSmall,
+        Self::SettlementUnknown,
     ];
 
     /// From its number; none for a number that this version of the contracts does not use.
@@ -288,12 +301,14 @@ impl Verdict {
 }
 
 /// A revert's reason in words: the typed error with its values, and the verifier's inside a group's.
+///
+/// A verifier that gets too little gas says that it rejects, or nothing: `findInvalid` knows which it was.
 #[must_use]
 pub fn explain(output: &[u8]) -> String {
     use settlement::ClaimSettlement::ClaimSettlementErrors as Settlement;
     if let Ok(Settlement::GroupRejected(rejected)) = Settlement::abi_decode(output) {
         let inside = if rejected.reason.is_empty() {
-            "the verifier ran out of gas".to_owned()
+            "none given, as where gas is too little".to_owned()
         } else {
             explain(&rejected.reason)
         };

@@ -32,6 +32,7 @@ enum Step {
     TestToken,
     Registry,
     Settlement,
+    BindSettlement,
     Verifier(usize),
     RegisterKey(usize),
     GrantRole(u8),
@@ -67,7 +68,7 @@ impl Plan {
                 None
             }
         };
-        steps.extend([Step::Registry, Step::Settlement]);
+        steps.extend([Step::Registry, Step::Settlement, Step::BindSettlement]);
         for index in 0..config.keys.len() {
             steps.extend([Step::Verifier(index), Step::RegisterKey(index)]);
         }
@@ -125,6 +126,10 @@ impl Plan {
                     arguments.abi_encode(),
                 )
             }
+            Step::BindSettlement => {
+                let call = Registry::bindSettlementCall { settlement_: self.settlement.unwrap_or_default() };
+                tell("bind the registry to the settlement".to_owned(), call.abi_encode())
+            }
             Step::Verifier(index) => {
                 let key = self.key(index)?;
                 let code = calldata::verifier_creation_code(&key.key)?;
@@ -168,7 +173,11 @@ impl Plan {
             Step::Registry => self.registry = Some(created.ok_or_else(missing)?),
             Step::Settlement => self.settlement = Some(created.ok_or_else(missing)?),
             Step::Verifier(_) => self.verifiers.push(created.ok_or_else(missing)?),
-            Step::RegisterKey(_) | Step::GrantRole(_) | Step::DropRole(_) | Step::OfferAdmin => {}
+            Step::BindSettlement
+            | Step::RegisterKey(_)
+            | Step::GrantRole(_)
+            | Step::DropRole(_)
+            | Step::OfferAdmin => {}
         }
         self.done += 1;
         Ok(())

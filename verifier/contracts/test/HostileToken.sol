@@ -3,7 +3,7 @@ pragma solidity ^0.8.24;
 
 import {TestToken} from "./TestToken.sol";
 
-/// @title A token that does what bad tokens do: keeps a fee, calls back, lies, or says nothing
+/// @title A token that does what bad tokens do: keeps a fee, takes more, calls back, lies, or says nothing
 contract HostileToken is TestToken {
     /// @notice What a transfer answers.
     enum Answer {
@@ -13,6 +13,7 @@ contract HostileToken is TestToken {
     }
 
     uint256 public feePercent;
+    uint256 public surcharge;
     Answer public answer;
     address public target;
     bytes public data;
@@ -22,6 +23,11 @@ contract HostileToken is TestToken {
     /// @notice Keeps a part of every transfer.
     function setFee(uint256 percent) external {
         feePercent = percent;
+    }
+
+    /// @notice Takes more from the sender than it sends.
+    function setSurcharge(uint256 units) external {
+        surcharge = units;
     }
 
     /// @notice Chooses what transfers answer.
@@ -52,7 +58,7 @@ contract HostileToken is TestToken {
         }
         uint256 fee = amount * feePercent / 100;
         _move(from, to, amount - fee);
-        _move(from, address(0xfee), fee);
+        _move(from, address(0xfee), fee + surcharge);
         if (answer == Answer.Nothing) {
             assembly {
                 return(0, 0)

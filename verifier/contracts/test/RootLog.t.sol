@@ -18,6 +18,11 @@ contract RootLogTest {
         _log.append(root);
     }
 
+    /// @dev As `append`, for a log to which roots come back.
+    function restore(bytes32 root) external {
+        _log.restore(root);
+    }
+
     function _publish(bytes32 root) private returns (bool) {
         try this.append(root) {
             return true;
@@ -51,6 +56,30 @@ contract RootLogTest {
         if (!valid) return;
         _publish(other);
         require(!_publish(root), "again");
+    }
+
+    /// Whatever is restored is the newest and fresh however long ago it was superseded, and the one before it grows old.
+    function testFuzz_aRestoredRootIsFreshAndSupersedes(uint8[12] calldata roots, uint32 wait) external {
+        bytes32 newest;
+        uint256 now_ = block.timestamp;
+        for (uint256 i; i < roots.length; ++i) {
+            bytes32 root = bytes32(uint256(1 + roots[i] % 3));
+            bool restored;
+            try this.restore(root) {
+                restored = true;
+            } catch {}
+            require(restored == (root != newest), "refused what is not the newest, or took what is");
+            if (!restored) continue;
+            now_ += uint256(wait) + GRACE + 1;
+            VM.warp(now_);
+            (bool known, bool fresh) = _log.look(root, GRACE);
+            require(known && fresh, "the newest is fresh");
+            if (newest != 0) {
+                (known, fresh) = _log.look(newest, GRACE);
+                require(known && !fresh, "the one before is stale");
+            }
+            newest = root;
+        }
     }
 
     /// What was never published is not known.

@@ -29,6 +29,11 @@ contract StandInRegistry is IRegistry {
     }
 
     /// @inheritdoc IRegistry
+    function payerPaused(uint96) external pure override returns (bool) {
+        return false;
+    }
+
+    /// @inheritdoc IRegistry
     function payerOwner(uint96 payer) external view override returns (address) {
         return payer == 0 ? address(0) : msg.sender.code.length == 0 ? msg.sender : address(0xacce);
     }

@@ -19,5 +19,6 @@ mod contracts {
     mod replay;
     mod single;
     mod tools;
+    mod venue;
     mod world;
 }

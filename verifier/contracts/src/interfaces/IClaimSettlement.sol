@@ -47,8 +47,12 @@ interface IClaimSettlement {
     error GroupMalformed(uint256 group);
     /// @notice A group's proofs do not verify: `findInvalid` names the culprits.
     /// @param group Index of the group.
-    /// @param reason The verifier's error, encoded; empty when it ran out of gas.
+    /// @param reason The verifier's error, encoded. With too little gas it is `ProofRejected` or empty, whatever the proofs are:
+    /// then `findInvalid` names none.
     error GroupRejected(uint256 group, bytes reason);
+    /// @notice Each entry would get less gas than a verification may take, and honest ones would look invalid: ask with at least
+    /// `needed` for each entry and once more, or about fewer entries.
+    error GasTooSmall(uint256 share, uint256 needed);
     /// @notice The guardian stopped settlement. Receipts, deposits and withdrawals still work.
     error SettlementPaused();
 
@@ -61,7 +65,7 @@ interface IClaimSettlement {
     /// @param group The claims.
     /// @return verdicts One for each entry.
     function preview(Group calldata group) external view returns (Verdict[] memory verdicts);
-    /// @notice The entries of a group whose proofs do not verify alone.
+    /// @notice The entries of a group whose proofs do not verify alone. Never an honest one: it reverts where gas is short.
     /// @param group The claims.
     /// @return culprits Their indexes, ascending.
     function findInvalid(Group calldata group) external view returns (uint256[] memory culprits);

@@ -29,7 +29,8 @@ interface IRegistry {
     /// @param digest The key's digest, as proofs name it.
     /// @return The key; its verifier is zero when the digest is unknown.
     function key(bytes32 digest) external view returns (Key memory);
-    /// @notice Whether these roots may be settled against now.
+    /// @notice Whether the caller may settle against these roots now: asked by anybody but the bound settlement, the answer is
+    /// `SettlementUnknown`.
     /// @param payer The payer.
     /// @param epochRoot Public input 0.
     /// @param accountRoot Public input 2.
@@ -44,6 +45,10 @@ interface IRegistry {
     /// @param payer The payer.
     /// @return The owner; zero when there is no such payer.
     function payerOwner(uint96 payer) external view returns (address);
+    /// @notice Whether the guardian stopped a payer.
+    /// @param payer The payer.
+    /// @return True while nothing is settled from its escrow and none of it released.
+    function payerPaused(uint96 payer) external view returns (bool);
     /// @notice Whether the guardian stopped settlement.
     /// @return True while settlement is stopped. Withdrawals never ask.
     function paused() external view returns (bool);

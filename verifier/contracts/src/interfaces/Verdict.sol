@@ -41,5 +41,7 @@ enum Verdict {
     /// 17: the payee did not sign this claim for this payer.
     PayeeSignatureInvalid,
     /// 18: the payer's escrow holds less than the claim pays; it can be settled once there is more.
-    EscrowTooSmall
+    EscrowTooSmall,
+    /// 19: the registry serves another settlement contract, or none yet, or was deployed on another chain.
+    SettlementUnknown
 }

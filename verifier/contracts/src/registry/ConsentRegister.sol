@@ -28,10 +28,11 @@ abstract contract ConsentRegister is Roles {
         emit AuthorityChanged(authority, accepted);
     }
 
-    /// @notice Publishes the caller's newest consent root.
+    /// @notice Publishes the caller's newest consent root. It may be an earlier one: to revoke a consent can restore the
+    /// register that was before it.
     function publishConsentRoot(bytes32 consentRoot) external {
         if (!authorityAccepted[msg.sender]) revert NotAuthority(msg.sender);
-        _consents[msg.sender].append(consentRoot);
+        _consents[msg.sender].restore(consentRoot);
         emit ConsentRootPublished(msg.sender, consentRoot);
     }
 

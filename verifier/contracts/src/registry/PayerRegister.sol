@@ -71,7 +71,8 @@ abstract contract PayerRegister is Roles {
         _payers[payer].pendingOwner = address(0);
     }
 
-    /// @notice Stops or resumes settlement from one payer's escrow. Its credits and its escrow can still be withdrawn.
+    /// @notice Stops or resumes settlement from one payer's escrow. Credits can still be withdrawn, the escrow
+    /// not released.
     function setPayerPaused(uint96 payer, bool paused_) external only(Role.Guardian) {
         if (_payers[payer].owner == address(0)) revert PayerUnknown(payer);
         _payers[payer].paused = paused_;
@@ -96,8 +97,8 @@ abstract contract PayerRegister is Roles {
         return _payers[payer].owner;
     }
 
-    /// @notice Whether the guardian stopped this payer.
-    function payerPaused(uint96 payer) external view returns (bool) {
+    /// @inheritdoc IRegistry
+    function payerPaused(uint96 payer) external view override returns (bool) {
         return _payers[payer].paused;
     }
 

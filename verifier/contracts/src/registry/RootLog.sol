@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-/// @title An append-only log of roots, of which the newest is required
-/// @notice A root that was superseded stays acceptable for a grace, so that proofs under way are not lost, and never comes back.
+/// @title A log of roots, of which the newest is required
+/// @notice A root that was superseded stays acceptable for a grace, so that proofs under way are not lost. Whether it may become
+/// the newest again is the choice of who publishes: what only grows uses `append`, what may return to an earlier state `restore`.
 library RootLog {
     /// @notice When a root was published and, once it has been, superseded. In seconds.
     struct Stamp {
@@ -18,17 +19,24 @@ library RootLog {
 
     /// @notice Zero, or not below the order of the scalar field: no proof can name it.
     error RootNotInField(bytes32 root);
-    /// @notice Published before: an old root never becomes the newest again.
+    /// @notice Published before: it is the newest, or of a log to which no root comes back.
     error RootAlreadyPublished(bytes32 root);
 
     uint256 private constant SCALAR_FIELD = 0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001;
 
-    /// @notice Makes `root` the newest.
+    /// @notice Makes `root` the newest, which it never was.
     function append(Log storage log, bytes32 root) internal {
-        if (root == 0 || uint256(root) >= SCALAR_FIELD) revert RootNotInField(root);
         if (log.stamps[root].publishedAt != 0) revert RootAlreadyPublished(root);
-        if (log.newest != 0) log.stamps[log.newest].supersededAt = uint64(block.timestamp);
-        log.stamps[root].publishedAt = uint64(block.timestamp);
+        restore(log, root);
+    }
+
+    /// @notice Makes `root` the newest, which it is not now. One that was superseded is as good as new.
+    function restore(Log storage log, bytes32 root) internal {
+        if (root == 0 || uint256(root) >= SCALAR_FIELD) revert RootNotInField(root);
+        bytes32 newest = log.newest;
+        if (root == newest) revert RootAlreadyPublished(root);
+        if (newest != 0) log.stamps[newest].supersededAt = uint64(block.timestamp);
+        log.stamps[root] = Stamp({publishedAt: uint64(block.timestamp), supersededAt: 0});
         log.newest = root;
     }
 

@@ -8,7 +8,8 @@ import {TokenTransfer} from "./TokenTransfer.sol";
 
 /// @title Each payer's escrow, each payee's credit, in one ERC-20
 /// @notice Invariant: escrows and credits together never exceed the tokens that this contract holds. Settlement moves an amount
-/// from one payer's escrow to a payee's credit and calls no token; payees pull. Nothing here asks whether settlement is paused.
+/// from one payer's escrow to a payee's credit and calls no token; payees pull. A pause stops no
+/// withdrawal, only what a payer would take back: claims that it holds up are paid before.
 /// Tokens whose balances change by themselves (rebasing) are not supported.
 abstract contract Escrow is Guarded, RegistryClient {
     using TokenTransfer for IERC20;
@@ -55,6 +56,8 @@ abstract contract Escrow is Guarded, RegistryClient {
     error CreditTooSmall(uint256 credit, uint256 amount);
     /// @notice There is no notice that is due now: announce, wait, and release within the window.
     error NoReleaseDue(uint96 payer);
+    /// @notice Settlement or this payer is paused: release afterwards, and announce again where the window has passed.
+    error ReleaseWhilePaused(uint96 payer);
 
     constructor(IERC20 token_, uint256 unitsPerCent_) {
         if (address(token_).code.length == 0) revert TokenMissing(address(token_));
@@ -95,8 +98,9 @@ abstract contract Escrow is Guarded, RegistryClient {
         emit ReleaseAnnounced(payer, amount, from, until);
     }
 
-    /// @notice Takes back announced escrow, as much of it as is left.
+    /// @notice Takes back announced escrow, as much of it as is left. Not during a pause, which does not lengthen the window.
     function release(uint96 payer, address to) external guarded onlyPayerOwner(payer) {
+        if (registry.paused() || registry.payerPaused(payer)) revert ReleaseWhilePaused(payer);
         Notice memory notice = noticeOf[payer];
         if (block.timestamp < notice.from || block.timestamp > notice.until) revert NoReleaseDue(payer);
         uint256 left = escrowOf[payer];

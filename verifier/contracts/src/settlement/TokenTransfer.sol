@@ -8,10 +8,18 @@ import {IERC20} from "../interfaces/IERC20.sol";
 library TokenTransfer {
     /// @notice The token refused the transfer: check balance and allowance.
     error TransferFailed(address token);
+    /// @notice The receiver is this contract: the tokens would belong to nobody.
+    error SentToSelf();
+    /// @notice The token took more than was sent: others would pay for it.
+    error TokenTookMore(address token, uint256 taken, uint256 amount);
 
-    /// @notice Sends tokens of this contract.
+    /// @notice Sends tokens of this contract, and sees that no more leave.
     function send(IERC20 token, address to, uint256 amount) internal {
+        if (to == address(this)) revert SentToSelf();
+        uint256 before = token.balanceOf(address(this));
         _call(token, abi.encodeCall(IERC20.transfer, (to, amount)));
+        uint256 left = token.balanceOf(address(this));
+        if (left < before && before - left > amount) revert TokenTookMore(address(token), before - left, amount);
     }
 
     /// @notice Takes tokens that `from` allowed, and says how many arrived: fewer than `amount` where the token keeps a fee.

@@ -78,19 +78,22 @@ fn verdicts_have_the_numbers_of_the_contract() -> Result<()> {
     for (number, verdict) in (0u8..).zip(bindings::Verdict::ALL) {
         ensure!(bindings::Verdict::from_number(number) == Some(verdict) && verdict as u8 == number);
     }
-    ensure!(bindings::Verdict::from_number(19).is_none());
+    ensure!(bindings::Verdict::from_number(20).is_none());
     Ok(())
 }
 
 #[test]
 fn reverts_are_explained_in_words() -> Result<()> {
-    use alloy_primitives::U256;
+    use alloy_primitives::{Bytes, U256};
     use alloy_sol_types::SolError;
     use bindings::{ClaimSettlement::GroupRejected, ClaimVerifier::InputNotInField, Registry::GraceTooLong};
     let inside = InputNotInField { entry: U256::from(3), input: U256::from(7) }.abi_encode();
     let outside = GroupRejected { group: U256::from(1), reason: inside.into() }.abi_encode();
     let text = bindings::explain(&outside);
     ensure!(text == "GroupRejected { group: 1, reason: InputNotInField { entry: 3, input: 7 } }", "{text}");
+    let silent = GroupRejected { group: U256::ZERO, reason: Bytes::new() }.abi_encode();
+    let text = bindings::explain(&silent);
+    ensure!(text == "GroupRejected { group: 0, reason: none given, as where gas is too little }", "{text}");
     let text = bindings::explain(&GraceTooLong { grace: U256::from(9) }.abi_encode());
     ensure!(text == "GraceTooLong { grace: 9 }", "{text}");
     ensure!(bindings::explain(&[1, 2, 3, 4]) == "0x01020304");

@@ -7,9 +7,9 @@ use super::{
         provider, root, verdicts,
     },
 };
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, Bytes, U256};
 use alloy_signer_local::PrivateKeySigner;
-use alloy_sol_types::SolError;
+use alloy_sol_types::{SolCall, SolError};
 use anyhow::{Context, Result, bail, ensure};
 use ark_bn254::Fr;
 use ark_ff::Field;
@@ -17,8 +17,8 @@ use nightingale_contracts::{
     Error, PayerId,
     bindings::{
         ClaimSettlement::{
-            ClaimSettled, GroupMalformed, GroupRejected, KeyUnknown, SettlementPaused, creditOfCall,
-            escrowOfCall, findInvalidCall, isSpentCall, previewCall,
+            ClaimSettled, GasTooSmall, GroupMalformed, GroupRejected, KeyUnknown, SettlementPaused,
+            creditOfCall, escrowOfCall, findInvalidCall, isSpentCall, previewCall,
         },
         ClaimVerifier::ProofRejected,
         Registry::{
@@ -268,6 +268,34 @@ fn an_invalid_proof_reverts_the_batch_and_the_culprit_can_be_found() -> Result<(
     ensure!(world.chain.ask(settlement, &findInvalidCall { group })? == [U256::from(1), U256::from(2)]);
     ensure!(world.chain.ask(settlement, &findInvalidCall { group: good.clone() })?.is_empty());
     ensure!(verdicts(&world.send(vec![good])?)? == [Verdict::Payable; 3]);
+    Ok(())
+}
+
+/// Where gas is short, a precompile fails as it does for a forged point: an honest proof must never be named for that.
+#[test]
+fn no_amount_of_gas_makes_an_honest_proof_a_culprit() -> Result<()> {
+    let mut world = World::new()?;
+    let settlement = world.deployment.settlement;
+    for (group, enough) in [
+        (world.group(&[Claim::new("a")?, Claim::new("b")?, Claim::new("c")?])?, 1_500_000),
+        (world.group(&[Claim::large("d")?])?, 850_000),
+    ] {
+        let data: Bytes = findInvalidCall { group: group.clone() }.abi_encode().into();
+        for gas in (100_000..=enough).step_by(50_000) {
+            match world.chain.call_with_gas(STRANGER, settlement, data.clone(), gas) {
+                Ok(answer) => {
+                    ensure!(findInvalidCall::abi_decode_returns(&answer.output)?.is_empty(), "{gas}");
+                }
+                Err(Error::Reverted(output)) => {
+                    let error = GasTooSmall::abi_decode(&output).with_context(|| format!("{gas}"))?;
+                    ensure!(error.share < error.needed && gas < enough, "{gas}: {error:?}");
+                }
+                // not even its calldata is paid for
+                Err(Error::TransactionRefused(_) | Error::Halted { .. }) => ensure!(gas < 150_000, "{gas}"),
+                Err(other) => return Err(other.into()),
+            }
+        }
+    }
     Ok(())
 }
 

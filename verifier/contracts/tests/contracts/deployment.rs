@@ -7,7 +7,7 @@ use nightingale_contracts::{
     Error,
     bindings::{
         ClaimSettlement::{registryCall, tokenCall, unitsPerCentCall},
-        Registry::{acceptAdminCall, adminCall, hasRoleCall, keyCall},
+        Registry::{acceptAdminCall, adminCall, hasRoleCall, keyCall, settlementCall},
     },
     chain::{Chain, LOCAL_CHAIN},
     deploy::{self, Config, Deployment, Grace, KeyKind, Plan, TokenChoice},
@@ -18,6 +18,7 @@ fn deploys_everything_and_says_where() -> Result<()> {
     let mut chain = Chain::new(LOCAL_CHAIN, NOON);
     let deployment = deploy::on_chain(&mut chain, config()?, DEPLOYER)?;
     ensure!(chain.ask(deployment.settlement, &registryCall {})? == deployment.registry);
+    ensure!(chain.ask(deployment.registry, &settlementCall {})? == deployment.settlement);
     ensure!(chain.ask(deployment.settlement, &tokenCall {})? == deployment.token);
     ensure!(chain.ask(deployment.settlement, &unitsPerCentCall {})? == U256::ONE);
     for key in &deployment.keys {
@@ -91,9 +92,9 @@ fn a_step_that_created_nothing_and_an_unfinished_plan_are_errors() -> Result<()>
     let first = plan.next()?.context("no step")?;
     ensure!(first.to.is_none());
     ensure!(matches!(plan.confirm(None), Err(Error::NothingCreated(_))));
-    ensure!(plan.progress() == (0, 7) && plan.next()? == Some(first));
+    ensure!(plan.progress() == (0, 8) && plan.next()? == Some(first));
     plan.confirm(Some(STRANGER))?;
-    ensure!(plan.progress() == (1, 7));
+    ensure!(plan.progress() == (1, 8));
     ensure!(plan.finish().is_err());
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::{
     business::refused,
-    world::{Claim, DEPLOYER, ESCROW, INSURER, STRANGER, World, payer, provider, verdicts},
+    world::{Claim, DEPLOYER, ESCROW, INSURER, NOON, STRANGER, World, payer, provider, verdicts},
 };
 use alloy_primitives::{Address, U256};
 use alloy_sol_types::{SolCall, SolConstructor, SolError};
@@ -12,26 +12,31 @@ use nightingale_contracts::{
     bindings::{
         ClaimSettlement::{
             CreditTooSmall, NoReleaseDue, NotPayerOwner, NothingToMove, PayerUnknown, Reentered,
-            RegistryMissing, TokenMissing, TransferFailed, UnitsPerCentUnsupported, announceReleaseCall,
-            constructorCall, creditOfCall, depositCall, escrowOfCall, releaseCall, settleCall, withdrawCall,
+            RegistryMissing, ReleaseWhilePaused, SentToSelf, TokenMissing, TokenTookMore, TransferFailed,
+            UnitsPerCentUnsupported, announceReleaseCall, constructorCall, creditOfCall, depositCall,
+            escrowOfCall, releaseCall, settleCall, withdrawCall,
         },
-        Registry::{addPayerCall, pauseCall, setPayerPausedCall},
+        Registry::{addPayerCall, pauseCall, setPayerPausedCall, unpauseCall},
         Token::{approveCall, balanceOfCall, mintCall},
         Verdict,
     },
+    chain::{Chain, LOCAL_CHAIN},
     deploy::{self, Config, TokenChoice},
 };
 
 alloy_sol_types::sol! {
     interface HostileToken {
         function setFee(uint256 percent) external;
+        function setSurcharge(uint256 units) external;
         function setAnswer(uint8 answer_) external;
         function setCallback(address target_, bytes calldata data_) external;
         function calledBack() external view returns (bool);
         function calledBackResult() external view returns (bytes memory);
     }
 }
-use HostileToken::{calledBackCall, calledBackResultCall, setAnswerCall, setCallbackCall, setFeeCall};
+use HostileToken::{
+    calledBackCall, calledBackResultCall, setAnswerCall, setCallbackCall, setFeeCall, setSurchargeCall,
+};
 
 const RECEIVER: Address = Address::repeat_byte(0x77);
 const DAY: u64 = 86_400;
@@ -55,14 +60,10 @@ fn withdraw(world: &mut World, amount: u64) -> Result<Result<(), Error>> {
 
 /// The settlement with a token that can be told to misbehave.
 fn hostile() -> Result<World> {
-    let mut world = World::new()?;
     let artefact: artefacts::Artefact = serde_json::from_str(include_str!("../../build/HostileToken.json"))?;
-    let token = world.chain.deploy(DEPLOYER, artefact.bytecode)?;
-    let arguments = constructorCall { registry: world.deployment.registry, token, unitsPerCent: U256::ONE };
-    let code = [artefacts::claim_settlement()?.bytecode.to_vec(), arguments.abi_encode()].concat();
-    world.deployment.settlement = world.chain.deploy(DEPLOYER, code.into())?;
-    world.deployment.token = token;
-    Ok(world)
+    let mut chain = Chain::new(LOCAL_CHAIN, NOON);
+    let token = chain.deploy(DEPLOYER, artefact.bytecode)?;
+    World::without_escrow(chain, Config { token: TokenChoice::Existing(token), ..super::world::config()? })
 }
 
 #[test]
@@ -78,6 +79,9 @@ fn a_payee_withdraws_its_credit_in_parts_to_whom_it_wants() -> Result<()> {
     let settlement = world.deployment.settlement;
     let nowhere = withdrawCall { to: Address::ZERO, amount: U256::ONE };
     refused::<_, NothingToMove>(world.chain.send(provider()?.address(), settlement, &nowhere))?;
+    let inside = withdrawCall { to: settlement, amount: U256::ONE };
+    world.settle(&[Claim::new("b")?])?;
+    refused::<_, SentToSelf>(world.chain.send(provider()?.address(), settlement, &inside))?;
     let theft = withdrawCall { to: STRANGER, amount: U256::ONE };
     refused::<_, CreditTooSmall>(world.chain.send(STRANGER, settlement, &theft))?;
     Ok(())
@@ -101,15 +105,7 @@ fn a_claim_is_paid_from_its_own_payers_escrow_only() -> Result<()> {
 #[test]
 fn a_token_with_more_decimals_is_paid_in_its_units() -> Result<()> {
     let config = Config { units_per_cent: U256::from(10_000), ..super::world::config()? };
-    let mut world = World::new()?;
-    // the same registry and payer, a settlement of its own
-    let arguments = constructorCall {
-        registry: world.deployment.registry,
-        token: world.deployment.token,
-        unitsPerCent: config.units_per_cent,
-    };
-    let code = [artefacts::claim_settlement()?.bytecode.to_vec(), arguments.abi_encode()].concat();
-    world.deployment.settlement = world.chain.deploy(DEPLOYER, code.into())?;
+    let mut world = World::without_escrow(Chain::new(LOCAL_CHAIN, NOON), config)?;
     world.fund(payer(), 123_450_000)?;
     ensure!(world.verdict(&Claim::new("a")?)? == Verdict::Payable);
     ensure!(credit(&mut world)? == U256::from(123_450_000));
@@ -117,17 +113,24 @@ fn a_token_with_more_decimals_is_paid_in_its_units() -> Result<()> {
     Ok(())
 }
 
+/// Else a payer empties the escrow while the claims that it owes cannot be settled.
 #[test]
-fn withdrawals_and_releases_go_on_while_everything_is_paused() -> Result<()> {
+fn a_pause_stops_a_release_and_no_withdrawal() -> Result<()> {
     let mut world = World::new()?;
     world.settle(&[Claim::new("a")?])?;
     let (registry, settlement) = (world.deployment.registry, world.deployment.settlement);
-    world.chain.send(DEPLOYER, registry, &pauseCall {})?;
-    world.chain.send(DEPLOYER, registry, &setPayerPausedCall { payer: payer(), paused_: true })?;
-    withdraw(&mut world, 12_345)??;
+    let release = releaseCall { payer: payer(), to: RECEIVER };
     world.chain.send(INSURER, settlement, &announceReleaseCall { payer: payer(), amount: 500 })?;
     world.chain.advance(3 * DAY);
-    world.chain.send(INSURER, settlement, &releaseCall { payer: payer(), to: RECEIVER })?;
+    world.chain.send(DEPLOYER, registry, &pauseCall {})?;
+    refused::<_, ReleaseWhilePaused>(world.chain.send(INSURER, settlement, &release))?;
+    withdraw(&mut world, 12_000)??;
+    world.chain.send(DEPLOYER, registry, &setPayerPausedCall { payer: payer(), paused_: true })?;
+    world.chain.send(DEPLOYER, registry, &unpauseCall {})?;
+    refused::<_, ReleaseWhilePaused>(world.chain.send(INSURER, settlement, &release))?;
+    withdraw(&mut world, 345)??;
+    world.chain.send(DEPLOYER, registry, &setPayerPausedCall { payer: payer(), paused_: false })?;
+    world.chain.send(INSURER, settlement, &release)?;
     ensure!(balance(&mut world, RECEIVER)? == U256::from(12_845));
     Ok(())
 }
@@ -198,6 +201,21 @@ fn a_token_that_keeps_a_fee_credits_what_arrived() -> Result<()> {
     ensure!(balance(&mut world, settlement)? == U256::from(18_000 - 12_345));
     world.chain.send(DEPLOYER, token, &setFeeCall { percent: U256::from(100) })?;
     ensure!(world.fund(payer(), 20_000).is_err());
+    Ok(())
+}
+
+#[test]
+fn a_token_that_takes_more_than_it_sends_pays_nobody() -> Result<()> {
+    let mut world = hostile()?;
+    let token = world.deployment.token;
+    world.fund(payer(), 20_000)?;
+    world.settle(&[Claim::new("a")?])?;
+    world.chain.send(DEPLOYER, token, &setSurchargeCall { units: U256::ONE })?;
+    let error: TokenTookMore = refused(withdraw(&mut world, 100)?)?;
+    ensure!(error.token == token && error.taken == U256::from(101) && error.amount == U256::from(100));
+    ensure!(credit(&mut world)? == U256::from(12_345));
+    world.chain.send(DEPLOYER, token, &setSurchargeCall { units: U256::ZERO })?;
+    withdraw(&mut world, 100)??;
     Ok(())
 }
 

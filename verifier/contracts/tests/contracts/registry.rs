@@ -3,21 +3,23 @@
 use super::{
     business::refused,
     proofs::SMALL,
-    world::{AUTHORITY, DEPLOYER, INSURER, NOON, STRANGER, World, digest, payer, root},
+    world::{AUTHORITY, Claim, DEPLOYER, INSURER, NOON, STRANGER, World, digest, element, payer, root},
 };
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::SolConstructor;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use nightingale_contracts::{
     PayerId, artefacts,
+    bindings::ClaimSettlement::previewCall,
     bindings::Registry::{
         AdminChanged, GraceTooLong, NotAdmin, NotAuthority, NotOffered, NotPayerOwner, PayerExists,
         PayerZero, RoleMissing, RootAlreadyPublished, RootNotInField, ZeroAddress, acceptAdminCall,
-        acceptPayerCall, addPayerCall, adminCall, constructorCall, disableKeyCall, newestEpochCall,
-        offerAdminCall, offerPayerCall, pauseCall, payerOwnerCall, publishConsentRootCall, publishEpochCall,
-        registerKeyCall, setAuthorityCall, setPayerPausedCall, setRoleCall, standingCall, unpauseCall,
+        acceptPayerCall, addPayerCall, adminCall, constructorCall, disableKeyCall, newestConsentRootCall,
+        newestEpochCall, offerAdminCall, offerPayerCall, pauseCall, payerOwnerCall, publishConsentRootCall,
+        publishEpochCall, registerKeyCall, setAuthorityCall, setPayerPausedCall, setRoleCall, unpauseCall,
     },
     bindings::Verdict,
+    calldata,
     chain::{Chain, LOCAL_CHAIN},
 };
 
@@ -138,28 +140,57 @@ fn roots_are_appended_by_their_owner_and_never_come_back() -> Result<()> {
     Ok(())
 }
 
+/// Granting a consent and revoking it again leads back to the register that was before.
+#[test]
+fn a_revocation_restores_an_earlier_consent_root() -> Result<()> {
+    let mut world = World::new()?;
+    world.publish_consents("granted")?;
+    world.chain.advance(1_000_000);
+    ensure!(standing(&mut world, "epoch", "consents")? == Verdict::ConsentRootStale);
+    ensure!(standing(&mut world, "epoch", "granted")? == Verdict::Payable);
+    world.publish_consents("consents")?;
+    ensure!(standing(&mut world, "epoch", "consents")? == Verdict::Payable);
+    let (authority, registry) = (AUTHORITY, world.deployment.registry);
+    ensure!(world.chain.ask(registry, &newestConsentRootCall { authority })? == root("consents"));
+    refused::<_, RootAlreadyPublished>(world.publish_consents("consents"))?;
+    // what was revoked bites after the grace, counted from the revocation
+    world.chain.advance(3_500);
+    ensure!(standing(&mut world, "epoch", "granted")? == Verdict::Payable);
+    world.chain.advance(200);
+    ensure!(standing(&mut world, "epoch", "granted")? == Verdict::ConsentRootStale);
+    ensure!(standing(&mut world, "epoch", "consents")? == Verdict::Payable);
+    // accounts only grow, epochs are numbered: neither comes back
+    world.publish_accounts("accounts 2")?;
+    refused::<_, RootAlreadyPublished>(world.publish_accounts("accounts"))?;
+    Ok(())
+}
+
+/// What the registry answers to its settlement: a claim that nobody received fails right after its roots are found good.
+fn standing(world: &mut World, epoch: &str, consents: &str) -> Result<Verdict> {
+    let mut claim = Claim::new("unreceived")?;
+    (claim.epoch_root, claim.consent_root) = (element(epoch), element(consents));
+    let group = calldata::group(digest(SMALL), &[(claim.entry()?, world.endorse(&claim)?)]);
+    let previewed = world.chain.ask(world.deployment.settlement, &previewCall { group })?;
+    match Verdict::from_number(previewed[0]).context("a verdict without a name")? {
+        Verdict::ReceiptMissing => Ok(Verdict::Payable),
+        other => Ok(other),
+    }
+}
+
 /// A grace counts from when a root was superseded, not from when it was published, and does not start anew.
 #[test]
 fn a_grace_starts_when_a_root_is_superseded() -> Result<()> {
     let mut world = World::new()?;
-    let registry = world.deployment.registry;
-    let standing = |epoch: &str| standingCall {
-        payer: payer(),
-        epochRoot: root(epoch),
-        accountRoot: root("accounts"),
-        authority: AUTHORITY,
-        consentRoot: root("consents"),
-    };
     world.chain.advance(1_000_000);
-    ensure!(world.chain.ask(registry, &standing("epoch"))? == Verdict::Payable as u8);
+    ensure!(standing(&mut world, "epoch", "consents")? == Verdict::Payable);
     world.publish_epoch("e2")?;
     world.chain.advance(86_400);
     world.publish_epoch("e3")?;
-    ensure!(world.chain.ask(registry, &standing("epoch"))? == Verdict::Payable as u8);
+    ensure!(standing(&mut world, "epoch", "consents")? == Verdict::Payable);
     world.chain.advance(1);
-    ensure!(world.chain.ask(registry, &standing("epoch"))? == Verdict::EpochStale as u8);
-    ensure!(world.chain.ask(registry, &standing("e2"))? == Verdict::Payable as u8);
-    ensure!(world.chain.ask(registry, &standing("e3"))? == Verdict::Payable as u8);
+    ensure!(standing(&mut world, "epoch", "consents")? == Verdict::EpochStale);
+    ensure!(standing(&mut world, "e2", "consents")? == Verdict::Payable);
+    ensure!(standing(&mut world, "e3", "consents")? == Verdict::Payable);
     Ok(())
 }
 

@@ -4,17 +4,19 @@ use super::proofs::{self, LARGE, SMALL};
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
+use alloy_sol_types::SolConstructor;
 use anyhow::{Context, Result, ensure};
 use ark_bn254::{Bn254, Fr};
 use ark_ff::PrimeField;
 use ark_groth16::Proof;
 use nightingale_contracts::{
-    Error, PayerId,
+    Error, PayerId, artefacts,
     bindings::{
         ClaimSettlement::{ClaimSettled, ClaimSkipped, depositCall, receiveClaimCall},
         Group,
         Registry::{
-            addPayerCall, publishAccountRootCall, publishConsentRootCall, publishEpochCall, setAuthorityCall,
+            addPayerCall, constructorCall, publishAccountRootCall, publishConsentRootCall, publishEpochCall,
+            setAuthorityCall,
         },
         Token::{approveCall, mintCall},
         Verdict,
@@ -147,8 +149,15 @@ impl World {
         Self::on(Chain::on_fork(fork, LOCAL_CHAIN, NOON))
     }
 
-    fn on(mut chain: Chain) -> Result<Self> {
-        let deployment = deploy::on_chain(&mut chain, config()?, DEPLOYER)?;
+    fn on(chain: Chain) -> Result<Self> {
+        let mut world = Self::without_escrow(chain, config()?)?;
+        world.fund(payer(), ESCROW)?;
+        Ok(world)
+    }
+
+    /// Everything but money, by a configuration of the test's own.
+    pub(crate) fn without_escrow(mut chain: Chain, config: Config) -> Result<Self> {
+        let deployment = deploy::on_chain(&mut chain, config, DEPLOYER)?;
         let mut world = Self { chain, deployment };
         let registry = world.deployment.registry;
         world.chain.send(DEPLOYER, registry, &addPayerCall { payer: payer(), owner: INSURER })?;
@@ -156,8 +165,22 @@ impl World {
         world.publish_epoch("epoch")?;
         world.publish_accounts("accounts")?;
         world.publish_consents("consents")?;
-        world.fund(payer(), ESCROW)?;
         Ok(world)
+    }
+
+    /// Another registry of the same administrator, which serves no settlement yet.
+    pub(crate) fn unbound_registry(&mut self) -> Result<Address> {
+        let (template, size) = artefacts::verifier_template()?;
+        let arguments = constructorCall {
+            admin: DEPLOYER,
+            template,
+            templateSize: U256::from(size),
+            epochGrace: U256::ZERO,
+            accountGrace: U256::ZERO,
+            consentGrace: U256::ZERO,
+        };
+        let code = [artefacts::registry()?.bytecode.to_vec(), arguments.abi_encode()].concat();
+        Ok(self.chain.deploy(DEPLOYER, code.into())?)
     }
 
     pub(crate) fn publish_epoch(&mut self, label: &str) -> Result<(), Error> {

@@ -180,5 +180,8 @@ const fn advice(verdict: Verdict) -> &'static str {
             "the payee did not sign this claim for this payer, chain and contract"
         }
         Verdict::EscrowTooSmall => "the payer's escrow does not hold that much; it must deposit",
+        Verdict::SettlementUnknown => {
+            "the registry serves another settlement contract or chain; check the deployment file"
+        }
     }
 }
