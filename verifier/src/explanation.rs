@@ -2,7 +2,7 @@
 //!
 //! The proof shows decision, reasons and total; the split by line is the custodian's word, which must add up to them.
 
-use crate::{Decision, Verified, VerifyError};
+use crate::{Verified, VerifyError};
 use nightingale_circuits::claim::{Reason, Reasons};
 use serde::Deserialize;
 
@@ -148,15 +148,4 @@ fn reason_set(codes: &[String], element: &str) -> Result<Reasons, VerifyError> {
 
 fn sum(amounts: impl IntoIterator<Item = u64>) -> Option<u64> {
     amounts.into_iter().try_fold(0u64, u64::checked_add)
-}
-
-impl Verified {
-    /// The X12 claim status: 1 processed as primary, 4 denied.
-    #[must_use]
-    pub const fn x12_status(&self) -> u8 {
-        match self.decision {
-            Decision::Approve => 1,
-            Decision::Deny => 4,
-        }
-    }
 }

@@ -6,11 +6,22 @@
 //! without amounts.
 
 use crate::{
-    ClaimProof, Explanation, Verified, VerifyError, encoding::scalar_to_hex, explanation::Line,
+    ClaimProof, Decision, Explanation, Verified, VerifyError, encoding::scalar_to_hex, explanation::Line,
     money::shortest,
 };
 use nightingale_circuits::claim::Reason;
 use std::fmt::Write;
+
+impl Verified {
+    /// The claim status (element 1029): 1 processed as primary, 4 denied.
+    #[must_use]
+    pub const fn x12_status(&self) -> u8 {
+        match self.decision {
+            Decision::Approve => 1,
+            Decision::Deny => 4,
+        }
+    }
+}
 
 /// Who bears an adjustment (X12 element 1033).
 #[derive(Clone, Copy, PartialEq, Eq)]

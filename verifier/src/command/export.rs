@@ -3,6 +3,7 @@
 use super::{Subject, print, read};
 use anyhow::{Context as _, Result};
 use clap::Args;
+use nightingale_circuits::field::to_be_bytes;
 use nightingale_verifier::{ClaimProof, Explanation, VerifyingKey, fhir, snarkjs, x12};
 use std::{fs, path::Path, path::PathBuf, process::ExitCode};
 
@@ -61,7 +62,7 @@ impl Export {
         } else if target.fhir {
             print(&fhir::claim_response(&proof, &verified, explanation.as_ref()))?;
         } else {
-            let commitment = proof.public.claim_commitment.to_string();
+            let commitment = hex::encode(to_be_bytes(&proof.public.claim_commitment));
             let id = self.claim_id.clone().unwrap_or_else(|| commitment.chars().take(38).collect());
             print(&x12::remittance(&proof, &verified, explanation.as_ref(), &id)?)?;
         }
