@@ -185,7 +185,8 @@ fn a_claim_goes_from_a_file_to_a_verified_proof_by_hand_and_through_a_server() -
     let job: Value = serde_json::from_str(&job)?;
     assert_eq!(job["result"]["payable_cents"], why["payable_cents"]);
     let listed = done(&["keys", "list", "--server", &server.address])?;
-    assert_eq!(listed, done(&["keys", "list", "--keys", text(&keys)])?);
+    // The folder may hold keys of earlier statements as well: the server proves with the newest ones.
+    assert!(done(&["keys", "list", "--keys", text(&keys)])?.ends_with(&listed), "{listed}");
     assert!(listed.lines().all(|line| line.ends_with(" development")), "{listed}");
     done(&["epoch", "publish", "--registers", text(&registers), "--server", &server.address])?;
     assert_eq!(server.terminate()?, Some(0));
