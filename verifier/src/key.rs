@@ -238,7 +238,7 @@ impl VerifyingKey {
     /// [`verify_claim`](crate::verify_claim).
     #[must_use]
     pub fn accepts(&self, proof: &Proof<Bn254>, inputs: &[Fr]) -> bool {
-        self.prepared.accepts(&self.groth16, proof, inputs)
+        self.prepared.accepts(proof, inputs)
     }
 }
 
