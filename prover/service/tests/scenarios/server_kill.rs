@@ -72,8 +72,8 @@ fn server_process() -> Result<()> {
     nightingale::telemetry::start();
     tokio::runtime::Runtime::new()?.block_on(async {
         let server = Server::bind(config, Arc::new(StandIn::slow(60))).await?;
-        writeln!(std::io::stdout(), "listening {}", server.address())?;
         let mut stop = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        writeln!(std::io::stdout(), "listening {}", server.address())?;
         server.serve(async move { stop.recv().await.unwrap_or(()) }).await?;
         Ok(())
     })
