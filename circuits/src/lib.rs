@@ -4,6 +4,7 @@
 //! (`claim::rules`) and the circuit (`claim::circuit`) follow it rule by rule.
 
 pub mod claim;
+pub mod cohort;
 pub mod field;
 pub mod merkle;
 pub mod poseidon;

@@ -1,0 +1,58 @@
+//! The query in plain Rust, row by row: what the circuit proves before anything is hidden.
+
+use super::{Figures, PairFigures, Query, Table, ValueFigures};
+
+/// All cells with all figures, and the consenting rows that the filter left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Totals {
+    /// One entry a cell, in the order of [`Query::key`].
+    pub cells: Vec<Figures>,
+    /// Rows with consent that no cell counts.
+    pub rest: u64,
+}
+
+/// Evaluates `query`, which was made for the table's schema.
+#[must_use]
+pub fn evaluate(query: &Query, table: &Table) -> Totals {
+    let dimensions = query.dimensions(table.schema());
+    let empty = Figures {
+        count: 0,
+        values: vec![ValueFigures::default(); query.values().len()],
+        pair: (query.values().len() == 2).then(PairFigures::default),
+    };
+    let mut cells = vec![empty; query.cells(table.schema())];
+    let mut rest = 0;
+    for row in 0..table.rows() {
+        if !table.consent()[row] {
+            continue;
+        }
+        let code = |column: usize| table.codes(column)[row];
+        if !query.terms().iter().all(|term| term.holds(code(term.column))) {
+            rest += 1;
+            continue;
+        }
+        let cell = query
+            .groups()
+            .iter()
+            .zip(&dimensions)
+            .fold(0, |cell, (&group, dimension)| cell * dimension + code(group) as usize);
+        let figures = &mut cells[cell];
+        figures.count += 1;
+        for (value, &column) in figures.values.iter_mut().zip(query.values()) {
+            let code = code(column);
+            value.nonmissing += u64::from(code != 0);
+            value.codes += u128::from(code);
+            value.squared_codes += u128::from(code) * u128::from(code);
+        }
+        if let (Some(pair), [first, second]) = (&mut figures.pair, query.values()) {
+            let (first, second) = (u128::from(code(*first)), u128::from(code(*second)));
+            if first != 0 && second != 0 {
+                pair.pairs += 1;
+                pair.first_codes += first;
+                pair.second_codes += second;
+                pair.product_codes += first * second;
+            }
+        }
+    }
+    Totals { cells, rest }
+}

@@ -1,0 +1,176 @@
+//! A table's codes, column by column: the private half of a registration.
+
+use super::{Keccak, Schema, Unit};
+use thiserror::Error;
+use zeroize::Zeroize;
+
+/// Codes of all columns, and which rows may be used under the consent version in force. Zeroed on drop, never shown.
+pub struct Table {
+    schema: Schema,
+    columns: Vec<Vec<u32>>,
+    consent: Vec<bool>,
+}
+
+/// Why codes do not fit their schema. Names rows and columns, never values.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TableError {
+    /// The wrong number of columns.
+    #[error("{given} columns of codes for a schema of {expected}")]
+    Columns {
+        /// How many.
+        given: usize,
+        /// How many there should be.
+        expected: usize,
+    },
+    /// Columns of different lengths, or none at all.
+    #[error("column {column}: {given} rows, the first column has {expected}; a table has at least one row")]
+    Rows {
+        /// The column's name.
+        column: String,
+        /// How many.
+        given: usize,
+        /// How many there should be.
+        expected: usize,
+    },
+    /// A code above the column's bound.
+    #[error("column {column}, row {row}: outside the declared range")]
+    OutOfRange {
+        /// The column's name.
+        column: String,
+        /// The row, counted from 1.
+        row: usize,
+    },
+    /// Rows out of the unit's order, or one key twice.
+    #[error("row {row}: its key is not above that of the row before it; the table's unit allows each key once, in ascending order")]
+    Order {
+        /// The row, counted from 1.
+        row: usize,
+    },
+    /// A key or dimension that is missing.
+    #[error("row {row}: its key is missing")]
+    NoKey {
+        /// The row, counted from 1.
+        row: usize,
+    },
+}
+
+impl Table {
+    /// Checked codes: `columns[c][r]` is the code of column `c` in row `r`; `consent[r]` says whether row `r` may be used.
+    ///
+    /// # Errors
+    /// What [`TableError`] names.
+    pub fn new(schema: Schema, columns: Vec<Vec<u32>>, consent: Vec<bool>) -> Result<Self, TableError> {
+        let table = Self { schema, columns, consent };
+        table.check()?;
+        Ok(table)
+    }
+
+    fn check(&self) -> Result<(), TableError> {
+        let described = self.schema.columns();
+        if self.columns.len() != described.len() {
+            return Err(TableError::Columns { given: self.columns.len(), expected: described.len() });
+        }
+        let rows = self.consent.len();
+        for (column, codes) in described.iter().zip(&self.columns) {
+            if codes.len() != rows || rows == 0 {
+                return Err(TableError::Rows { column: column.name.clone(), given: codes.len(), expected: rows });
+            }
+            let bound = column.bound();
+            if let Some(row) = codes.iter().position(|&code| code > bound) {
+                return Err(TableError::OutOfRange { column: column.name.clone(), row: row + 1 });
+            }
+        }
+        for row in 0..rows {
+            let key = self.key(row);
+            if key.0 == 0 || (self.dimension().is_some() && key.1 == 0) {
+                return Err(TableError::NoKey { row: row + 1 });
+            }
+            if row > 0 && self.key(row - 1) >= key {
+                return Err(TableError::Order { row: row + 1 });
+            }
+        }
+        Ok(())
+    }
+
+    /// The column of the unit's dimension.
+    #[must_use]
+    pub const fn dimension(&self) -> Option<usize> {
+        match self.schema.unit() {
+            Unit::Subject => None,
+            Unit::SubjectAnd(dimension) => Some(dimension),
+        }
+    }
+
+    /// A row's key: subject code and dimension code, 0 where the unit has no dimension.
+    fn key(&self, row: usize) -> (u32, u32) {
+        let dimension = self.dimension().map_or(0, |dimension| self.columns[dimension][row]);
+        (self.columns[self.schema.subject()][row], dimension)
+    }
+
+    /// What the columns mean.
+    #[must_use]
+    pub const fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.consent.len()
+    }
+
+    /// A column's codes.
+    #[must_use]
+    pub fn codes(&self, column: usize) -> &[u32] {
+        self.columns.get(column).map_or(&[], Vec::as_slice)
+    }
+
+    /// Which rows may be used.
+    #[must_use]
+    pub fn consent(&self) -> &[bool] {
+        &self.consent
+    }
+
+    /// Revokes the consent of rows; nothing gives it back.
+    pub fn revoke(&mut self, rows: &[usize]) {
+        for &row in rows {
+            if let Some(consent) = self.consent.get_mut(row) {
+                *consent = false;
+            }
+        }
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        self.columns.iter_mut().for_each(Zeroize::zeroize);
+        self.consent.zeroize();
+    }
+}
+
+/// A table's place on record: everything about it that is public and fixed at its registration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableDigestParts<'a> {
+    /// The schema's digest.
+    pub schema: Keccak,
+    /// The logarithm of the domain's size.
+    pub k: u32,
+    /// The number of rows.
+    pub rows: usize,
+    /// The commitments of all columns, in the order of `docs/statements/cohort.md`: `x`, `y` of each.
+    pub commitments: &'a [[Keccak; 2]],
+}
+
+impl TableDigestParts<'_> {
+    /// The digest that queries name.
+    #[must_use]
+    pub fn digest(&self) -> Keccak {
+        super::digest::Words::of("nightingale.cohort.table.1")
+            .digest(&self.schema)
+            .number(u128::from(self.k))
+            .number(self.rows as u128)
+            .number(self.commitments.len() as u128)
+            .words(self.commitments.iter().flatten())
+            .finish()
+    }
+}
