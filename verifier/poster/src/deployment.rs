@@ -49,10 +49,12 @@ impl Poster {
             step += 1;
         }
         self.drive(Goal::Deep).await?;
+        let mut first = None::<u64>;
         for id in steps {
-            self.ended(id).await?;
+            let block = self.ended(id).await?.mined.block;
+            first = Some(first.map_or(block, |first| first.min(block)));
         }
-        Ok(plan.finish()?)
+        Ok(Deployment { block: first, ..plan.finish()? })
     }
 }
 

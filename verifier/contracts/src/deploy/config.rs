@@ -110,6 +110,10 @@ pub struct Deployment {
     pub units_per_cent: U256,
     /// Graces.
     pub grace: Grace,
+    /// The block of the first transaction: nothing of this deployment happened before it. None where nobody noted it, as
+    /// in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block: Option<u64>,
     /// Keys.
     pub keys: Vec<RegisteredKey>,
 }
@@ -188,6 +192,7 @@ impl Config {
             token,
             units_per_cent: self.units_per_cent,
             grace: self.grace,
+            block: None,
             keys: keys.collect(),
         }
     }
