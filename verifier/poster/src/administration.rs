@@ -98,6 +98,17 @@ pub fn deposit(deployment: &Deployment, payer: PayerId, cents: u64) -> [Request;
     ]
 }
 
+/// Takes back whatever the contract may still take of the sender's tokens.
+#[must_use]
+pub fn allow_nothing(deployment: &Deployment) -> Request {
+    let call = approveCall { spender: deployment.settlement, amount: U256::ZERO };
+    request(
+        "allow the escrow to take nothing, which this token wants first".to_owned(),
+        deployment.token,
+        &call,
+    )
+}
+
 /// Pays out of the sender's credit, in base units of the token.
 #[must_use]
 pub fn withdraw(deployment: &Deployment, to: Address, amount: U256) -> Request {

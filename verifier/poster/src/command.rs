@@ -21,7 +21,8 @@ use std::{
 /// Posts Nightingale's settlements to an EVM chain, each once, whatever happens to the process.
 ///
 /// Everything is signed, written into the outbox, and then sent. After a crash, run the same command again, or `resume`:
-/// the same bytes are sent, nothing twice. A settlement is done when the chain's state, at the wanted depth, says that the
+/// the same bytes are sent, nothing twice. A command that is done is found again by what it asks for, and sends nothing,
+/// unless it is given --again. A settlement is done when the chain's state, at the wanted depth, says that the
 /// claims' nullifiers are used.
 ///
 /// The signing key is read from --key-file, or from the environment variable NIGHTINGALE_POSTER_KEY; it is never an

@@ -64,6 +64,30 @@ pub enum PosterError {
         /// The node's.
         node: u64,
     },
+    /// The node does not show the chain's first block, which names the chain in the outbox.
+    #[error(
+        "the node at {url} does not show block 0, by which the outbox tells chains of one id apart; check that it has \
+         started, keeps block 0, and that no proxy before it filters eth_getBlockByNumber, or give another node"
+    )]
+    GenesisMissing {
+        /// Where it is.
+        url: String,
+    },
+    /// The node does not know what this outbox saw.
+    #[error(
+        "{purpose}: this outbox saw transaction {transaction} in block {block}, and the node, whose newest block is \
+         {head}, does not show it as deep as wanted: it lags behind, or its chain lost blocks; wait, or give another node"
+    )]
+    NodeBehind {
+        /// What the transaction was for.
+        purpose: String,
+        /// The transaction.
+        transaction: B256,
+        /// Where it was.
+        block: u64,
+        /// The node's newest block.
+        head: u64,
+    },
     /// Nothing is deployed where the deployment says.
     #[error("there is no contract at {0} on this chain; give the deployment file of this chain, or deploy")]
     NothingDeployed(Address),
@@ -103,6 +127,49 @@ pub enum PosterError {
         /// The last problem in between, if there was one, after a semicolon.
         last: String,
     },
+    /// Somebody else did it already, in a block that is not deep enough to count on.
+    #[error(
+        "{purpose}: somebody else did that, not as deep as wanted yet after {seconds} s; run the same command again"
+    )]
+    ElsewhereUnconfirmed {
+        /// What was to be done.
+        purpose: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// The transaction was mined, and did something else than it was for.
+    #[error("{purpose}: transaction {transaction} was mined, but {problem}")]
+    Unexpected {
+        /// What the transaction was for.
+        purpose: String,
+        /// The transaction.
+        transaction: B256,
+        /// What is wrong, and what to look at.
+        problem: String,
+    },
+    /// The claim's receipt is recorded, on another day.
+    #[error(
+        "claim {claim} was received on {recorded}, not on {wanted}, and that stays; have it proven for {recorded}"
+    )]
+    ReceiptDiffers {
+        /// The claim.
+        claim: B256,
+        /// The day that is recorded.
+        recorded: String,
+        /// The day that was to be.
+        wanted: String,
+    },
+    /// The node lets a call use too little gas to tell which proof is wrong.
+    #[error(
+        "{purpose}: the node lets a call use too little gas for one proof ({problem}); raise its cap (geth: \
+         --rpc.gascap) or give another node"
+    )]
+    CallGasTooSmall {
+        /// What the call was for.
+        purpose: String,
+        /// The contract's words.
+        problem: String,
+    },
     /// Another program used the account's nonce: the transaction can never be mined.
     #[error(
         "{purpose}: nonce {nonce} of {account} was used by a transaction that is not in this outbox; run the command again"
@@ -118,6 +185,9 @@ pub enum PosterError {
     /// Another poster works with this outbox.
     #[error("{0} is used by another poster; wait for it, or give this one its own outbox")]
     OutboxBusy(PathBuf),
+    /// The outbox's lock is not what this program makes, and might be somebody else's file.
+    #[error("{0} is not a plain file (a link, perhaps); remove it, and look at who could have put it there")]
+    LockIsLink(PathBuf),
     /// The outbox cannot be used.
     #[error("outbox: {0}")]
     Outbox(String),
@@ -149,7 +219,9 @@ impl PosterError {
                 | Self::NodeUnreachable { .. }
                 | Self::WrongChain { .. }
                 | Self::NothingDeployed(_)
+                | Self::GenesisMissing { .. }
                 | Self::OutboxBusy(_)
+                | Self::LockIsLink(_)
                 | Self::Outbox(_)
         )
     }

@@ -7,19 +7,24 @@
 mod account;
 pub mod administration;
 pub mod deployment;
+mod deposit;
 pub mod endorsement;
 mod error;
 pub mod node;
+mod notice;
 pub mod outbox;
 pub mod payer;
 mod poster;
+mod receive;
 pub mod report;
 mod settlement;
 
 pub use account::{Account, KEY_VARIABLE};
 pub use endorsement::EndorsementFile;
 pub use error::PosterError;
-pub use node::Node;
+pub use node::{Cap, Node};
+pub use notice::Notice;
 pub use outbox::{Mined, Outbox};
-pub use poster::{Posted, Poster, Terms};
+pub use poster::{How, Posted, Poster, Terms};
+pub use receive::Received;
 pub use settlement::{Claim, Entry, Outcome, Refusal, Settlement};

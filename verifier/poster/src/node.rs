@@ -1,15 +1,17 @@
 //! The node: what it is asked, with its failures told apart. Which transaction to send is not decided here.
 
 mod fees;
+mod history;
 
-pub use fees::Fees;
+pub use fees::{Cap, Fees, Limits};
+pub(crate) use history::Included;
 
 use crate::PosterError;
 use alloy_eips::BlockNumberOrTag;
 use alloy_network::{Ethereum, TransactionBuilder};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_provider::{Provider, ProviderBuilder, RootProvider};
-use alloy_rpc_types_eth::{Filter, TransactionReceipt, TransactionRequest};
+use alloy_rpc_types_eth::{TransactionReceipt, TransactionRequest};
 use alloy_sol_types::SolCall;
 use nightingale_contracts::{bindings, deploy::Request};
 use reqwest::Url;
@@ -32,6 +34,8 @@ pub(crate) struct Head {
     pub(crate) number: u64,
     pub(crate) gas_limit: u64,
     pub(crate) base_fee: u128,
+    /// In seconds since 1970.
+    pub(crate) timestamp: u64,
 }
 
 /// Why a call would fail: the node's words, and the contract's reason where it gave one.
@@ -86,20 +90,40 @@ impl Node {
         call: &C,
         block: BlockNumberOrTag,
     ) -> Result<C::Return, PosterError> {
-        let request = TransactionRequest::default().with_to(contract).with_input(call.abi_encode());
-        let output = self.asked("eth_call", self.provider.call(request).block(block.into())).await?;
-        if output.is_empty() && !self.has_code(contract).await? {
-            return Err(PosterError::NothingDeployed(contract));
-        }
-        C::abi_decode_returns(&output).map_err(|error| {
-            nightingale_contracts::Error::AnswerMalformed { contract, reason: error.to_string() }.into()
-        })
+        let refused =
+            |revert: Revert| PosterError::NodeRefused { method: "eth_call", problem: revert.reason };
+        self.try_ask_at(contract, call, block).await?.map_err(refused)
     }
 
-    /// The hash of a block; none where the chain is not that long.
-    pub(crate) async fn block_hash(&self, number: u64) -> Result<Option<B256>, PosterError> {
-        let block = self.provider.get_block_by_number(number.into());
-        Ok(self.asked("eth_getBlockByNumber", block).await?.map(|block| block.header.hash))
+    /// The same, with a contract's refusal as an answer.
+    pub(crate) async fn try_ask_at<C: SolCall>(
+        &self,
+        contract: Address,
+        call: &C,
+        block: BlockNumberOrTag,
+    ) -> Result<Result<C::Return, Revert>, PosterError> {
+        let request = TransactionRequest::default().with_to(contract).with_input(call.abi_encode());
+        let output = self.provider.call(request).block(block.into()).into_future().await;
+        let output = match self.judged("eth_call", output)? {
+            Ok(output) => output,
+            Err(revert) => return Ok(Err(revert)),
+        };
+        if output.is_empty() && !self.has_code_at(contract, block).await? {
+            return Err(PosterError::NothingDeployed(contract));
+        }
+        let answer = C::abi_decode_returns(&output).map_err(|error| {
+            nightingale_contracts::Error::AnswerMalformed { contract, reason: error.to_string() }
+        })?;
+        Ok(Ok(answer))
+    }
+
+    /// What names the chain, beside its id.
+    ///
+    /// # Errors
+    /// The node does not show its first block.
+    pub(crate) async fn genesis(&self) -> Result<B256, PosterError> {
+        let missing = || PosterError::GenesisMissing { url: self.url.clone() };
+        self.block_hash(0).await?.filter(|hash| !hash.is_zero()).ok_or_else(missing)
     }
 
     pub(crate) async fn head(&self) -> Result<Head, PosterError> {
@@ -111,6 +135,7 @@ impl Node {
             number: header.number,
             gas_limit: header.gas_limit,
             base_fee: header.base_fee_per_gas.unwrap_or_default().into(),
+            timestamp: header.timestamp,
         })
     }
 
@@ -129,7 +154,12 @@ impl Node {
     }
 
     pub(crate) async fn has_code(&self, contract: Address) -> Result<bool, PosterError> {
-        Ok(!self.code(contract).await?.is_empty())
+        self.has_code_at(contract, BlockNumberOrTag::Latest).await
+    }
+
+    async fn has_code_at(&self, contract: Address, block: BlockNumberOrTag) -> Result<bool, PosterError> {
+        let code = self.provider.get_code_at(contract).block_id(block.into());
+        Ok(!self.asked("eth_getCode", code).await?.is_empty())
     }
 
     pub(crate) async fn fees(&self) -> Result<Fees, PosterError> {
@@ -182,15 +212,6 @@ impl Node {
         let receipt = self.provider.get_transaction_receipt(transaction);
         let receipt = self.asked("eth_getTransactionReceipt", receipt).await?;
         Ok(receipt.filter(|receipt| receipt.block_number.is_some()))
-    }
-
-    /// Which transaction emitted an event; none too where the node does not search that far back.
-    pub(crate) async fn emitter(&self, filter: &Filter) -> Result<Option<B256>, PosterError> {
-        match self.asked("eth_getLogs", self.provider.get_logs(filter)).await {
-            Ok(logs) => Ok(logs.first().and_then(|log| log.transaction_hash)),
-            Err(PosterError::NodeRefused { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 
     async fn asked<T, F>(&self, method: &'static str, question: F) -> Result<T, PosterError>

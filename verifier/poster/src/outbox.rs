@@ -4,6 +4,7 @@
 //! here was ever sent.
 
 mod claims;
+mod file;
 mod row;
 mod write;
 
@@ -19,8 +20,8 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
 };
 use std::{
-    fs::{self, File, TryLockError},
-    path::{Path, PathBuf},
+    fs::{self, File},
+    path::Path,
     time::Duration,
 };
 
@@ -35,13 +36,10 @@ impl Outbox {
     /// Opens an outbox for a chain and creates what is missing.
     ///
     /// # Errors
-    /// It cannot be written, another poster holds it, or it is damaged.
+    /// It cannot be written, another poster holds it, its lock is a link, or it is damaged.
     pub async fn open(path: &Path, chain_id: u64, genesis: B256) -> Result<Self, PosterError> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder)
-                .map_err(|source| PosterError::Io { path: folder.to_owned(), source })?;
-        }
-        let held = hold(path)?;
+        let path = &file::prepare(path)?;
+        let held = file::hold(path)?;
         let pool = connect(path, false).await?;
         migrations().run(&pool).await.map_err(|error| PosterError::Outbox(error.to_string()))?;
         let chain_id = number(chain_id)?;
@@ -125,7 +123,7 @@ impl Outbox {
         Ok(found)
     }
 
-    /// The steps of a deployment that are under way or done, in order, the newest first where a step was sent again.
+    /// The steps of a deployment or a command that are under way or done, in order, the newest first where a step was sent again.
     pub(crate) async fn steps(&self, plan: B256) -> Result<Vec<Transaction>, PosterError> {
         let rows = sqlx::query(
             "SELECT * FROM transactions WHERE chain = ? AND plan = ? AND state IN ('open', 'done') ORDER BY step, id DESC",
@@ -137,10 +135,29 @@ impl Outbox {
         self.all(rows).await
     }
 
-    /// The first nonce after everything that is open; none when nothing is.
-    pub(crate) async fn nonce_after_open(&self, sender: Address) -> Result<Option<u64>, PosterError> {
+    /// What has ended under nonces from this one on, in the order of nonces.
+    pub(crate) async fn ended_from(
+        &self,
+        sender: Address,
+        nonce: u64,
+    ) -> Result<Vec<Transaction>, PosterError> {
+        let rows = sqlx::query(
+            "SELECT * FROM transactions WHERE chain = ? AND sender = ? AND nonce >= ? AND state IN ('done', 'failed') \
+             ORDER BY nonce",
+        )
+        .bind(self.chain)
+        .bind(sender.as_slice())
+        .bind(number(nonce)?)
+        .fetch_all(&self.pool)
+        .await?;
+        self.all(rows).await
+    }
+
+    /// The first nonce after everything that was not lost; none when there is nothing. What has ended counts as well: a
+    /// node that lags gives its nonces a second time.
+    pub(crate) async fn next_nonce(&self, sender: Address) -> Result<Option<u64>, PosterError> {
         let last: Option<i64> = sqlx::query_scalar(
-            "SELECT MAX(nonce) FROM transactions WHERE chain = ? AND sender = ? AND state = 'open'",
+            "SELECT MAX(nonce) FROM transactions WHERE chain = ? AND sender = ? AND state <> 'lost'",
         )
         .bind(self.chain)
         .bind(sender.as_slice())
@@ -174,24 +191,15 @@ async fn connect(path: &Path, read_only: bool) -> Result<SqlitePool, PosterError
     Ok(pool.connect_with(options).await?)
 }
 
-/// A lock that the operating system lets go when the process ends, however it ends.
-fn hold(path: &Path) -> Result<File, PosterError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".lock");
-    let lock: PathBuf = path.with_file_name(name);
-    let file = File::options().write(true).create(true).truncate(false).open(&lock);
-    let file = file.map_err(|source| PosterError::Io { path: lock.clone(), source })?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(PosterError::OutboxBusy(path.to_owned())),
-        Err(TryLockError::Error(source)) => Err(PosterError::Io { path: lock, source }),
-    }
-}
-
 fn migrations() -> Migrator {
-    let schema = include_str!("outbox/schema.sql").into_sql_str();
-    let first = Migration::new(1, "outbox".into(), MigrationType::Simple, schema, false);
-    Migrator { migrations: vec![first].into(), ..Migrator::DEFAULT }
+    let step = |number, name: &'static str, sql: &'static str| {
+        Migration::new(number, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    let all = vec![
+        step(1, "outbox", include_str!("outbox/schema.sql")),
+        step(2, "problem", include_str!("outbox/problem.sql")),
+    ];
+    Migrator { migrations: all.into(), ..Migrator::DEFAULT }
 }
 
 /// A number as the database holds it.

@@ -4,18 +4,25 @@
 //! outbox with the same bytes. The chain's own state decides what happened, never what a node said when it was sent.
 
 mod drive;
+mod errand;
+mod events;
 mod finish;
+mod history;
+mod patience;
 mod write;
 
 use crate::{
     PosterError,
     account::Account,
-    node::Node,
+    node::{Limits, Node},
+    notice::{Notice, Notices},
     outbox::{Mined, Outbox, State, Transaction},
 };
 use alloy_primitives::{Address, B256};
 pub(crate) use drive::Goal;
+pub(crate) use history::{Standing, behind};
 use nightingale_contracts::deploy::Request;
+pub(crate) use patience::Patience;
 use std::{path::Path, time::Duration};
 
 /// Chain ids of local chains: what is in a block there stays.
@@ -32,6 +39,8 @@ pub struct Terms {
     pub raise_after: Duration,
     /// The most that is ever offered, in wei for each unit of gas.
     pub fee_limit: u128,
+    /// The most of it that is ever offered to whoever builds the block, in wei for each unit of gas.
+    pub tip_limit: u128,
 }
 
 impl Terms {
@@ -44,7 +53,12 @@ impl Terms {
             timeout: Duration::from_secs(if local { 120 } else { 1_800 }),
             raise_after: Duration::from_secs(60),
             fee_limit: 500_000_000_000,
+            tip_limit: 50_000_000_000,
         }
+    }
+
+    pub(crate) const fn limits(&self) -> Limits {
+        Limits { fee: self.fee_limit, tip: self.tip_limit }
     }
 
     fn check(&self) -> Result<(), PosterError> {
@@ -62,7 +76,31 @@ pub struct Poster {
     pub(crate) outbox: Outbox,
     pub(crate) account: Account,
     pub(crate) chain_id: u64,
+    pub(crate) notices: Notices,
     terms: Terms,
+}
+
+/// Whether a transaction was sent for this call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// It was.
+    Sent,
+    /// It was open from before, and is done now.
+    Resumed,
+    /// It was done before: nothing was sent.
+    AlreadyDone,
+}
+
+impl How {
+    /// Its name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Resumed => "resumed",
+            Self::AlreadyDone => "already_done",
+        }
+    }
 }
 
 /// A transaction that is done.
@@ -72,13 +110,15 @@ pub struct Posted {
     pub purpose: String,
     /// Where it was mined.
     pub mined: Mined,
+    /// Whether it was sent now.
+    pub how: How,
 }
 
 impl Poster {
     /// Connects to a node and opens the outbox. Nothing is sent yet. Without terms, what suits the chain.
     ///
     /// # Errors
-    /// The node does not answer, or the outbox cannot be used.
+    /// The node does not answer or does not show its first block, or the outbox cannot be used.
     pub async fn open(
         node: Node,
         outbox: &Path,
@@ -88,9 +128,15 @@ impl Poster {
         let chain_id = node.chain_id().await?;
         let terms = terms(Terms::for_chain(chain_id));
         terms.check()?;
-        let genesis = node.block_hash(0).await?.unwrap_or(B256::ZERO);
+        let genesis = node.genesis().await?;
         let outbox = Outbox::open(outbox, chain_id, genesis).await?;
-        Ok(Self { node, outbox, account, chain_id, terms })
+        Ok(Self { node, outbox, account, chain_id, notices: Notices::default(), terms })
+    }
+
+    /// Has each notice passed on, once.
+    #[must_use]
+    pub fn telling(self, listener: impl Fn(&Notice) + Send + Sync + 'static) -> Self {
+        Self { notices: Notices::to(Box::new(listener)), ..self }
     }
 
     /// The account that pays for gas.
@@ -115,11 +161,9 @@ impl Poster {
     /// Gives what came to its end.
     ///
     /// # Errors
-    /// The node is gone for too long, or something is not mined in time; it stays in the outbox.
+    /// The node is gone or lags for too long, or something is not mined in time; it stays in the outbox.
     pub async fn resume(&self) -> Result<Vec<Transaction>, PosterError> {
-        let latest = alloy_eips::BlockNumberOrTag::Latest;
-        let unused = self.node.nonce(self.address(), latest).await?;
-        self.outbox.reopen(self.address(), unused).await?;
+        self.reopen_vanished().await?;
         let open = self.outbox.open_of(self.address()).await?;
         self.drive(Goal::Deep).await?;
         let mut ended = Vec::with_capacity(open.len());
@@ -139,7 +183,8 @@ impl Poster {
     }
 
     /// Posts requests one after another, each deep enough before the next. A request that is still open from before, as
-    /// after a crash, is seen through and not sent a second time; those in front of it were done then.
+    /// after a crash, is seen through and not sent a second time; those in front of it were done then. What is done is sent
+    /// anew: see [`Poster::once`] for what must not be.
     ///
     /// # Errors
     /// One would revert, the account cannot pay, or one is not mined in time. What was done before it stays done.
@@ -154,7 +199,7 @@ impl Poster {
         let mut posted = Vec::new();
         let mut next = 0;
         if let Some((place, id)) = open {
-            posted.push(self.ended(id).await?);
+            posted.push(Posted { how: How::Resumed, ..self.ended(id).await? });
             next = place + 1;
         }
         for request in requests.iter().skip(next) {
@@ -165,11 +210,25 @@ impl Poster {
         Ok(posted)
     }
 
+    /// Whether one of these is open from before, as a call that is no step of anything.
+    pub(crate) async fn is_open(&self, requests: &[Request]) -> Result<bool, PosterError> {
+        for request in requests {
+            if self.outbox.open_like(self.address(), request.to, &request.data).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// What a finished row says.
     pub(crate) async fn ended(&self, id: i64) -> Result<Posted, PosterError> {
         let row = self.outbox.find(id).await?;
         match (row.state, row.mined) {
-            (State::Done, Some(mined)) => Ok(Posted { purpose: row.purpose, mined }),
+            (State::Done, Some(mined)) => Ok(Posted { purpose: row.purpose, mined, how: How::Sent }),
+            (State::Failed, Some(Mined { transaction, .. })) if row.problem.is_some() => {
+                let problem = row.problem.unwrap_or_default();
+                Err(PosterError::Unexpected { purpose: row.purpose, transaction, problem })
+            }
             (State::Failed, _) => {
                 let request = Request { purpose: row.purpose.clone(), to: row.to, data: row.data.clone() };
                 let reason = match self.node.dry_run(self.address(), &request).await {
@@ -185,12 +244,26 @@ impl Poster {
         }
     }
 
+    pub(crate) fn elsewhere_unconfirmed(&self, purpose: &str) -> PosterError {
+        PosterError::ElsewhereUnconfirmed {
+            purpose: purpose.to_owned(),
+            seconds: self.terms.timeout.as_secs(),
+        }
+    }
+
     fn unconfirmed(&self, row: &Transaction, last: Option<&PosterError>) -> PosterError {
+        let capped =
+            row.newest().and_then(|newest| newest.fees.raised(newest.fees, self.terms.limits()).err());
+        let last = match (last, capped) {
+            (Some(error), _) => format!(" ({error})"),
+            (None, Some(cap)) => format!(" (its offer is at {}: give more, or wait)", cap.argument()),
+            (None, None) => String::new(),
+        };
         PosterError::Unconfirmed {
             purpose: row.purpose.clone(),
             transaction: row.newest().map_or(B256::ZERO, |attempt| attempt.hash),
             seconds: self.terms.timeout.as_secs(),
-            last: last.map_or_else(String::new, |error| format!(" ({error})")),
+            last,
         }
     }
 }

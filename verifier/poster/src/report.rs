@@ -1,7 +1,7 @@
 //! What is said as JSON; `docs/posting.md` describes it.
 
 use crate::{
-    Entry, Mined, Outcome, Posted, Settlement,
+    Entry, Mined, Outcome, Posted, Received, Settlement,
     outbox::{State, Transaction},
     payer,
 };
@@ -53,6 +53,8 @@ pub struct OutboxReport {
     attempts: usize,
     block: Option<u64>,
     gas_used: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
     claims: Vec<ClaimReport>,
 }
 
@@ -68,8 +70,11 @@ struct ClaimReport {
 #[derive(Clone, Debug, Serialize)]
 pub struct PostedReport {
     purpose: String,
-    #[serde(flatten)]
-    transaction: TransactionReport,
+    /// `sent`, `resumed`, `already_done` or `elsewhere`.
+    how: &'static str,
+    transaction: Option<B256>,
+    block: Option<u64>,
+    gas_used: Option<u64>,
 }
 
 impl From<Mined> for TransactionReport {
@@ -80,7 +85,29 @@ impl From<Mined> for TransactionReport {
 
 impl From<&Posted> for PostedReport {
     fn from(posted: &Posted) -> Self {
-        Self { purpose: posted.purpose.clone(), transaction: posted.mined.into() }
+        let Mined { transaction, block, gas_used } = posted.mined;
+        Self {
+            purpose: posted.purpose.clone(),
+            how: posted.how.name(),
+            transaction: Some(transaction),
+            block: Some(block),
+            gas_used: Some(gas_used),
+        }
+    }
+}
+
+impl From<&Received> for PostedReport {
+    fn from(received: &Received) -> Self {
+        match received {
+            Received::Posted(posted) => Self::from(posted),
+            Received::Elsewhere { purpose, by } => Self {
+                purpose: purpose.clone(),
+                how: "elsewhere",
+                transaction: by.map(|(transaction, _)| transaction),
+                block: by.map(|(_, block)| block),
+                gas_used: None,
+            },
+        }
     }
 }
 
@@ -88,8 +115,22 @@ impl PostedReport {
     /// One line for a person.
     #[must_use]
     pub fn line(&self) -> String {
-        let TransactionReport { transaction, block, gas_used } = self.transaction;
-        format!("{}: {transaction} in block {block}, gas {gas_used}", self.purpose)
+        let how = match self.how {
+            "resumed" => "resumed: ",
+            "already_done" => "already done, and not sent again: ",
+            "elsewhere" => "somebody else did it already: ",
+            _ => "",
+        };
+        let transaction = self.transaction.map_or_else(String::new, |hash| format!(": {hash}"));
+        let block = self.block.map_or_else(String::new, |block| format!(" in block {block}"));
+        let gas = self.gas_used.map_or_else(String::new, |gas| format!(", gas {gas}"));
+        format!("{how}{}{transaction}{block}{gas}", self.purpose)
+    }
+
+    /// Whether it was done before, by the same command.
+    #[must_use]
+    pub fn is_already_done(&self) -> bool {
+        self.how == "already_done"
     }
 }
 
@@ -163,6 +204,7 @@ impl OutboxReport {
             attempts: row.attempts.len(),
             block: row.mined.map(|mined| mined.block),
             gas_used: row.mined.map(|mined| mined.gas_used),
+            problem: row.problem.clone(),
             claims: claims.collect(),
         }
     }
@@ -174,8 +216,9 @@ impl OutboxReport {
         let transaction = self.transaction.map_or_else(String::new, |hash| format!(" {hash}"));
         let block = self.block.map_or_else(String::new, |block| format!(" in block {block}"));
         let attempts = if self.attempts > 1 { format!(", {} offers", self.attempts) } else { String::new() };
+        let problem = self.problem.as_ref().map_or_else(String::new, |problem| format!(": {problem}"));
         format!(
-            "{}: {}: {}{transaction}{block} ({chain}{}, nonce {}{attempts})",
+            "{}: {}: {}{transaction}{block} ({chain}{}, nonce {}{attempts}){problem}",
             self.id, self.purpose, self.state, self.sender, self.nonce
         )
     }

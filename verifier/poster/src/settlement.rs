@@ -5,6 +5,7 @@
 
 mod admission;
 mod batch;
+mod elsewhere;
 mod keys;
 mod outcome;
 
@@ -179,15 +180,25 @@ impl Poster {
     ) -> Result<Option<crate::Mined>, PosterError> {
         let row = self.outbox.find(id).await?;
         let Some(mined) = row.mined else { return Ok(None) };
+        let mut patience = self.patience();
         if row.state != State::Done {
+            // A transaction that reverted left everything as it was. One that did something else is not sent again.
+            for (index, claim) in order.iter().zip(&row.claims).filter(|_| row.problem.is_some()) {
+                let elsewhere = self.used_elsewhere(desk.deployment, claim, &mut patience).await?;
+                let unexpected = Refusal::Unexpected { by: mined.transaction };
+                desk.refuse(*index, elsewhere.unwrap_or(unexpected));
+            }
             return Ok(Some(mined));
         }
         for (index, claim) in order.iter().zip(&row.claims) {
             let outcome = match claim.verdict {
                 Some(Verdict::Payable) => Outcome::Settled(mined),
-                Some(Verdict::AlreadySettled) => Outcome::Refused(Refusal::AlreadySettled {
-                    by: self.emitter(desk.deployment, claim).await?,
-                }),
+                Some(Verdict::AlreadySettled) => {
+                    match self.used_elsewhere(desk.deployment, claim, &mut patience).await? {
+                        Some(refusal) => Outcome::Refused(refusal),
+                        None => continue,
+                    }
+                }
                 Some(verdict) => Outcome::Refused(Refusal::Contract(verdict)),
                 None => continue,
             };

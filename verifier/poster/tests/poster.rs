@@ -5,11 +5,17 @@ mod poster {
     mod command;
     mod crash;
     mod fees;
+    mod file;
+    mod gas;
+    mod lagging;
     mod nonces;
     mod proofs;
     mod proxy;
     mod real;
+    mod receipts;
     mod reorganisation;
+    mod repeated;
+    mod rivals;
     mod settle;
     mod world;
 }

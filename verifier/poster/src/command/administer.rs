@@ -29,25 +29,50 @@ impl Subject {
         self.connection.open_with(&self.deployment).await
     }
 
-    /// Posts requests in order and reports them.
-    pub(super) async fn post(&self, poster: &Poster, requests: &[Request]) -> Result<ExitCode> {
-        let posted = poster.send_all(requests).await?;
-        let reports: Vec<PostedReport> = posted.iter().map(PostedReport::from).collect();
-        show(self.json, &reports, || reports.iter().map(PostedReport::line).collect())?;
+    /// Posts requests in order, as one command, and reports them.
+    pub(super) async fn post(
+        &self,
+        poster: &Poster,
+        requests: &[Request],
+        repeat: &Repeat,
+    ) -> Result<ExitCode> {
+        let posted = poster.once(requests, repeat.again).await?;
+        self.report(&posted.iter().map(PostedReport::from).collect::<Vec<_>>())
+    }
+
+    /// Says what was posted, and how to have it once more where all of it was done before.
+    pub(super) fn report(&self, reports: &[PostedReport]) -> Result<ExitCode> {
+        show(self.json, &reports, || {
+            let mut lines: Vec<String> = reports.iter().map(PostedReport::line).collect();
+            if !reports.is_empty() && reports.iter().all(PostedReport::is_already_done) {
+                lines.push("nothing was sent; --again does it once more".to_owned());
+            }
+            lines
+        })?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+#[derive(Args)]
+pub(super) struct Repeat {
+    /// Do it once more, though this outbox has done the same before. Without it, a command that is done is reported as
+    /// already done, with its transactions, and nothing is sent; one that was cut off goes on, with it or without.
+    #[arg(long)]
+    pub(super) again: bool,
 }
 
 #[derive(Args)]
 pub(super) struct AcceptAdministration {
     #[command(flatten)]
     subject: Subject,
+    #[command(flatten)]
+    repeat: Repeat,
 }
 
 impl AcceptAdministration {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let (poster, deployment) = self.subject.open().await?;
-        self.subject.post(&poster, &[administration::accept_administration(&deployment)]).await
+        self.subject.post(&poster, &[administration::accept_administration(&deployment)], &self.repeat).await
     }
 }
 
@@ -55,6 +80,8 @@ impl AcceptAdministration {
 pub(super) struct AddPayer {
     #[command(flatten)]
     subject: Subject,
+    #[command(flatten)]
+    repeat: Repeat,
     /// The payer: 0x and hex digits, a number, or name:NAME as in its registers.
     #[arg(long, value_parser = payer::parse)]
     payer: PayerId,
@@ -67,7 +94,9 @@ impl AddPayer {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let (poster, deployment) = self.subject.open().await?;
         let owner = self.owner.unwrap_or_else(|| poster.address());
-        self.subject.post(&poster, &[administration::add_payer(&deployment, self.payer, owner)]).await
+        self.subject
+            .post(&poster, &[administration::add_payer(&deployment, self.payer, owner)], &self.repeat)
+            .await
     }
 }
 
@@ -75,6 +104,8 @@ impl AddPayer {
 pub(super) struct PublishEpoch {
     #[command(flatten)]
     subject: Subject,
+    #[command(flatten)]
+    repeat: Repeat,
     /// The payer: 0x and hex digits, a number, or name:NAME as in its registers.
     #[arg(long, value_parser = payer::parse)]
     payer: PayerId,
@@ -86,7 +117,9 @@ pub(super) struct PublishEpoch {
 impl PublishEpoch {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let (poster, deployment) = self.subject.open().await?;
-        self.subject.post(&poster, &[administration::publish_epoch(&deployment, self.payer, self.root)]).await
+        self.subject
+            .post(&poster, &[administration::publish_epoch(&deployment, self.payer, self.root)], &self.repeat)
+            .await
     }
 }
 
@@ -94,6 +127,8 @@ impl PublishEpoch {
 pub(super) struct PublishAccounts {
     #[command(flatten)]
     subject: Subject,
+    #[command(flatten)]
+    repeat: Repeat,
     /// The payer: 0x and hex digits, a number, or name:NAME as in its registers.
     #[arg(long, value_parser = payer::parse)]
     payer: PayerId,
@@ -106,7 +141,11 @@ impl PublishAccounts {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let (poster, deployment) = self.subject.open().await?;
         self.subject
-            .post(&poster, &[administration::publish_accounts(&deployment, self.payer, self.root)])
+            .post(
+                &poster,
+                &[administration::publish_accounts(&deployment, self.payer, self.root)],
+                &self.repeat,
+            )
             .await
     }
 }
@@ -115,6 +154,8 @@ impl PublishAccounts {
 pub(super) struct AcceptAuthority {
     #[command(flatten)]
     subject: Subject,
+    #[command(flatten)]
+    repeat: Repeat,
     /// The authority. Without it: who signs.
     #[arg(long, value_name = "ADDRESS")]
     authority: Option<Address>,
@@ -127,7 +168,9 @@ impl AcceptAuthority {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let (poster, deployment) = self.subject.open().await?;
         let authority = self.authority.unwrap_or_else(|| poster.address());
-        self.subject.post(&poster, &[administration::set_authority(&deployment, authority, !self.drop)]).await
+        self.subject
+            .post(&poster, &[administration::set_authority(&deployment, authority, !self.drop)], &self.repeat)
+            .await
     }
 }
 
@@ -135,6 +178,8 @@ impl AcceptAuthority {
 pub(super) struct PublishConsents {
     #[command(flatten)]
     subject: Subject,
+    #[command(flatten)]
+    repeat: Repeat,
     /// The consent root.
     #[arg(long, value_name = "ROOT")]
     root: B256,
@@ -143,10 +188,16 @@ pub(super) struct PublishConsents {
 impl PublishConsents {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let (poster, deployment) = self.subject.open().await?;
-        self.subject.post(&poster, &[administration::publish_consents(&deployment, self.root)]).await
+        self.subject
+            .post(&poster, &[administration::publish_consents(&deployment, self.root)], &self.repeat)
+            .await
     }
 }
 
+/// Records that a claim was received: today, by the chain; or on an earlier day, by the payer.
+///
+/// Each of the two says so once. Where it has done so for the same day, whoever had it said, there is nothing left to send,
+/// and that is success; another day is an error.
 #[derive(Args)]
 pub(super) struct Receive {
     #[command(flatten)]
@@ -168,10 +219,7 @@ impl Receive {
         let day =
             day.map_err(|error| PosterError::Malformed { what: "--day".into(), problem: error.to_string() })?;
         let (poster, deployment) = self.subject.open().await?;
-        let request = match day {
-            Some(day) => administration::record_receipt(&deployment, self.payer, self.claim, day.days()),
-            None => administration::receive_claim(&deployment, self.payer, self.claim),
-        };
-        self.subject.post(&poster, &[request]).await
+        let received = poster.receive(&deployment, self.payer, self.claim, day).await?;
+        self.subject.report(&[PostedReport::from(&received)])
     }
 }

@@ -5,6 +5,7 @@ use nightingale_contracts::deploy::Deployment;
 use nightingale_poster::{Account, Node, Poster, PosterError, deployment};
 use std::{
     env,
+    io::{self, Write},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -35,6 +36,9 @@ pub(super) struct Connection {
     /// The most that is ever offered for a unit of gas, in gwei.
     #[arg(long, value_name = "GWEI", default_value_t = 500)]
     fee_limit: u32,
+    /// The most of it that is ever offered to whoever builds the block, in gwei.
+    #[arg(long, value_name = "GWEI", default_value_t = 50)]
+    tip_limit: u32,
 }
 
 impl Connection {
@@ -46,9 +50,16 @@ impl Connection {
             terms.timeout = self.timeout.map_or(terms.timeout, Duration::from_secs);
             terms.raise_after = Duration::from_secs(self.raise_after);
             terms.fee_limit = u128::from(self.fee_limit) * GWEI;
+            terms.tip_limit = u128::from(self.tip_limit) * GWEI;
             terms
         })
         .await
+        .map(|poster| {
+            poster.telling(|notice| {
+                // Nobody has to read it.
+                let _ = writeln!(io::stderr(), "nightingale-poster: note: {notice}");
+            })
+        })
     }
 
     /// A poster, and a deployment that is on its chain.

@@ -1,21 +1,35 @@
 //! Money in, money out, and how much there is.
 
-use super::{administer::Subject, show};
+use super::{
+    administer::{Repeat, Subject},
+    show,
+};
 use alloy_primitives::{Address, U256};
+use alloy_sol_types::SolCall;
 use anyhow::Result;
 use clap::Args;
 use nightingale_contracts::{
     PayerId,
-    bindings::ClaimSettlement::{creditOfCall, escrowOfCall},
+    bindings::ClaimSettlement::{creditOfCall, escrowOfCall, withdrawCall},
 };
-use nightingale_poster::{Node, PosterError, administration, deployment, payer};
+use nightingale_poster::{
+    How, Node, Posted, PosterError, administration, deployment,
+    outbox::{State, Transaction},
+    payer,
+    report::PostedReport,
+};
 use serde_json::json;
 use std::{path::PathBuf, process::ExitCode};
 
+/// Adds to a payer's escrow, once: the same deposit again is reported as already done, unless --again asks for another.
+///
+/// What the contract may take of the account's tokens already is used; otherwise it is allowed to take the amount first.
 #[derive(Args)]
 pub(super) struct Deposit {
     #[command(flatten)]
     subject: Subject,
+    #[command(flatten)]
+    repeat: Repeat,
     /// The payer: 0x and hex digits, a number, or name:NAME as in its registers.
     #[arg(long, value_parser = payer::parse)]
     payer: PayerId,
@@ -30,10 +44,9 @@ pub(super) struct Deposit {
 impl Deposit {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let (poster, deployment) = self.subject.open().await?;
-        let mint = self.mint.then(|| administration::mint(&deployment, poster.address(), self.cents));
-        let deposit = administration::deposit(&deployment, self.payer, self.cents);
-        let requests: Vec<_> = mint.into_iter().chain(deposit).collect();
-        self.subject.post(&poster, &requests).await
+        let again = self.repeat.again;
+        let posted = poster.deposit(&deployment, self.payer, self.cents, self.mint, again).await?;
+        self.subject.report(&posted.iter().map(PostedReport::from).collect::<Vec<_>>())
     }
 }
 
@@ -41,6 +54,8 @@ impl Deposit {
 pub(super) struct Withdraw {
     #[command(flatten)]
     subject: Subject,
+    #[command(flatten)]
+    repeat: Repeat,
     /// How much. Without it: all.
     #[arg(long)]
     cents: Option<u64>,
@@ -55,12 +70,31 @@ impl Withdraw {
         let amount = match self.cents {
             Some(cents) => administration::units(&deployment, cents),
             None => {
-                poster.node().ask(deployment.settlement, &creditOfCall { payee: poster.address() }).await?
+                let resumed = withdrawals(&poster.resume().await?);
+                let call = creditOfCall { payee: poster.address() };
+                let credit: U256 = poster.node().ask(deployment.settlement, &call).await?;
+                if credit.is_zero() && !resumed.is_empty() {
+                    return self.subject.report(&resumed);
+                }
+                credit
             }
         };
         let to = self.to.unwrap_or_else(|| poster.address());
-        self.subject.post(&poster, &[administration::withdraw(&deployment, to, amount)]).await
+        // What is there to withdraw all of was not withdrawn before.
+        let repeat = Repeat { again: self.repeat.again || self.cents.is_none() };
+        self.subject.post(&poster, &[administration::withdraw(&deployment, to, amount)], &repeat).await
     }
+}
+
+/// The withdrawals that were open from before and are done now.
+fn withdrawals(ended: &[Transaction]) -> Vec<PostedReport> {
+    let posted = |row: &Transaction| {
+        let mined = row.mined.filter(|_| row.state == State::Done)?;
+        let is_withdrawal = row.data.starts_with(&withdrawCall::SELECTOR);
+        is_withdrawal
+            .then(|| PostedReport::from(&Posted { purpose: row.purpose.clone(), mined, how: How::Resumed }))
+    };
+    ended.iter().filter_map(posted).collect()
 }
 
 #[derive(Args)]

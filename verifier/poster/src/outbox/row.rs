@@ -12,7 +12,7 @@ pub enum State {
     Open,
     /// Mined at the wanted depth, and what it was for has happened.
     Done,
-    /// Mined at the wanted depth, and reverted.
+    /// Mined at the wanted depth, and reverted, or did something else than it was for.
     Failed,
     /// Another transaction used its nonce: it can never be mined.
     Lost,
@@ -56,6 +56,8 @@ pub struct Transaction {
     pub state: State,
     /// Where it was mined, once it is done or failed.
     pub mined: Option<Mined>,
+    /// What it did instead of what it was for, where it failed without being reverted.
+    pub problem: Option<String>,
     /// Everything that was signed for it, oldest first; at least one.
     pub attempts: Vec<Attempt>,
     /// The claims that it settles.
@@ -148,6 +150,12 @@ pub(super) async fn transaction(pool: &SqlitePool, row: &SqliteRow) -> Result<Tr
         }
     };
     let step: Option<i64> = column(row, "step")?;
+    let problem = match row.try_get("problem") {
+        Ok(problem) => problem,
+        // An outbox of an earlier release that is only looked at.
+        Err(sqlx::Error::ColumnNotFound(_)) => None,
+        Err(_) => return Err(damaged("problem")),
+    };
     Ok(Transaction {
         id,
         sender: fixed(row, "sender")?,
@@ -159,6 +167,7 @@ pub(super) async fn transaction(pool: &SqlitePool, row: &SqliteRow) -> Result<Tr
         step: step.map(|step| step.try_into().map_err(|_| damaged("step"))).transpose()?,
         state: State::ALL.into_iter().find(|known| known.name() == state).ok_or_else(|| damaged("state"))?,
         mined,
+        problem,
         attempts: attempts.iter().map(attempt).collect::<Result<_, _>>()?,
         claims: claims.iter().map(claim).collect::<Result<_, _>>()?,
     })

@@ -71,23 +71,26 @@ impl Outbox {
         Ok(())
     }
 
-    /// An open transaction is mined deep enough: done or failed, with the contract's verdict of each claim.
+    /// An open transaction is mined deep enough: done with the contract's verdict of each claim, or failed, perhaps for
+    /// another reason than a revert.
     pub(crate) async fn finish(
         &self,
         id: i64,
         state: State,
         mined: Mined,
         verdicts: &[Verdict],
+        problem: Option<&str>,
     ) -> Result<(), PosterError> {
         let mut all = self.pool.begin().await?;
         sqlx::query(
-            "UPDATE transactions SET state = ?, mined_hash = ?, mined_block = ?, mined_gas = ? \
+            "UPDATE transactions SET state = ?, mined_hash = ?, mined_block = ?, mined_gas = ?, problem = ? \
              WHERE id = ? AND state = 'open'",
         )
         .bind(state.name())
         .bind(mined.transaction.as_slice())
         .bind(number(mined.block)?)
         .bind(number(mined.gas_used)?)
+        .bind(problem)
         .bind(id)
         .execute(&mut *all)
         .await?;
@@ -112,25 +115,20 @@ impl Outbox {
         Ok(())
     }
 
-    /// Opens again what was done or failed under nonces that the chain says are not used: a reorganisation went deeper
-    /// than the wanted depth.
-    pub(crate) async fn reopen(&self, sender: Address, unused: u64) -> Result<(), PosterError> {
+    /// Opens again what was done or failed and is in the chain no more: a reorganisation went deeper than the wanted depth.
+    pub(crate) async fn reopen(&self, id: i64) -> Result<(), PosterError> {
         let mut all = self.pool.begin().await?;
-        let reopened: Vec<i64> = sqlx::query_scalar(
-            "UPDATE transactions SET state = 'open', mined_hash = NULL, mined_block = NULL, mined_gas = NULL \
-             WHERE chain = ? AND sender = ? AND nonce >= ? AND state IN ('done', 'failed') RETURNING id",
+        sqlx::query(
+            "UPDATE transactions SET state = 'open', mined_hash = NULL, mined_block = NULL, mined_gas = NULL, \
+             problem = NULL WHERE id = ? AND state IN ('done', 'failed')",
         )
-        .bind(self.chain)
-        .bind(sender.as_slice())
-        .bind(number(unused)?)
-        .fetch_all(&mut *all)
+        .bind(id)
+        .execute(&mut *all)
         .await?;
-        for id in reopened {
-            sqlx::query("UPDATE claims SET verdict = NULL WHERE transaction_id = ?")
-                .bind(id)
-                .execute(&mut *all)
-                .await?;
-        }
+        sqlx::query("UPDATE claims SET verdict = NULL WHERE transaction_id = ?")
+            .bind(id)
+            .execute(&mut *all)
+            .await?;
         all.commit().await?;
         Ok(())
     }

@@ -8,8 +8,10 @@ use super::Poster;
 use crate::{PosterError, node::Head, outbox::Transaction};
 use alloy_eips::BlockNumberOrTag;
 use alloy_rpc_types_eth::TransactionReceipt;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::time::sleep;
+use std::{
+    collections::BTreeMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 /// How far open transactions are to be brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,34 +24,37 @@ pub(crate) enum Goal {
 
 /// Refusals in a row, before the node's words are passed on.
 const REFUSALS: u32 = 5;
-const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What was seen again and again while open transactions are seen through.
+#[derive(Default)]
+pub(super) struct Seen {
+    refusals: u32,
+    /// How often each row's receipt had events that it should not have.
+    pub(super) strange: BTreeMap<i64, u32>,
+}
 
 impl Poster {
     /// Brings everything that is open to the goal.
     pub(crate) async fn drive(&self, goal: Goal) -> Result<(), PosterError> {
-        let start = Instant::now();
-        let (mut pause, mut refusals, mut last) = (SHORTEST_PAUSE, 0, None);
+        let (mut patience, mut seen, mut last) = (self.patience(), Seen::default(), None);
         loop {
-            match self.pass(goal, &mut refusals).await {
+            match self.pass(goal, &mut seen).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => {}
                 Err(error) if error.is_transient() => last = Some(error),
                 Err(error) => return Err(error),
             }
-            if start.elapsed() + pause > self.terms.timeout {
+            if !patience.pause().await {
                 return Err(match self.outbox.open_of(self.address()).await?.first() {
                     Some(row) => self.unconfirmed(row, last.as_ref()),
                     None => PosterError::Outbox("it changed while it was held".into()),
                 });
             }
-            sleep(pause).await;
-            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
         }
     }
 
     /// Looks at each open transaction once; true when all have reached the goal.
-    async fn pass(&self, goal: Goal, refusals: &mut u32) -> Result<bool, PosterError> {
+    async fn pass(&self, goal: Goal, seen: &mut Seen) -> Result<bool, PosterError> {
         let rows = self.outbox.open_of(self.address()).await?;
         if rows.is_empty() {
             return Ok(true);
@@ -59,12 +64,12 @@ impl Poster {
         for row in &rows {
             match self.receipt_of(row).await? {
                 Some(receipt) => {
-                    let deep = self.finish(row, &receipt, head.number).await?;
+                    let deep = self.finish(row, &receipt, head.number, seen).await?;
                     reached &= deep || goal == Goal::Mined;
                 }
                 None => {
                     reached = false;
-                    self.push(row, head, lowest, refusals).await?;
+                    self.push(row, head, lowest, seen).await?;
                     lowest = false;
                 }
             }
@@ -92,7 +97,7 @@ impl Poster {
         row: &Transaction,
         head: Head,
         lowest: bool,
-        refusals: &mut u32,
+        seen: &mut Seen,
     ) -> Result<(), PosterError> {
         if self.node.nonce(row.sender, BlockNumberOrTag::Latest).await? > row.nonce {
             return self.lose_if_gone(row, head).await;
@@ -100,10 +105,10 @@ impl Poster {
         let Some(newest) = row.newest() else { return Ok(()) };
         if !self.node.knows(newest.hash).await? {
             let Err(words) = self.node.send(&newest.raw).await? else {
-                *refusals = 0;
+                seen.refusals = 0;
                 return Ok(());
             };
-            return self.refused(row, head, &words, refusals).await;
+            return self.refused(row, head, &words, seen).await;
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         if lowest && now.saturating_sub(newest.signed_at) >= self.terms.raise_after.as_secs() {
@@ -117,7 +122,7 @@ impl Poster {
         row: &Transaction,
         head: Head,
         words: &str,
-        refusals: &mut u32,
+        seen: &mut Seen,
     ) -> Result<(), PosterError> {
         let Some(newest) = row.newest() else { return Ok(()) };
         if self.node.knows(newest.hash).await? {
@@ -128,33 +133,27 @@ impl Poster {
         for attempt in row.attempts.iter().rev().skip(1) {
             older_waits |= self.node.knows(attempt.hash).await?;
         }
-        *refusals += 1;
-        if *refusals >= REFUSALS {
+        let raise = older_waits || head.base_fee > newest.fees.max_fee;
+        if raise && self.capped(row) {
+            // Nothing to do but wait for lower prices, or for the older offer.
+            return Ok(());
+        }
+        seen.refusals += 1;
+        if seen.refusals >= REFUSALS {
             return Err(PosterError::NodeRefused {
                 method: "eth_sendRawTransaction",
                 problem: words.to_owned(),
             });
         }
-        if older_waits || head.base_fee > newest.fees.max_fee {
+        if raise {
             // Counted as well: whatever the reason really is, the offer does not climb to its limit.
             self.raise(row).await?;
         }
         Ok(())
     }
 
-    /// The chain used the nonce. By one of our attempts, whose receipt then comes; or by somebody else's transaction,
-    /// which is believed once it is deep enough.
-    async fn lose_if_gone(&self, row: &Transaction, head: Head) -> Result<(), PosterError> {
-        let deep = self.deep_block(head.number);
-        let used = self.node.nonce(row.sender, deep.into()).await? > row.nonce;
-        if used && self.receipt_of(row).await?.is_none() {
-            self.outbox.lose(row.id).await?;
-        }
-        Ok(())
-    }
-
     /// The newest block that is as deep as the terms want it.
-    pub(super) const fn deep_block(&self, head: u64) -> u64 {
+    pub(crate) const fn deep_block(&self, head: u64) -> u64 {
         (head + 1).saturating_sub(self.terms.confirmations)
     }
 }

@@ -1,6 +1,6 @@
 //! When a mined transaction is done: deep enough, and what it was for is in the state at that depth.
 
-use super::Poster;
+use super::{Poster, drive::Seen};
 use crate::{
     PosterError,
     outbox::{Mined, State, Transaction},
@@ -12,6 +12,9 @@ use nightingale_contracts::bindings::{
     Verdict,
 };
 
+/// How often a receipt is read before its events are believed to be wrong: nodes have given receipts without them.
+const LOOKS: u32 = 3;
+
 impl Poster {
     /// Marks a mined transaction as done or failed when it is deep enough; whether it was.
     pub(super) async fn finish(
@@ -19,15 +22,28 @@ impl Poster {
         row: &Transaction,
         receipt: &TransactionReceipt,
         head: u64,
+        seen: &mut Seen,
     ) -> Result<bool, PosterError> {
         let deep = self.deep_block(head);
         let Some(block) = receipt.block_number.filter(|block| *block <= deep) else { return Ok(false) };
+        if self.node.block_hash(block).await? != receipt.block_hash {
+            // The receipt is of a block that is in this chain no more.
+            return Ok(false);
+        }
         let mined = Mined { transaction: receipt.transaction_hash, block, gas_used: receipt.gas_used };
         if !receipt.inner.status() {
-            self.outbox.finish(row.id, State::Failed, mined, &[]).await?;
+            self.outbox.finish(row.id, State::Failed, mined, &[], None).await?;
             return Ok(true);
         }
-        let verdicts = verdicts(row, receipt)?;
+        let Some(verdicts) = verdicts(row, receipt) else {
+            let looks = seen.strange.entry(row.id).or_default();
+            *looks += 1;
+            if *looks < LOOKS {
+                return Ok(false);
+            }
+            self.outbox.finish(row.id, State::Failed, mined, &[], Some(UNEXPECTED)).await?;
+            return Ok(true);
+        };
         for (claim, _) in
             row.claims.iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Payable)
         {
@@ -39,15 +55,18 @@ impl Poster {
                 }
             }
         }
-        self.outbox.finish(row.id, State::Done, mined, &verdicts).await?;
+        self.outbox.finish(row.id, State::Done, mined, &verdicts, None).await?;
         Ok(true)
     }
 }
 
-/// The contract's verdicts, one event for each claim, in their order.
-fn verdicts(row: &Transaction, receipt: &TransactionReceipt) -> Result<Vec<Verdict>, PosterError> {
+const UNEXPECTED: &str = "its events are not one for each claim in their order: the contract is not the settlement \
+    that this program knows; look at the transaction and check the deployment file";
+
+/// The contract's verdicts, one event for each claim, in their order; none where the events are something else.
+fn verdicts(row: &Transaction, receipt: &TransactionReceipt) -> Option<Vec<Verdict>> {
     if row.claims.is_empty() {
-        return Ok(Vec::new());
+        return Some(Vec::new());
     }
     let contract = row.to.unwrap_or_default();
     let mut found = Vec::with_capacity(row.claims.len());
@@ -60,12 +79,5 @@ fn verdicts(row: &Transaction, receipt: &TransactionReceipt) -> Result<Vec<Verdi
     }
     let expected = row.claims.iter().map(|claim| claim.commitment);
     let verdicts: Option<Vec<Verdict>> = found.iter().map(|(_, verdict)| *verdict).collect();
-    match verdicts {
-        Some(verdicts) if expected.eq(found.iter().map(|(commitment, _)| *commitment)) => Ok(verdicts),
-        _ => {
-            let reason =
-                "its events are not one for each claim in their order; check the deployment file".to_owned();
-            Err(nightingale_contracts::Error::AnswerMalformed { contract, reason }.into())
-        }
-    }
+    verdicts.filter(|_| expected.eq(found.iter().map(|(commitment, _)| *commitment)))
 }

@@ -5,6 +5,7 @@ use crate::{
     PosterError,
     account::Signed,
     node::Fees,
+    notice::Notice,
     outbox::{ClaimRow, Draft, Transaction},
 };
 use alloy_consensus::TxEip1559;
@@ -35,24 +36,35 @@ impl Poster {
         };
         let head = self.node.head().await?;
         let gas_limit = gas_limit(gas, head.gas_limit);
-        let fees = self.node.fees().await?.at_most(self.terms.fee_limit);
+        let fees = self.node.fees().await?.at_most(self.terms.limits());
         self.check_funds(gas_limit, fees, &request.purpose).await?;
         let mined = self.node.nonce(sender, BlockNumberOrTag::Latest).await?;
-        let nonce = self.outbox.nonce_after_open(sender).await?.map_or(mined, |next| next.max(mined));
+        let nonce = self.outbox.next_nonce(sender).await?.map_or(mined, |next| next.max(mined));
         let signed = self.sign(nonce, request.to, request.data.clone(), gas_limit, fees)?;
         let draft = Draft { sender, nonce, request, gas_limit, plan, claims };
         self.outbox.insert(&draft, fees, &signed).await
     }
 
-    /// Writes another offer for the same nonce and bytes into the outbox; false when the limit leaves no room for one.
-    pub(super) async fn raise(&self, row: &Transaction) -> Result<bool, PosterError> {
-        let Some(newest) = row.newest() else { return Ok(false) };
-        let Some(fees) = newest.fees.raised(self.node.fees().await?, self.terms.fee_limit) else {
-            return Ok(false);
+    /// Writes another offer for the same nonce and bytes into the outbox. Where a limit leaves no room for one, that is told.
+    pub(super) async fn raise(&self, row: &Transaction) -> Result<(), PosterError> {
+        let Some(newest) = row.newest() else { return Ok(()) };
+        if self.capped(row) {
+            return Ok(());
+        }
+        let Ok(fees) = newest.fees.raised(self.node.fees().await?, self.terms.limits()) else {
+            return Ok(());
         };
         let signed = self.sign(row.nonce, row.to, row.data.clone(), row.gas_limit, fees)?;
-        self.outbox.add_attempt(row.id, row.attempts.len(), fees, &signed).await?;
-        Ok(true)
+        self.outbox.add_attempt(row.id, row.attempts.len(), fees, &signed).await
+    }
+
+    /// Whether a limit leaves no room for a raise, which is told.
+    pub(super) fn capped(&self, row: &Transaction) -> bool {
+        let Some(newest) = row.newest() else { return false };
+        let Err(cap) = newest.fees.raised(newest.fees, self.terms.limits()) else { return false };
+        let (purpose, transaction) = (row.purpose.clone(), newest.hash);
+        self.notices.tell(&Notice::OfferAtLimit { purpose, transaction, cap });
+        true
     }
 
     pub(super) async fn check_funds(&self, gas: u64, fees: Fees, purpose: &str) -> Result<(), PosterError> {

@@ -1,18 +1,16 @@
 //! Which claims are worth sending: those that verify, are not settled, and that the contract would pay as things stand.
 
 use super::{BATCH, Desk, Outcome, Refusal};
-use crate::{Poster, PosterError, outbox::ClaimRow};
+use crate::{Poster, PosterError, poster::Patience};
+use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::{B256, U256};
-use alloy_rpc_types_eth::Filter;
-use alloy_sol_types::SolEvent;
 use nightingale_circuits::claim::SizeClass;
 use nightingale_contracts::{
     PayerId,
     bindings::{
-        ClaimSettlement::{ClaimSettled, escrowOfCall, previewCall},
+        ClaimSettlement::{escrowOfCall, previewCall},
         Verdict,
     },
-    deploy::Deployment,
 };
 use nightingale_verifier::{Context, Decision, KeyDigest, VerifyingKey, verify_claim};
 use std::collections::{BTreeMap, HashSet, btree_map::Entry};
@@ -42,13 +40,11 @@ impl Poster {
         Ok(())
     }
 
-    /// Finds what this outbox settled before.
+    /// Finds what this outbox settled before, and the chain calls settled.
     pub(super) async fn recognise(&self, desk: &mut Desk<'_>) -> Result<(), PosterError> {
         for index in desk.waiting() {
             let claim = desk.claims[index].row();
-            let settlement = desk.deployment.settlement;
-            let row = self.outbox.settled_by(settlement, claim.payer, claim.commitment).await?;
-            if let Some(mined) = row.and_then(|row| row.mined) {
+            if let Some(mined) = self.still_settled(desk.deployment, &claim).await? {
                 desk.outcomes[index] = Some(Outcome::Settled(mined));
             }
         }
@@ -58,22 +54,8 @@ impl Poster {
     /// Asks the contract what it would say, and refuses what it cannot know beforehand: what stands twice in this batch,
     /// and what all claims together ask of an escrow.
     pub(super) async fn admit(&self, desk: &mut Desk<'_>) -> Result<(), PosterError> {
-        let groups: Vec<_> = desk.waiting().chunks(BATCH).flat_map(|batch| desk.groups(batch)).collect();
-        for (group, members) in groups {
-            let verdicts = self.node.ask(desk.deployment.settlement, &previewCall { group }).await?;
-            for (index, number) in members.iter().zip(verdicts) {
-                let refusal = match Verdict::from_number(number) {
-                    Some(Verdict::Payable) => continue,
-                    Some(Verdict::AlreadySettled) => {
-                        let by = self.emitter(desk.deployment, &desk.claims[*index].row()).await?;
-                        Refusal::AlreadySettled { by }
-                    }
-                    Some(verdict) => Refusal::Contract(verdict),
-                    None => Refusal::Unknown(number),
-                };
-                desk.refuse(*index, refusal);
-            }
-        }
+        let mut patience = self.patience();
+        while self.preview(desk, &mut patience).await? {}
         let mut used: HashSet<(PayerId, B256)> = HashSet::new();
         for index in desk.waiting() {
             let claim = desk.claims[index].row();
@@ -102,18 +84,43 @@ impl Poster {
         Ok(())
     }
 
-    /// The transaction that settled this very claim, whoever sent it; none when another claim used up what it needs.
-    pub(super) async fn emitter(
-        &self,
-        deployment: &Deployment,
-        claim: &ClaimRow,
-    ) -> Result<Option<B256>, PosterError> {
-        let filter = Filter::new()
-            .address(deployment.settlement)
-            .event_signature(ClaimSettled::SIGNATURE_HASH)
-            .topic1(B256::left_padding_from(&claim.payer.to_be_bytes::<12>()))
-            .topic2(claim.commitment)
-            .from_block(0u64);
-        self.node.emitter(&filter).await
+    /// Asks the contract for its verdicts; whether to ask once more, because a block vanished that had settled a claim.
+    async fn preview(&self, desk: &mut Desk<'_>, patience: &mut Patience) -> Result<bool, PosterError> {
+        let mut vanished = false;
+        let mut groups: Vec<_> = desk.waiting().chunks(BATCH).flat_map(|batch| desk.groups(batch)).collect();
+        while let Some((group, members)) = groups.pop() {
+            let (contract, call) = (desk.deployment.settlement, previewCall { group });
+            let verdicts = match self.node.try_ask_at(contract, &call, BlockNumberOrTag::Latest).await? {
+                Ok(verdicts) => verdicts,
+                // Without a reason: the node's own cap on gas.
+                Err(revert) if revert.data.is_empty() && members.len() > 1 => {
+                    let (first, second) = members.split_at(members.len() / 2);
+                    groups.extend([second, first].into_iter().flat_map(|half| desk.groups(half)));
+                    continue;
+                }
+                Err(revert) => {
+                    return Err(PosterError::NodeRefused { method: "eth_call", problem: revert.reason });
+                }
+            };
+            for (index, number) in members.iter().zip(verdicts) {
+                let refusal = match Verdict::from_number(number) {
+                    Some(Verdict::Payable) => continue,
+                    Some(Verdict::AlreadySettled) => {
+                        let claim = desk.claims[*index].row();
+                        match self.used_elsewhere(desk.deployment, &claim, patience).await? {
+                            Some(refusal) => refusal,
+                            None => {
+                                vanished = true;
+                                continue;
+                            }
+                        }
+                    }
+                    Some(verdict) => Refusal::Contract(verdict),
+                    None => Refusal::Unknown(number),
+                };
+                desk.refuse(*index, refusal);
+            }
+        }
+        Ok(vanished)
     }
 }

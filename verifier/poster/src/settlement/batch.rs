@@ -1,7 +1,8 @@
 //! One transaction for a batch: tried as a whole first, without the proofs that spoil it, and split when it is too much.
 
 use super::{Desk, Refusal};
-use crate::{Poster, PosterError, outbox::ClaimRow};
+use crate::{Poster, PosterError, node::Revert, outbox::ClaimRow};
+use alloy_eips::BlockNumberOrTag;
 use alloy_sol_types::SolError;
 use nightingale_contracts::{
     bindings::{ClaimSettlement, Group},
@@ -39,7 +40,7 @@ impl Poster {
             let request = Request {
                 purpose: format!("settle {} claim{}", order.len(), if order.len() == 1 { "" } else { "s" }),
                 to: Some(desk.deployment.settlement),
-                data: calldata::settle(groups.clone()),
+                data: calldata::settle(groups),
             };
             let revert = match self.node.dry_run(self.address(), &request).await? {
                 Ok((_, gas)) if order.len() > 1 && gas.saturating_add(gas / 5) > TRANSACTION_GAS_CAP => {
@@ -51,33 +52,63 @@ impl Poster {
                 }
                 Err(revert) => revert,
             };
-            // Every revert of the contract has a reason: without one, gas ran out, or the node has a cap of its own.
-            if revert.data.is_empty() && order.len() > 1 {
-                return Ok(Written::TooLarge);
-            }
-            let rejected = ClaimSettlement::GroupRejected::abi_decode(&revert.data).is_ok();
-            let culprits = if rejected { self.culprits(desk, &groups, &orders).await? } else { Vec::new() };
-            if culprits.is_empty() {
+            // Every revert of the contract has a reason: without one, gas ran out, or the node has a cap of its own. A
+            // verifier that gets too little of it rejects the whole group, and no proof of it is to blame.
+            let found = if ClaimSettlement::GroupRejected::abi_decode(&revert.data).is_ok() {
+                self.culprits(desk, &orders).await?
+            } else if revert.data.is_empty() {
+                Culprits::default()
+            } else {
                 return Err(PosterError::Reverted { purpose: request.purpose, reason: revert.reason });
+            };
+            if found.rejected.is_empty() {
+                return match found.short_of_gas {
+                    _ if order.len() > 1 => Ok(Written::TooLarge),
+                    Some(problem) => Err(PosterError::CallGasTooSmall { purpose: request.purpose, problem }),
+                    None => Err(PosterError::Reverted { purpose: request.purpose, reason: revert.reason }),
+                };
             }
-            for index in culprits {
+            for index in found.rejected {
                 desk.refuse(index, Refusal::ProofRejectedOnChain);
             }
         }
     }
 
-    async fn culprits(
-        &self,
-        desk: &Desk<'_>,
-        groups: &[Group],
-        orders: &[Vec<usize>],
-    ) -> Result<Vec<usize>, PosterError> {
-        let mut culprits = Vec::new();
-        for (group, order) in groups.iter().zip(orders) {
-            let call = ClaimSettlement::findInvalidCall { group: group.clone() };
-            let found = self.node.ask(desk.deployment.settlement, &call).await?;
-            culprits.extend(found.iter().filter_map(|place| order.get(place.saturating_to::<usize>())));
+    /// Asks which proofs of each key the contract rejects, of fewer at once where the node gives too little gas for all.
+    async fn culprits(&self, desk: &Desk<'_>, orders: &[Vec<usize>]) -> Result<Culprits, PosterError> {
+        let mut found = Culprits::default();
+        let mut parts: Vec<Vec<usize>> = orders.iter().rev().cloned().collect();
+        while let Some(part) = parts.pop() {
+            let Some((group, order)) = desk.groups(&part).into_iter().next() else { continue };
+            let call = ClaimSettlement::findInvalidCall { group };
+            let asked =
+                self.node.try_ask_at(desk.deployment.settlement, &call, BlockNumberOrTag::Latest).await?;
+            match asked {
+                Ok(places) => found
+                    .rejected
+                    .extend(places.iter().filter_map(|place| order.get(place.saturating_to::<usize>()))),
+                Err(revert) if !is_short_of_gas(&revert) => {
+                    return Err(PosterError::NodeRefused { method: "eth_call", problem: revert.reason });
+                }
+                Err(_) if order.len() > 1 => {
+                    let (first, second) = order.split_at(order.len() / 2);
+                    parts.extend([second.to_vec(), first.to_vec()]);
+                }
+                Err(revert) => found.short_of_gas = Some(revert.reason),
+            }
         }
-        Ok(culprits)
+        Ok(found)
     }
+}
+
+/// What asking for invalid proofs found.
+#[derive(Default)]
+struct Culprits {
+    rejected: Vec<usize>,
+    /// The node's words where it gives too little gas for a single proof: then that proof may be good.
+    short_of_gas: Option<String>,
+}
+
+fn is_short_of_gas(revert: &Revert) -> bool {
+    revert.data.is_empty() || ClaimSettlement::GasTooSmall::abi_decode(&revert.data).is_ok()
 }

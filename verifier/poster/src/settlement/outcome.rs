@@ -50,10 +50,18 @@ pub enum Refusal {
     RepeatedInBatch,
     /// The proof verifies here, but not with the contract.
     ProofRejectedOnChain,
-    /// Something that it uses up is used. `by` is the transaction that settled this very claim, if one did.
+    /// Something that it uses up is used, as deep as wanted. `by` is the transaction that settled this very claim with this
+    /// very proof, if one did.
     AlreadySettled {
         /// The transaction.
         by: Option<B256>,
+    },
+    /// Something that it uses up is used, but only in blocks that are not deep enough to count on.
+    SettledNotDeep,
+    /// A transaction of this outbox has it, and did something else than to settle it.
+    Unexpected {
+        /// The transaction.
+        by: B256,
     },
     /// The contract would not pay it, or did not.
     Contract(Verdict),
@@ -93,6 +101,8 @@ impl Refusal {
             Self::RepeatedInBatch => "RepeatedInBatch".to_owned(),
             Self::ProofRejectedOnChain => "ProofRejectedOnChain".to_owned(),
             Self::AlreadySettled { .. } => "AlreadySettled".to_owned(),
+            Self::SettledNotDeep => "SettledNotDeep".to_owned(),
+            Self::Unexpected { .. } => "Unexpected".to_owned(),
             Self::Contract(verdict) => format!("{verdict:?}"),
             Self::Unknown(number) => format!("Unknown{number}"),
             Self::NotPosted => "NotPosted".to_owned(),
@@ -104,6 +114,7 @@ impl Refusal {
     pub const fn transaction(&self) -> Option<B256> {
         match self {
             Self::AlreadySettled { by } => *by,
+            Self::Unexpected { by } => Some(*by),
             _ => None,
         }
     }
@@ -133,9 +144,16 @@ impl Refusal {
                 format!("this claim was settled by {transaction}")
             }
             Self::AlreadySettled { by: None } => {
-                "another claim used its services, account version or authorisation; \
+                "another claim, or another proof of it, used its services, account version or authorisation; \
                 if only the account version, have it proven again"
                     .to_owned()
+            }
+            Self::SettledNotDeep => {
+                "somebody else settles it or uses what it needs, not as deep as wanted yet; run the command again"
+                    .to_owned()
+            }
+            Self::Unexpected { by } => {
+                format!("transaction {by} was mined with other events than a settlement's; look at it and at the deployment file")
             }
             Self::Contract(verdict) => advice(*verdict).to_owned(),
             Self::Unknown(number) => format!("the contract gives reason {number}; update this program"),

@@ -149,6 +149,33 @@ fn a_deployment_that_was_cut_off_goes_on_and_one_that_is_done_is_found() -> Resu
 }
 
 #[test]
+fn a_command_that_is_repeated_is_reported_as_done_unless_it_is_asked_for_again() -> Result<()> {
+    let Some(desk) = Desk::new()? else { return Ok(()) };
+    desk.run("operator", "deploy", &["--keys", "keys", "--out", "D.json"])?;
+    let (d, payer) = (["--deployment", "D.json"], ["--payer", "name:Harbour Mutual"]);
+    let run = |name: &str, arguments: &[&str]| -> Result<Value> {
+        desk.run("operator", name, &[&d, &payer, arguments].concat())
+    };
+    ensure!(run("add-payer", &[])?[0]["how"] == "sent");
+    let again = run("add-payer", &[])?;
+    ensure!(again[0]["how"] == "already_done" && again[0]["transaction"].is_string(), "{again}");
+    let deposit = ["--cents", "500", "--mint"];
+    let first = run("deposit", &deposit)?;
+    ensure!(first.as_array().is_some_and(|all| all.iter().all(|posted| posted["how"] == "sent")), "{first}");
+    let second = run("deposit", &deposit)?;
+    ensure!(second[2]["how"] == "already_done" && second[2]["transaction"] == first[2]["transaction"]);
+    ensure!(run("balance", &[])?["cents"] == 500);
+    run("deposit", &["--cents", "500", "--mint", "--again"])?;
+    ensure!(run("balance", &[])?["cents"] == 1_000);
+    let mut spoken = desk.command("operator", "deposit");
+    spoken.args(["--rpc", &desk.anvil.url()]).args(d).args(payer).args(deposit);
+    let said = String::from_utf8(spoken.output()?.stdout)?;
+    ensure!(said.contains("already done, and not sent again: deposit 500 cents"), "{said}");
+    ensure!(said.trim_end().ends_with("nothing was sent; --again does it once more"), "{said}");
+    Ok(())
+}
+
+#[test]
 fn says_what_is_wrong_in_one_line_and_by_its_exit_code() -> Result<()> {
     let Some(desk) = Desk::new()? else { return Ok(()) };
     let folder = desk.folder.path();

@@ -3,8 +3,12 @@
 use super::world::World;
 use alloy_primitives::U256;
 use anyhow::{Result, ensure};
-use nightingale_poster::{PosterError, outbox::State};
-use std::time::Duration;
+use nightingale_poster::{Cap, Notice, PosterError, administration as tell, outbox::State};
+use serde_json::json;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_offer_that_is_not_taken_is_raised_under_the_same_nonce() -> Result<()> {
@@ -75,5 +79,62 @@ async fn an_account_without_funds_is_told_so_and_nothing_is_signed() -> Result<(
         "{refused:?}"
     );
     ensure!(nightingale_poster::Outbox::list(&world.path("pauper.sqlite")).await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_raise_passes_the_limit_of_the_tip_and_that_is_said_once_while_it_waits() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let notices: Arc<Mutex<Vec<Notice>>> = Arc::default();
+    let heard = notices.clone();
+    let poster = world
+        .poster("stranger", |mut terms| {
+            terms.raise_after = Duration::ZERO;
+            terms.timeout = Duration::from_secs(3);
+            terms.tip_limit = 4;
+            terms
+        })
+        .await?
+        .telling(move |notice| heard.lock().unwrap_or_else(PoisonError::into_inner).push(notice.clone()));
+    world.anvil.automine(false)?;
+    let mint = tell::mint(&world.deployment, poster.address(), 1);
+    let late = poster.send(&mint).await;
+    let Err(error @ PosterError::Unconfirmed { .. }) = late else { anyhow::bail!("{late:?}") };
+    ensure!(error.to_string().contains("--tip-limit"), "{error}");
+    let rows = world.watch("stranger.sqlite", |_| true).await?;
+    ensure!(rows.len() == 1 && rows[0].attempts.iter().all(|attempt| attempt.fees.tip <= 4), "{rows:?}");
+    let told = notices.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    ensure!(matches!(told[..], [Notice::OfferAtLimit { cap: Cap::Tip, .. }]), "{told:?}");
+    ensure!(told[0].to_string().contains("--tip-limit"), "{}", told[0]);
+    world.anvil.mine(1)?;
+    poster.send(&mint).await?;
+    ensure!(world.anvil.mined_of(poster.address())? == 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_base_fee_over_the_limit_is_waited_for_and_said() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let base_fee = |wei: u64| -> Result<()> {
+        world.anvil.ask("anvil_setNextBlockBaseFeePerGas", json!([U256::from(wei)]))?;
+        world.anvil.mine(1)
+    };
+    base_fee(100_000_000_000)?;
+    let poster = world
+        .poster("stranger", |mut terms| {
+            terms.fee_limit = 1_000_000_000;
+            terms.timeout = Duration::from_secs(5);
+            terms
+        })
+        .await?;
+    let mint = tell::mint(&world.deployment, poster.address(), 1);
+    let late = poster.send(&mint).await;
+    let Err(error @ PosterError::Unconfirmed { .. }) = late else { anyhow::bail!("{late:?}") };
+    ensure!(error.to_string().contains("--fee-limit"), "{error}");
+    let rows = world.watch("stranger.sqlite", |_| true).await?;
+    ensure!(rows.len() == 1 && rows[0].state == State::Open && rows[0].attempts.len() == 1, "{rows:?}");
+    base_fee(1_000)?;
+    poster.send(&mint).await?;
+    ensure!(world.anvil.mined_of(poster.address())? == 1);
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! A proxy between poster and node that holds a request back at a marked moment, so that a test can do something then.
+//! A proxy between poster and node: it holds a request back at a marked moment, so that a test can do something then, or
+//! alters what the node answers, as nodes that lag do.
 
 use super::anvil::post;
 use anyhow::{Context, Result, bail, ensure};
@@ -30,19 +31,34 @@ struct Gate {
     open: bool,
 }
 
+/// Sees a request and its answer, and may change the answer.
+type Lie = dyn Fn(&Value, &mut Value) + Send + Sync;
+
 #[derive(Clone)]
 pub(crate) struct Proxy {
     url: String,
     gate: Arc<(Mutex<Gate>, Condvar)>,
+    lie: Option<Arc<Lie>>,
 }
 
 impl Proxy {
     /// Holds back one request: the one with this method after `passing` others with it. Everything else passes.
     pub(crate) fn holding(node: &str, method: &'static str, passing: usize, moment: Moment) -> Result<Self> {
+        Self::start(node, Gate { method, passing, moment: Some(moment), ..Gate::default() }, None)
+    }
+
+    /// Holds nothing back, and passes on what `lie` makes of each answer.
+    pub(crate) fn lying(
+        node: &str,
+        lie: impl Fn(&Value, &mut Value) + Send + Sync + 'static,
+    ) -> Result<Self> {
+        Self::start(node, Gate::default(), Some(Arc::new(lie)))
+    }
+
+    fn start(node: &str, gate: Gate, lie: Option<Arc<Lie>>) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let url = format!("http://{}", listener.local_addr()?);
-        let gate = Gate { method, passing, moment: Some(moment), ..Gate::default() };
-        let proxy = Self { url, gate: Arc::new((Mutex::new(gate), Condvar::new())) };
+        let proxy = Self { url, gate: Arc::new((Mutex::new(gate), Condvar::new())), lie };
         let (serving, node) = (proxy.clone(), node.to_owned());
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -87,7 +103,12 @@ impl Proxy {
             if held == Some(Moment::Before) {
                 self.wait();
             }
-            let answer = post(node, &body)?;
+            let mut answer = post(node, &body)?;
+            if let Some(lie) = &self.lie {
+                let mut told = serde_json::from_slice(&answer)?;
+                lie(&request, &mut told);
+                answer = serde_json::to_vec(&told)?;
+            }
             if held == Some(Moment::After) {
                 self.wait();
             }

@@ -1,9 +1,10 @@
 //! Blocks that vanish: what was in them is sent again, with the same bytes.
 
 use super::world::World;
-use anyhow::{Result, ensure};
-use nightingale_poster::outbox::State;
-use serde_json::json;
+use alloy_primitives::B256;
+use anyhow::{Context, Result, ensure};
+use nightingale_poster::{Claim, Outcome, Poster, Refusal, outbox::State};
+use serde_json::{Value, json};
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,11 +48,65 @@ async fn what_was_done_and_vanishes_deeper_than_wanted_is_opened_again() -> Resu
     let first = poster.settle(&world.deployment, std::slice::from_ref(&claim)).await?;
     world.anvil.ask("evm_revert", json!([snapshot]))?;
     ensure!(world.settlements()? == 0);
+    // Another block stands where it was: that, and not a shorter chain, is what shows that it vanished.
+    world.anvil.mine(1)?;
     let ended = poster.resume().await?;
     ensure!(ended.len() == 1 && ended[0].state == State::Done);
     ensure!(ended[0].mined.map(|mined| mined.transaction) == Some(first.transactions[0].transaction));
     ensure!(world.settlements()? == 1);
     let again = poster.settle(&world.deployment, &[claim]).await?;
     ensure!(again.all_paid() && again.transactions.is_empty());
+    Ok(())
+}
+
+/// A claim that a rival settles at depth one, and a poster that wants three.
+async fn overtaken(world: &World) -> Result<(Claim, Poster, B256, Value)> {
+    let claim = world.claim("a").await?;
+    let poster = world
+        .poster("stranger", |mut terms| {
+            terms.confirmations = 3;
+            terms
+        })
+        .await?;
+    let snapshot = world.anvil.ask("evm_snapshot", json!([]))?;
+    let rival = world.poster("operator", |terms| terms).await?;
+    let settled = rival.settle(&world.deployment, std::slice::from_ref(&claim)).await?;
+    let by = settled.transactions.first().context("no transaction")?.transaction;
+    Ok((claim, poster, by, snapshot))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_else_settled_counts_only_when_it_is_as_deep_as_wanted() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let (claim, poster, by, _) = overtaken(&world).await?;
+    let (deployment, sender) = (world.deployment.clone(), poster.address());
+    let posting = tokio::spawn(async move { poster.settle(&deployment, &[claim]).await });
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    ensure!(!posting.is_finished(), "one block is not three");
+    world.anvil.mine(2)?;
+    let settlement = posting.await??;
+    let expected = Outcome::Refused(Refusal::AlreadySettled { by: Some(by) });
+    ensure!(settlement.entries[0].outcome == expected && settlement.all_paid());
+    ensure!(world.anvil.mined_of(sender)? == 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_whose_settlement_by_somebody_else_vanishes_is_settled_after_all() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let (claim, poster, by, snapshot) = overtaken(&world).await?;
+    let (deployment, sender) = (world.deployment.clone(), poster.address());
+    let posting = tokio::spawn(async move { poster.settle(&deployment, &[claim]).await });
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    ensure!(!posting.is_finished(), "one block is not three");
+    world.anvil.ask("evm_revert", json!([snapshot]))?;
+    ensure!(world.settlements()? == 0);
+    while world.anvil.mined_of(sender)? == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.anvil.mine(2)?;
+    let settlement = posting.await??;
+    ensure!(matches!(settlement.entries[0].outcome, Outcome::Settled(mined) if mined.transaction != by));
+    ensure!(world.settlements()? == 1 && world.anvil.mined_of(sender)? == 1);
     Ok(())
 }

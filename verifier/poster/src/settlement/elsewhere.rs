@@ -1,0 +1,113 @@
+//! Claims that the newest block calls settled: whether that is so as deep as wanted, and by whom.
+//!
+//! The newest block can vanish, and a claim that was reported as paid by it would never be sent. So a claim is only called
+//! settled where the contract, asked about a block that is deep enough, says that all that its proof uses up is used.
+
+use super::Refusal;
+use crate::{
+    Poster, PosterError,
+    outbox::ClaimRow,
+    poster::{Patience, Standing, behind},
+};
+use alloy_eips::BlockNumberOrTag;
+use alloy_primitives::{Address, B256};
+use nightingale_contracts::{
+    bindings::ClaimSettlement::{ClaimSettled, isSpentCall},
+    deploy::Deployment,
+};
+use std::collections::HashSet;
+
+impl Poster {
+    /// Why a claim cannot be settled whose tags the newest block calls used; none when no block says so any more. Waits
+    /// until what is said is as deep as wanted.
+    pub(super) async fn used_elsewhere(
+        &self,
+        deployment: &Deployment,
+        claim: &ClaimRow,
+        patience: &mut Patience,
+    ) -> Result<Option<Refusal>, PosterError> {
+        let all: HashSet<&B256> = claim.tags.iter().collect();
+        if all.len() < claim.tags.len() {
+            // The contract calls a claim used that uses one thing twice.
+            return Ok(Some(Refusal::AlreadySettled { by: None }));
+        }
+        loop {
+            let deep = self.deep_block(self.node.head().await?.number);
+            let spent = self.spent(deployment.settlement, claim, deep.into()).await?;
+            if !spent.is_empty() && spent.iter().all(|spent| *spent) {
+                let by = self.settler(deployment, claim, deep).await?;
+                return Ok(Some(Refusal::AlreadySettled { by }));
+            }
+            if spent.contains(&true) {
+                return Ok(Some(Refusal::AlreadySettled { by: None }));
+            }
+            let now = self.spent(deployment.settlement, claim, BlockNumberOrTag::Latest).await?;
+            let waits = patience.pause().await;
+            if !now.contains(&true) && waits {
+                return Ok(None);
+            }
+            if !waits {
+                return Ok(Some(Refusal::SettledNotDeep));
+            }
+        }
+    }
+
+    /// Of each tag of a claim, whether it is used as of a block.
+    async fn spent(
+        &self,
+        settlement: Address,
+        claim: &ClaimRow,
+        block: BlockNumberOrTag,
+    ) -> Result<Vec<bool>, PosterError> {
+        let mut all = Vec::with_capacity(claim.tags.len());
+        for tag in &claim.tags {
+            let call = isSpentCall { payer: claim.payer, tag: *tag };
+            all.push(match self.node.ask_at(settlement, &call, block).await {
+                Ok(spent) => spent,
+                // The contract is younger than that block.
+                Err(PosterError::NothingDeployed(_)) => false,
+                Err(error) => return Err(error),
+            });
+        }
+        Ok(all)
+    }
+
+    /// Whether what this outbox calls settled is so in the chain. What has vanished is sent again first; a node that lags is
+    /// waited for.
+    pub(super) async fn still_settled(
+        &self,
+        deployment: &Deployment,
+        claim: &ClaimRow,
+    ) -> Result<Option<crate::Mined>, PosterError> {
+        let settlement = deployment.settlement;
+        let mut patience = self.patience();
+        while let Some(row) = self.outbox.settled_by(settlement, claim).await? {
+            let Some(mined) = row.mined else { break };
+            let head = self.node.head().await?.number;
+            let spent = self.spent(settlement, claim, self.deep_block(head).into()).await?;
+            if spent.iter().all(|spent| *spent) {
+                return Ok(Some(mined));
+            }
+            if self.standing(mined).await? == Standing::Vanished {
+                self.outbox.reopen(row.id).await?;
+                self.resume().await?;
+            } else if !patience.pause().await {
+                return Err(behind(&row, mined, head));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The transaction that settled this very claim with this very proof, whoever sent it; none when another claim, or
+    /// another proof of it, used up what it needs.
+    async fn settler(
+        &self,
+        deployment: &Deployment,
+        claim: &ClaimRow,
+        deep: u64,
+    ) -> Result<Option<B256>, PosterError> {
+        let found = self.events_of::<ClaimSettled>(deployment, claim.payer, claim.commitment, deep).await?;
+        let own = found.iter().find(|found| claim.tags.contains(&found.event.spendTag));
+        Ok(own.map(|found| found.transaction))
+    }
+}
