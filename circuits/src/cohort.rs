@@ -4,6 +4,7 @@
 //! hidden. [`evaluate`] and [`disclosure`] say in plain Rust what the circuit proves.
 
 pub mod answer;
+pub mod circuit;
 pub mod class;
 pub mod columns;
 pub mod digest;
@@ -11,11 +12,13 @@ pub mod disclosure;
 pub mod evaluate;
 pub mod instances;
 pub mod query;
+pub mod registration;
 pub mod schema;
 pub mod slots;
 pub mod table;
 
 pub use answer::{Answer, Cell, Figures, PairFigures, ValueFigures};
+pub use circuit::{QueryCircuit, Unprovable};
 pub use class::{Class, Layout, Size};
 pub use columns::Committed;
 pub use digest::Keccak;

@@ -4,7 +4,7 @@
 //! figures and one of the cells' keys.
 
 use super::{Answer, Cell, Class, Figures, PairFigures, Query, Schema, ValueFigures, query::Interval};
-use halo2_proofs::halo2curves::bn256::Fr;
+use halo2_proofs::halo2curves::{bn256::Fr, ff::PrimeField};
 
 /// Endpoints of one term: `low` and `high + 1` of each interval.
 pub const ENDPOINTS: usize = 2 * Query::INTERVALS;
@@ -80,16 +80,22 @@ pub const fn packing(class: Class) -> &'static [&'static [Statistic]] {
     }
 }
 
+/// Row of the rest in column 0, which releases nothing: 0.
+#[must_use]
+pub const fn rest_row(class: Class) -> usize {
+    class.cells()
+}
+
 /// Row of the threshold in column 0.
 #[must_use]
 pub const fn threshold_row(class: Class) -> usize {
-    class.cells()
+    class.cells() + 1
 }
 
 /// Row of the first endpoint of a term in column 0.
 #[must_use]
 pub const fn endpoint_row(class: Class, term: usize) -> usize {
-    class.cells() + 1 + ENDPOINTS * term
+    class.cells() + 2 + ENDPOINTS * term
 }
 
 /// The endpoints of a term; of one that the query does not have, "present = 1".
@@ -137,7 +143,7 @@ pub fn instances(class: Class, schema: &Schema, query: &Query, threshold: u32, a
             }
         }
     }
-    columns[0].push(Fr::from(u64::from(threshold)));
+    columns[0].extend([Fr::zero(), Fr::from(u64::from(threshold))]);
     for term in 0..class.terms() {
         columns[0].extend(endpoints(query, term).map(Fr::from));
     }

@@ -1,0 +1,7 @@
+//! Tests of statement 2, cohort statistics.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests say what they expect")]
+
+#[path = "cohort/agreement.rs"]
+mod agreement;
+#[path = "cohort/trial.rs"]
+mod trial;
