@@ -3,5 +3,7 @@
 
 #[path = "cohort/agreement.rs"]
 mod agreement;
+#[path = "cohort/registration.rs"]
+mod registration;
 #[path = "cohort/trial.rs"]
 mod trial;

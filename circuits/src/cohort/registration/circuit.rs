@@ -145,12 +145,12 @@ fn drawn(layouter: &impl Layouter<Fr>, challenges: &[Challenge; 4]) -> Option<Dr
 
 fn assign_first_phase(region: &mut Region<'_, Fr>, config: &Config, witness: &Witness) {
     let layout = config.rows.layout();
-    let slots = witness.slots.iter().map(|slot| (0, slot));
-    let auxiliaries = witness.auxiliaries.iter().map(|auxiliary| (auxiliary.head, &auxiliary.records));
+    let slots = witness.slots.iter().map(|slot| (&[][..], slot));
+    let auxiliaries = witness.auxiliaries.iter().map(|auxiliary| (&auxiliary.head[..], &auxiliary.records));
     for (&column, (head, records)) in config.first_phase.iter().zip(slots.chain(auxiliaries)) {
-        let head = (0..layout.head).map(|row| (row, head));
+        let head = head.iter().take(layout.head).enumerate();
         let records = records.iter().take(layout.capacity()).enumerate();
-        for (row, value) in head.chain(records.map(|(record, &value)| (layout.row(record), value))) {
+        for (row, &value) in head.chain(records.map(|(record, value)| (layout.row(record), value))) {
             // A cell is zero until it is assigned.
             if value != 0 {
                 region.assign_advice(column, row, Value::known(Fr::from(value)));

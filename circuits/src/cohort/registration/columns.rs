@@ -60,9 +60,7 @@ fn table(ground: &Ground, seen: &[Column<Advice>], bounded: &[Column<Advice>]) -
 pub(super) fn auxiliaries(layout: Layout, slots: &[Vec<u64>], numbers: &[u64]) -> Vec<Auxiliary> {
     let capacity = layout.capacity();
     let seen = slots[1..].chunks_exact(2).map(|pair| Auxiliary::of(occurrences(capacity, pair[0].iter())));
-    let bounded = numbers.iter().map(|&bound| Auxiliary {
-        head: 1,
-        records: (0..capacity as u64).map(|j| u64::from(j < bound)).collect(),
-    });
+    let step = |bound: u64| (0..capacity as u64).map(|j| u64::from(j < bound)).collect();
+    let bounded = numbers.iter().map(|&bound| Auxiliary::held(layout, 1, step(bound)));
     seen.chain(bounded).collect()
 }

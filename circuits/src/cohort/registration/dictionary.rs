@@ -69,7 +69,7 @@ pub(super) fn auxiliaries(layout: Layout, slots: &[Vec<u64>], numbers: &[u64]) -
     limbs.extend(split_all(cut, (0..capacity).map(rise)));
     let seen = occurrences(capacity, limbs.iter().flatten());
     let mut auxiliaries = vec![
-        Auxiliary { head: bound, records: vec![bound; capacity] },
+        Auxiliary::held(layout, bound, vec![bound; capacity]),
         Auxiliary::of(seen),
         Auxiliary::of(occurrences(capacity, rank.iter())),
     ];

@@ -62,7 +62,7 @@ pub(super) fn auxiliaries(layout: Layout, slots: &[Vec<u64>], numbers: &[u64]) -
     };
     let limbs = split_all(Limbs::of_key(layout), (0..layout.capacity()).map(distance));
     let seen = occurrences(layout.capacity(), limbs.iter().flatten());
-    let mut auxiliaries = vec![Auxiliary { head: rows, records: left.collect() }, Auxiliary::of(seen)];
+    let mut auxiliaries = vec![Auxiliary::held(layout, rows, left.collect()), Auxiliary::of(seen)];
     auxiliaries.extend(limbs.into_iter().map(Auxiliary::of));
     auxiliaries
 }

@@ -42,8 +42,7 @@ pub(super) fn auxiliaries(layout: Layout, slots: &[Vec<u64>], numbers: &[u64]) -
     let mut limbs = split_all(cut, codes.iter().map(|code| bound.wrapping_sub(*code)));
     limbs.extend(split_all(cut, codes.iter().zip(present).map(|(code, present)| code.wrapping_sub(*present))));
     let seen = occurrences(capacity, limbs.iter().flatten());
-    let mut auxiliaries =
-        vec![Auxiliary { head: bound, records: vec![bound; capacity] }, Auxiliary::of(seen)];
+    let mut auxiliaries = vec![Auxiliary::held(layout, bound, vec![bound; capacity]), Auxiliary::of(seen)];
     auxiliaries.extend(limbs.into_iter().map(Auxiliary::of));
     auxiliaries
 }

@@ -14,6 +14,7 @@ use halo2_proofs::{
         ff::{BatchInvert, Field},
     },
     plonk::{Advice, AdviceQuery, Column, ConstraintSystem, Expression, SecondPhase},
+    poly::Rotation,
 };
 
 /// The values of the challenges alpha, eta, delta and theta, by their index.
@@ -116,7 +117,10 @@ impl Sum {
 
 /// The value of an expression in a record row.
 fn evaluate(expression: &Expression<Fr>, rows: &Rows, witness: &Witness, drawn: &Drawn, record: usize) -> Fr {
-    let advice = |query: AdviceQuery| Fr::from(witness.cell(query.column_index(), record, query.rotation().0));
+    let advice = |query: AdviceQuery| {
+        let before = query.rotation() == Rotation::prev();
+        Fr::from(witness.cell(rows.layout(), query.column_index(), record, before))
+    };
     expression.evaluate(
         &|constant| constant,
         // There is none: selectors are fixed columns, and fractions are not about instances.

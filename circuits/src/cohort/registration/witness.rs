@@ -11,8 +11,8 @@ use zeroize::Zeroize;
 
 /// A column that the prover makes from the slots.
 pub struct Auxiliary {
-    /// What it holds in every row of the head.
-    pub head: u64,
+    /// What it holds in the rows of the head; zero from its end on.
+    pub head: Vec<u64>,
     /// What it holds in the record rows.
     pub records: Vec<u64>,
 }
@@ -20,7 +20,12 @@ pub struct Auxiliary {
 impl Auxiliary {
     /// Zero in the head.
     pub(super) const fn of(records: Vec<u64>) -> Self {
-        Self { head: 0, records }
+        Self { head: Vec::new(), records }
+    }
+
+    /// `held` in every row of the head.
+    pub(super) fn held(layout: Layout, held: u64, records: Vec<u64>) -> Self {
+        Self { head: vec![held; layout.head], records }
     }
 }
 
@@ -69,17 +74,19 @@ impl Witness {
         Self { slots, auxiliaries, numbers }
     }
 
-    /// The cell of advice column `column` of the first phase, `rotation` rows from record row `record`.
-    pub(super) fn cell(&self, column: usize, record: usize, rotation: i32) -> u64 {
-        let (head, records) = match self.auxiliaries.get(column.wrapping_sub(self.slots.len())) {
-            Some(auxiliary) => (auxiliary.head, &auxiliary.records),
-            None => match self.slots.get(column) {
-                Some(slot) => (0, slot),
-                None => return 0,
-            },
+    /// The cell of advice column `column` of the first phase in record row `record`, or in the row `before` it.
+    pub(super) fn cell(&self, layout: Layout, column: usize, record: usize, before: bool) -> u64 {
+        let auxiliary = column.checked_sub(self.slots.len()).and_then(|place| self.auxiliaries.get(place));
+        let (head, records) = match (auxiliary, self.slots.get(column)) {
+            (Some(auxiliary), _) => (auxiliary.head.get(layout.head - 1), &auxiliary.records),
+            (None, Some(slot)) => (None, slot),
+            (None, None) => return 0,
         };
-        let place = isize::try_from(record).unwrap_or(isize::MAX).saturating_add(rotation as isize);
-        usize::try_from(place).map_or(head, |place| records.get(place).copied().unwrap_or(0))
+        let cell = match record.checked_sub(usize::from(before)) {
+            Some(place) => records.get(place),
+            None => head,
+        };
+        cell.copied().unwrap_or(0)
     }
 }
 

@@ -21,6 +21,7 @@ fn broken(changes: &[(usize, usize, u64)], bound: u64) -> Vec<String> {
 
 fn changed(changes: &[(usize, usize, u64)]) -> Vec<Vec<u64>> {
     let mut slots = slots();
+    slots.resize(Part::Columns.slots(), Vec::new());
     for &(slot, row, value) in changes {
         slots[slot].resize(LAYOUT.capacity(), 0);
         slots[slot][row] = value;
@@ -134,7 +135,7 @@ fn refuses_to_be_bounded_for_longer() {
 #[test]
 fn refuses_to_start_bounded_twice() {
     // With 2 before the first record, the step at the bound could be paid back before it.
-    let failures = failures_with(Part::Columns, slots(), &[1, 9], |witness| witness.auxiliaries[BOUNDED].head = 2);
+    let failures = failures_with(Part::Columns, slots(), &[1, 9], |witness| witness.auxiliaries[BOUNDED].head.fill(2));
     assert!(failures.contains(&"bounded starts at 1".to_owned()), "{failures:?}");
 }
 

@@ -44,7 +44,7 @@ fn accepts_a_true_frame() {
 
 #[test]
 fn refuses_a_number_of_rows_that_is_not_the_tables() {
-    assert_eq!(broken(&[], 4), ["none is left"]);
+    assert_eq!(broken(&[], 4), ["left counts down", "none is left"]);
     assert_eq!(broken(&[], 6), ["none is left"]);
 }
 
@@ -57,10 +57,14 @@ fn refuses_to_lose_a_row_between_the_head_and_the_records() {
     assert_eq!(failures, ["left counts down"]);
     let failures = failures_with(Part::Frame, slots(), &[6], |witness| {
         let left = &mut witness.auxiliaries[LEFT];
-        left.head -= 1;
-        left.records.iter_mut().for_each(|left| *left -= 1);
+        left.head.iter_mut().chain(&mut left.records).for_each(|left| *left -= 1);
     });
     assert_eq!(failures, ["left starts at N"]);
+    let failures = failures_with(Part::Frame, slots(), &[6], |witness| {
+        let left = &mut witness.auxiliaries[LEFT];
+        left.head[20..].iter_mut().chain(&mut left.records).for_each(|left| *left -= 1);
+    });
+    assert_eq!(failures, ["left waits for the records"]);
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn refuses_another_bound_than_the_instance() {
     assert_eq!(failures, ["the bound is the instance"]);
     let failures = failures_with(Part::Keys, slots(), &[100_000], |witness| {
         witness.numbers[0] = 99_999;
-        witness.auxiliaries[0].head = 99_999;
+        witness.auxiliaries[0].head[..10].fill(99_999);
     });
     assert_eq!(failures, ["the bound is one"]);
 }
