@@ -1,4 +1,4 @@
-//! Invented insurers, members and claims of any number: the same seed gives the same bytes.
+//! Invented insurers, members, claims and trials of any number: the same seed gives the same bytes.
 //!
 //! Nothing here is anybody's record. Codes are real vocabulary (without descriptors), fees, people and NPIs are not.
 
@@ -7,8 +7,10 @@ mod claims;
 mod demo;
 mod faults;
 mod people;
+mod trial;
 
 pub use demo::{Demo, DemoClaim, Story, demo};
+pub use trial::{Trial, TrialFiles, trial, write_trial};
 
 use crate::{ClaimFile, RecordsError, Registers};
 use nightingale_circuits::claim::{Date, Id, Request, adjudicate};

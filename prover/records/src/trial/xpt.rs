@@ -1,0 +1,192 @@
+//! SAS transport files (XPORT version 5; longer names as version 8), read and written with the `sas_xport` crate.
+//!
+//! Numbers are IBM hexadecimal doubles. A column with a date format counts days since 1960-01-01.
+
+use super::{CellProblem, Cells, Day, Decimal, NotDecimal, RawColumn, RawTable, TrialError, column::TextsBuilder, error::file_name};
+use sas_xport::sas::{
+    SasVariableType,
+    xport::{
+        XportDatasetVersion, XportError, XportFileVersion, XportMetadata, XportReader, XportSchema, XportValue, XportVariable, XportWriter,
+    },
+};
+use std::{
+    fs::File,
+    io::{BufReader, BufWriter},
+    path::Path,
+};
+
+/// Cells of one column while they are collected.
+enum Collected {
+    Text(TextsBuilder),
+    Decimal(Vec<Option<Decimal>>),
+    Day(Vec<Option<Day>>),
+}
+
+/// All columns of the file's only dataset.
+pub(super) fn read(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
+    let file = BufReader::with_capacity(1 << 20, File::open(path).map_err(TrialError::unreadable(path))?);
+    let broken = |error: XportError| TrialError::file(path, format!("not a SAS transport file (version 5): {}", error.message()));
+    let mut options = XportReader::options();
+    // SAS writes the session's encoding without saying which; what is not UTF-8 is nearly always this.
+    options.add_fallback_encoding(encoding_rs::WINDOWS_1252);
+    let reader = options.from_reader(file).map_err(broken)?;
+    let Some(mut dataset) = reader.next_dataset().map_err(broken)? else {
+        return Err(TrialError::file(path, "it holds no dataset"));
+    };
+    let names: Vec<String> = dataset.schema().variables().iter().map(|variable| variable.full_name().to_owned()).collect();
+    let mut collected: Vec<Collected> = dataset.schema().variables().iter().map(collector).collect();
+    let mut row = 0;
+    while let Some(record) = dataset.next_record().map_err(broken)? {
+        for ((value, cells), name) in record.iter().zip(&mut collected).zip(&names) {
+            push(cells, value).map_err(|problem| TrialError::Cell {
+                file: file_name(path),
+                row: row + 1,
+                column: name.clone(),
+                problem,
+            })?;
+        }
+        row += 1;
+    }
+    if dataset.next_dataset().map_err(broken)?.is_some() {
+        return Err(TrialError::file(path, "it holds more than one dataset; write each to a file of its own"));
+    }
+    Ok(names.into_iter().zip(collected).map(|(name, cells)| RawColumn::new(name, cells.finish())).collect())
+}
+
+fn collector(variable: &XportVariable) -> Collected {
+    match variable.value_type() {
+        SasVariableType::Character => Collected::Text(TextsBuilder::default()),
+        SasVariableType::Numeric if is_date_format(variable.full_format()) => Collected::Day(Vec::new()),
+        SasVariableType::Numeric => Collected::Decimal(Vec::new()),
+    }
+}
+
+impl Collected {
+    fn finish(self) -> Cells {
+        match self {
+            Self::Text(builder) => Cells::Text(builder.finish()),
+            Self::Decimal(cells) => Cells::Decimal(cells),
+            Self::Day(cells) => Cells::Day(cells),
+        }
+    }
+}
+
+/// Whether a SAS format shows days as dates; `DATE9.`, `YYMMDD10.` and their kin. Datetimes and times count seconds and are numbers.
+fn is_date_format(format: &str) -> bool {
+    let name = format.trim().to_ascii_uppercase();
+    let name = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let plain = ["DATE", "E8601DA", "B8601DA", "IS8601DA", "WORDDATE", "WORDDATX", "WEEKDATE", "WEEKDATX", "JULIAN", "MONYY"];
+    // DDMMYYD, YYMMDDN and so on name a separator in their last letter.
+    let ordered = ["DDMMYY", "MMDDYY", "YYMMDD"];
+    plain.contains(&name) || ordered.iter().any(|start| name.strip_prefix(start).is_some_and(|separator| separator.len() <= 1))
+}
+
+fn push(cells: &mut Collected, value: &XportValue<'_>) -> Result<(), CellProblem> {
+    match (cells, value) {
+        (Collected::Text(builder), XportValue::Character(text)) => builder.push(text.trim_end()),
+        (Collected::Decimal(cells), XportValue::Number(number)) => cells.push(decimal(*number)?),
+        (Collected::Day(cells), XportValue::Number(number)) => cells.push(day(*number)?),
+        _ => return Err(CellProblem::NotANumber),
+    }
+    Ok(())
+}
+
+/// The crate reads each of SAS's 28 missing values as a NaN, and the format has no other.
+fn decimal(number: f64) -> Result<Option<Decimal>, CellProblem> {
+    if number.is_nan() {
+        return Ok(None);
+    }
+    Decimal::from_binary(number).map(Some).map_err(|problem| match problem {
+        NotDecimal::NotFinite => CellProblem::NotFinite,
+        NotDecimal::TooLarge | NotDecimal::Malformed => CellProblem::TooLarge,
+    })
+}
+
+fn day(number: f64) -> Result<Option<Day>, CellProblem> {
+    let Some(days) = decimal(number)? else { return Ok(None) };
+    let day = days.exactly(0).and_then(|days| Day::from_number(days.checked_add(Day::SAS_EPOCH.number())?));
+    day.map(Some).ok_or(CellProblem::NotADay)
+}
+
+/// Writes one dataset.
+pub(super) fn write(table: &RawTable, path: &Path) -> Result<(), TrialError> {
+    let broken = |error: XportError| TrialError::file(path, format!("cannot be written: {}", error.message()));
+    let widths: Vec<usize> = table.columns().iter().map(|column| width(table, column)).collect::<Result<_, _>>()?;
+    let long = table.name().len() > 8
+        || table.columns().iter().any(|column| column.name().len() > 8)
+        || widths.iter().any(|&width| width > 200);
+    let (file_version, version) =
+        if long { (XportFileVersion::V8, XportDatasetVersion::V8) } else { (XportFileVersion::V5, XportDatasetVersion::V5) };
+    let variables = table.columns().iter().zip(&widths).map(|(column, &width)| {
+        let mut variable = XportVariable::builder();
+        variable.full_name(column.name());
+        match column.cells() {
+            Cells::Text(_) => variable.value_type(SasVariableType::Character).value_length(u16::try_from(width).unwrap_or(u16::MAX)),
+            Cells::Day(_) => variable.value_type(SasVariableType::Numeric).value_length(8).short_format("DATE").format_length(9),
+            Cells::Decimal(_) | Cells::Unsupported(..) => variable.value_type(SasVariableType::Numeric).value_length(8),
+        };
+        variable
+    });
+    let mut schema = XportSchema::builder();
+    schema.xport_dataset_version(version).dataset_name(table.name().to_ascii_uppercase()).add_variables(variables);
+    schema.record_count(u64::try_from(table.rows()).ok());
+    let schema = schema.try_build().map_err(broken)?;
+    let file = BufWriter::new(File::create(path).map_err(TrialError::unreadable(path))?);
+    let metadata = XportMetadata::builder().xport_file_version(file_version).build();
+    let mut writer = XportWriter::from_writer(file, metadata).map_err(broken)?.write_schema(schema).map_err(broken)?;
+    for row in 0..table.rows() {
+        let record: Vec<XportValue<'_>> = table.columns().iter().map(|column| value(column, row)).collect();
+        writer.write_record(&record).map_err(broken)?;
+    }
+    writer.set_count_and_finish().map_err(broken)?;
+    Ok(())
+}
+
+/// Bytes of the longest word, at least 1.
+fn width(table: &RawTable, column: &RawColumn) -> Result<usize, TrialError> {
+    match column.cells() {
+        Cells::Text(texts) => {
+            let width = texts.words().iter().map(String::len).max().unwrap_or(0).max(1);
+            let most = usize::from(XportVariable::MAX_V8_CHARACTER_LENGTH_IN_BYTES);
+            if width > most { Err(table.column_error(column.name(), "its text is too long for a transport file")) } else { Ok(width) }
+        }
+        _ => Ok(8),
+    }
+}
+
+fn value(column: &RawColumn, row: usize) -> XportValue<'_> {
+    match (column.cells(), column.text(row)) {
+        (Cells::Text(_), text) => XportValue::Character(text.unwrap_or_default()),
+        (Cells::Decimal(_), Some(text)) => XportValue::Number(text.parse().unwrap_or(f64::NAN)),
+        (Cells::Day(cells), Some(_)) => {
+            let day = cells.get(row).copied().flatten();
+            // A day number is far below 2^53.
+            XportValue::Number(day.map_or(f64::NAN, |day| (day.number() - Day::SAS_EPOCH.number()) as f64))
+        }
+        _ => XportValue::Number(f64::NAN),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_dates_from_datetimes() {
+        for format in ["DATE", "DATE9.", "date9", "YYMMDD10.", "YYMMDDD", "MMDDYY8.", "E8601DA", "IS8601DA10."] {
+            assert!(is_date_format(format), "{format}");
+        }
+        for format in ["", "8.2", "BEST12.", "DATETIME20.", "E8601DT", "TIME5.", "YYMMDDXX", "DATEAMPM"] {
+            assert!(!is_date_format(format), "{format}");
+        }
+    }
+
+    #[test]
+    fn counts_days_from_1960() {
+        let text = |number| day(number).map(|day| day.map(|day| day.to_string()));
+        assert_eq!(text(0.0), Ok(Some("1960-01-01".to_owned())));
+        assert_eq!(text(19_906.0), Ok(Some("2014-07-02".to_owned())));
+        assert_eq!(text(f64::NAN), Ok(None));
+        assert_eq!(text(1.5), Err(CellProblem::NotADay));
+    }
+}
