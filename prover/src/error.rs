@@ -1,6 +1,9 @@
 //! The crate's one error. Its variant says what to do: ask differently, choose another key, call the operator, stop.
 
-use nightingale_circuits::claim::{Refusal, SizeClass};
+use nightingale_circuits::{
+    claim::{Refusal, SizeClass},
+    cohort::circuit::Unprovable,
+};
 use nightingale_verifier::VerifyError;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -49,6 +52,12 @@ pub enum ProveError {
     /// A key's parameters that must not be used.
     #[error(transparent)]
     UnsafeKey(VerifyError),
+    /// A query that the dataset does not release, or a table or row that it does not have: the caller's to change.
+    #[error(transparent)]
+    Release(VerifyError),
+    /// A query or table that no circuit takes: the caller's to change.
+    #[error(transparent)]
+    Unprovable(#[from] Unprovable),
     /// The caller's progress callback asked to stop.
     #[error("cancelled")]
     Cancelled,

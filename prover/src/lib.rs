@@ -6,6 +6,7 @@
 
 pub mod arkworks;
 pub mod claim;
+pub mod cohort;
 pub mod device;
 mod error;
 mod fixed_base;
@@ -17,6 +18,7 @@ pub mod reduction;
 pub mod setup;
 
 pub use claim::ClaimProver;
+pub use cohort::{CohortDataset, CohortKeyStore};
 pub use device::Device;
 pub use error::ProveError;
 pub use keys::{ClaimKey, KeyStore};

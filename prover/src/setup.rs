@@ -37,13 +37,6 @@ impl Secrets {
     /// # Errors
     /// Never in practice: values that a setup must refuse.
     pub fn development(class: &str) -> Result<Self, ProveError> {
-        let draw = |name: &str| {
-            let half = |n: u8| {
-                let hash = Sha256::new().chain_update([n]).chain_update(DEVELOPMENT_SEED).chain_update("/");
-                hash.chain_update(name).finalize()
-            };
-            Fr::from_le_bytes_mod_order(&[half(0), half(1)].concat())
-        };
         let delta = draw(&format!("delta/{class}"));
         Self::new(draw("tau"), draw("alpha"), draw("beta"), Fr::ONE, delta)
     }
@@ -61,6 +54,19 @@ impl Secrets {
         }
         Ok(Self { tau, alpha, beta, gamma, delta })
     }
+}
+
+fn draw(name: &str) -> Fr {
+    let half = |n: u8| {
+        let hash = Sha256::new().chain_update([n]).chain_update(DEVELOPMENT_SEED).chain_update("/");
+        hash.chain_update(name).finalize()
+    };
+    Fr::from_le_bytes_mod_order(&[half(0), half(1)].concat())
+}
+
+/// The tau of all development setups, Groth16 and KZG. Public.
+pub(crate) fn development_tau() -> Fr {
+    draw("tau")
 }
 
 /// The proving key (with the verifying key inside) of a constraint system.

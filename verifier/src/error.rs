@@ -94,6 +94,14 @@ pub enum VerifyError {
         "the proof does not verify under its key: proof or public inputs were altered, or it never was valid"
     )]
     Invalid,
+    /// The proof holds, but of other columns than the registered ones.
+    #[error(
+        "the proof is not about the registered columns: its link does not hold for this dataset, query and terms of release"
+    )]
+    Link,
+    /// Something of a cohort dataset or query that does not fit; the text says what.
+    #[error("{0}")]
+    Cohort(String),
     /// An explanation that does not belong to the proof.
     #[error("explanation: {element} {problem}")]
     Explanation {

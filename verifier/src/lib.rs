@@ -12,6 +12,7 @@
 
 pub mod calldata;
 pub mod claim;
+pub mod cohort;
 mod encoding;
 mod error;
 pub mod expectation;
@@ -22,6 +23,7 @@ pub mod key;
 pub mod money;
 pub mod proof;
 pub mod snarkjs;
+pub mod statistics;
 pub mod x12;
 
 pub use claim::{Context, Decision, Verified, verify_claim};

@@ -1,0 +1,113 @@
+//! Where verifying keys are found: the development keys are part of this program, others lie in a directory.
+//!
+//! A dataset brings no key: what is trusted is this program, or the directory that its user names.
+
+use super::{CircuitName, CohortKey, key::SetupPoints};
+use crate::{KeyKind, VerifyError};
+use halo2_proofs::{halo2curves::bn256::G1Affine, plonk::Circuit};
+use nightingale_circuits::cohort::{
+    Size,
+    circuit::QueryCircuit,
+    registration::{RegistrationCircuit, Shape},
+};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// The development keys: written by `NIGHTINGALE_BLESS=1 cargo test --release -p nightingale-prover cohort_keys`.
+macro_rules! embedded {
+    ($($name:literal)*) => {
+        [$(($name, include_bytes!(concat!("../../keys/cohort/", $name)))),*]
+    };
+}
+
+/// All development key files, by name.
+pub const DEVELOPMENT: [(&str, &[u8]); 18] = {
+    let all: [(&str, &[u8]); 18] = embedded!(
+        "narrow.14.vk" "narrow.17.vk" "narrow.20.vk"
+        "wide.14.vk" "wide.17.vk" "wide.20.vk"
+        "frame.14.vk" "frame.17.vk" "frame.20.vk"
+        "columns.14.vk" "columns.17.vk" "columns.20.vk"
+        "dictionary.14.vk" "dictionary.17.vk" "dictionary.20.vk"
+        "keys.14.vk" "keys.17.vk" "keys.20.vk"
+    );
+    all
+};
+
+/// Verifying keys, each read and checked at its first use. May be shared between threads.
+#[derive(Default)]
+pub struct CohortKeys {
+    directory: Option<PathBuf>,
+    loaded: Mutex<BTreeMap<(CircuitName, Size), Arc<CohortKey>>>,
+}
+
+impl CohortKeys {
+    /// The development keys. **Anybody can forge proofs under them.**
+    #[must_use]
+    pub fn development() -> Self {
+        Self::default()
+    }
+
+    /// The keys in a directory: files `<circuit>.<k>.vk`.
+    #[must_use]
+    pub fn directory(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: Some(directory.into()), loaded: Mutex::default() }
+    }
+
+    /// The key of a circuit.
+    ///
+    /// # Errors
+    /// There is none, or it is not a key of this circuit as this program knows it.
+    pub fn key(&self, circuit: CircuitName, size: Size) -> Result<Arc<CohortKey>, VerifyError> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = loaded.get(&(circuit, size)) {
+            return Ok(Arc::clone(key));
+        }
+        let key = CohortKey::from_bytes(&self.bytes(circuit, size)?)?;
+        if key.circuit() != circuit || key.k() != size.k() {
+            return Err(VerifyError::malformed("key file", "holds the key of another circuit than its name says"));
+        }
+        let key = Arc::new(key);
+        loaded.insert((circuit, size), Arc::clone(&key));
+        Ok(key)
+    }
+
+    fn bytes(&self, circuit: CircuitName, size: Size) -> Result<Vec<u8>, VerifyError> {
+        let name = circuit.file_name(size);
+        match &self.directory {
+            Some(directory) => {
+                let path = directory.join(name);
+                std::fs::read(&path).map_err(|source| VerifyError::Io { path, source })
+            }
+            None => {
+                let found = DEVELOPMENT.iter().find(|(file, _)| *file == name);
+                Ok(found.map(|(_, bytes)| bytes.to_vec()).unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// The key of a circuit of this program, from its setup and the commitments of its fixed columns.
+///
+/// # Errors
+/// What [`CohortKey::new`] refuses.
+pub fn of_circuit(
+    circuit: CircuitName,
+    kind: KeyKind,
+    size: Size,
+    setup: SetupPoints,
+    fixed: Vec<G1Affine>,
+) -> Result<CohortKey, VerifyError> {
+    let (k, layout) = (size.k(), size.layout());
+    match circuit {
+        CircuitName::Query(class) => {
+            let params = QueryCircuit::blank(class, layout).params();
+            CohortKey::new::<QueryCircuit>(circuit, kind, k, setup, fixed, params)
+        }
+        CircuitName::Registration(part) => {
+            CohortKey::new::<RegistrationCircuit>(circuit, kind, k, setup, fixed, Shape { layout, part })
+        }
+    }
+}
