@@ -13,5 +13,6 @@ mod verifier {
     mod remittance;
     mod schemas;
     mod snarkjs;
+    mod statistics;
     mod tampering;
 }
