@@ -1,8 +1,10 @@
 //! The prover against independent truths: arkworks' own prover and generator, the pairing equation, files on disk.
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+#![expect(clippy::print_stderr, reason = "times are told to who runs the tests")]
 
 mod prover {
     mod claims;
+    mod cohort;
     mod device;
     mod golden;
     mod groth16;

@@ -1,6 +1,7 @@
 //! The commands and their arguments. Output is one line for a person, or JSON; errors are one line on stderr.
 
 mod claim;
+mod cohort;
 mod expect;
 mod export;
 
@@ -17,11 +18,11 @@ use std::{
 
 /// Verifies Nightingale's proofs.
 ///
-/// A proof says that a claim was adjudicated by the rules of its payer's committed policy. This program checks it with
-/// nothing but the proof and a verifying key. It exits with 0 when the proof is valid, 1 when it is not, and 2 when
-/// something could not be read.
+/// A claim's proof says that it was adjudicated by the rules of its payer's committed policy; a cohort's, that its figures were
+/// counted over a whole registered table. This program checks them with nothing but the proof, what was published, and a
+/// verifying key. It exits with 0 when the proof is valid, 1 when it is not, and 2 when something could not be read.
 ///
-/// Say what you know: without `--expect` or `--epoch-root` a valid proof may be about another payer's policy, and
+/// Of claims, say what you know: without `--expect` or `--epoch-root` a valid proof may be about another payer's policy, and
 /// without `--claim-commitment` about another claim.
 #[derive(Parser)]
 #[command(name = "nightingale-verify", version)]
@@ -42,6 +43,10 @@ enum Command {
     },
     /// Verifies a claim proof and writes it, or its decision, in another format.
     Export(export::Export),
+    /// Verifies answers about a registered dataset and says what they are.
+    Cohort(cohort::Cohort),
+    /// Verifies one opened row of a registered dataset and shows it.
+    Row(cohort::Row),
 }
 
 /// The proof and the key to verify it with.
@@ -98,6 +103,8 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
             .and_then(|proof| print(&Calldata::from(&proof).to_json()))
             .map(|()| ExitCode::SUCCESS),
         Command::Export(export) => export.run(),
+        Command::Cohort(cohort) => cohort.run(),
+        Command::Row(row) => row.run(),
     };
     result.unwrap_or_else(|error| {
         // The exit code says it too where stderr is closed.

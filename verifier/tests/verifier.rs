@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod verifier {
+    mod cohort;
     mod command;
     mod context;
     mod expectation;

@@ -19,6 +19,15 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+/// Field multiplication is built in assembly for x86-64 (`Cargo.toml`), which a processor without these instructions cannot run.
+fn check_processor() -> Result<(), ProveError> {
+    #[cfg(target_arch = "x86_64")]
+    if !(std::arch::is_x86_feature_detected!("bmi2") && std::arch::is_x86_feature_detected!("adx")) {
+        return Err(ProveError::Processor);
+    }
+    Ok(())
+}
+
 /// The key of one circuit and size.
 pub struct CohortProvingKey {
     srs: Arc<Srs>,
@@ -90,11 +99,20 @@ impl CohortKeyStore {
     /// Development keys; setups are kept in `directory`. **Anybody can forge proofs under them.**
     ///
     /// # Errors
-    /// A directory that cannot be made.
+    /// A directory that cannot be made; a processor that cannot prove.
     pub fn development(directory: impl Into<PathBuf>) -> Result<Self, ProveError> {
+        check_processor()?;
+        Self::with_published(directory, CohortKeys::development())
+    }
+
+    /// Development keys that must be those of `published`; setups are kept in `directory`.
+    ///
+    /// # Errors
+    /// A directory that cannot be made.
+    pub fn with_published(directory: impl Into<PathBuf>, published: CohortKeys) -> Result<Self, ProveError> {
         let directory = directory.into();
         super::files::make_directory(&directory, super::files::Readers::Everybody)?;
-        Ok(Self { directory, published: CohortKeys::development(), setups: Mutex::default(), keys: Mutex::default() })
+        Ok(Self { directory, published, setups: Mutex::default(), keys: Mutex::default() })
     }
 
     /// The setup of a size.

@@ -1,6 +1,5 @@
 //! The Fiat-Shamir transcript of halo2 proofs, in the form that the generated contract recomputes: Keccak-256 over 32-byte
-//! big-endian words. It is byte for byte the `EvmTranscript` of the crate `snark-verifier`, which generates the contract; a
-//! test of the prover compares them.
+//! big-endian words, as the `EvmTranscript` of the crate `snark-verifier` has it, which generates the contract.
 
 use super::point::{Words, point_to_words, reduce, scalar_to_word};
 use halo2_proofs::{

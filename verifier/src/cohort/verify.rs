@@ -152,6 +152,10 @@ pub fn check_release(
     if !dataset.modes().contains(&mode) {
         return Err(VerifyError::Cohort(format!("mode `{mode}` is not registered with the dataset")));
     }
+    let capacity = table.size().layout().capacity();
+    if usize::try_from(threshold).map_or(true, |threshold| threshold > capacity) {
+        return Err(VerifyError::malformed("threshold", "is above what a circuit of the table's size compares counts with"));
+    }
     match mode {
         Mode::Exact if threshold != 1 => Err(VerifyError::malformed("threshold", "must be 1 in mode `exact`")),
         Mode::Exact => Ok(()),

@@ -1,0 +1,10 @@
+//! Cohort statistics from end to end, at k = 14: register, ask, verify, damage, cheat.
+
+mod cheating;
+mod directory;
+mod golden;
+mod keys;
+mod release;
+mod rows;
+mod setup;
+mod world;

@@ -1,0 +1,45 @@
+//! A dataset on disk.
+
+use super::world::{KEYS, age_by_arm, dataset, go};
+use nightingale_circuits::cohort::Mode;
+use nightingale_prover::{CohortDataset, ProveError, cohort::Ask};
+use nightingale_verifier::cohort::Venue;
+use std::{fs, os::unix::fs::PermissionsExt};
+
+#[test]
+fn is_read_back_whole_and_its_private_half_is_for_its_owner() {
+    let directory = tempfile::tempdir().unwrap();
+    dataset().write(directory.path()).unwrap();
+    let again = CohortDataset::open(directory.path()).unwrap();
+    assert_eq!(again.public().to_json(), dataset().public().to_json());
+    let ask = Ask { table: "adsl".to_owned(), query: age_by_arm(), mode: Mode::Plan, threshold: None, venue: Venue::NONE };
+    again.prove(&KEYS, &ask, &mut go).unwrap();
+    for name in ["private/adsl.table", "private/adae.table", "private/digests"] {
+        assert_eq!(fs::metadata(directory.path().join(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+    }
+    assert_eq!(fs::metadata(directory.path().join("private")).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn damage_is_found_by_digest_before_anything_is_proven() {
+    let directory = tempfile::tempdir().unwrap();
+    dataset().write(directory.path()).unwrap();
+    for name in ["public/dataset.json", "private/adsl.table", "private/adae.table", "private/digests"] {
+        let path = directory.path().join(name);
+        let whole = fs::read(&path).unwrap();
+        for place in [0, whole.len() / 3, whole.len() - 1] {
+            let mut damaged = whole.clone();
+            damaged[place] ^= 1;
+            fs::write(&path, &damaged).unwrap();
+            let error = CohortDataset::open(directory.path()).err();
+            assert!(matches!(error, Some(ProveError::Corrupt { .. })), "{name} at {place}: {error:?}");
+        }
+        fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        // A list of digests that only lacks its last newline lists the same.
+        assert!(name == "private/digests" || CohortDataset::open(directory.path()).is_err(), "{name}, truncated");
+        fs::write(&path, &whole).unwrap();
+    }
+    CohortDataset::open(directory.path()).unwrap();
+    fs::remove_file(directory.path().join("private/adsl.table")).unwrap();
+    assert!(matches!(CohortDataset::open(directory.path()).err(), Some(ProveError::Io { .. })));
+}

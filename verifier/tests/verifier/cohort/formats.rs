@@ -1,0 +1,155 @@
+//! Dataset, answer and key files: read back as written, refused when altered.
+
+use super::{DATASET, KEYS, bytes};
+use nightingale_circuits::cohort::{
+    Answer, Cell, Column, Figures, Interval, Kind, PairFigures, Query, Schema, Size, Term, Unit, ValueFigures, registration::Part,
+};
+use nightingale_verifier::cohort::{
+    CircuitName, CohortKey, Dataset,
+    answer::AnswerFile,
+    integer::Integer,
+    keys::DEVELOPMENT,
+    schema_file::{QueryFile, SchemaFile},
+    text,
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn column(name: &str, kind: Kind) -> Column {
+    Column { name: name.to_owned(), kind }
+}
+
+fn schema() -> Schema {
+    let words = ["it's", "other"].map(str::to_owned).to_vec();
+    let columns = vec![
+        column("ID", Kind::Key { count: 9 }),
+        column("W", Kind::Category { dictionary: words }),
+        column("X", Kind::Integer { minimum: -1_000_000_000_000, maximum: -999_996_000_000, scale: 3 }),
+        column("Y", Kind::Integer { minimum: -3, maximum: 5, scale: 0 }),
+        column("D", Kind::Date { minimum: 0, maximum: 400 }),
+    ];
+    Schema::new("t".to_owned(), columns, 0, Unit::SubjectAnd(1), 11).unwrap()
+}
+
+#[test]
+fn a_dataset_is_read_back_as_written_and_every_element_counts() {
+    let whole = bytes("dataset.json");
+    assert_eq!(DATASET.to_json().as_bytes(), whole);
+    let honest: Value = serde_json::from_slice(&whole).unwrap();
+    for (pointer, value) in [
+        ("/digest", json!(format!("0x{}", "11".repeat(32)))),
+        ("/modes", json!(["plan"])),
+        ("/plan/0/digest", json!(format!("0x{}", "11".repeat(32)))),
+        ("/plan/0/query/groups", json!([])),
+        ("/tables/0/rows", json!(239)),
+        ("/tables/0/k", json!(17)),
+        ("/tables/0/schema/threshold", json!(12)),
+        ("/tables/0/schema/columns/1/dictionary/0", json!("Verum")),
+        ("/tables/0/commitments/0", honest["tables"][0]["commitments"][1].clone()),
+        ("/tables/0/consents", json!([])),
+        ("/tables/1/schema/table", json!("adsl")),
+    ] {
+        let mut altered = honest.clone();
+        *altered.pointer_mut(pointer).unwrap() = value;
+        assert!(Dataset::from_json(altered.to_string().as_bytes()).is_err(), "{pointer}");
+    }
+}
+
+#[test]
+fn every_embedded_key_is_read_and_altered_keys_are_not() {
+    let key = KEYS.key(CircuitName::Registration(Part::Columns), Size::Small).unwrap();
+    let honest = key.to_bytes();
+    assert_eq!(CohortKey::from_bytes(honest).unwrap().digest(), key.digest());
+    for place in (0..honest.len()).step_by(3) {
+        let mut altered = honest.to_vec();
+        altered[place] ^= 1;
+        // What is still a key has another digest, which no proof names.
+        assert!(CohortKey::from_bytes(&altered).map_or(true, |other| other.digest() != key.digest()), "byte {place}");
+    }
+    for length in [0, 4, 9, honest.len() - 1] {
+        assert!(CohortKey::from_bytes(&honest[..length]).is_err());
+    }
+    for (name, bytes) in DEVELOPMENT {
+        let key = CohortKey::from_bytes(bytes).unwrap();
+        assert_eq!(key.circuit().file_name(Size::from_k(key.k()).unwrap()), name);
+    }
+}
+
+#[test]
+fn integers_have_one_spelling() {
+    let limit = 9_007_199_254_740_991_i128;
+    for (integer, text) in [(0, "0"), (-5, "-5"), (limit, "9007199254740991"), (limit + 1, "\"9007199254740992\""), (-limit - 1, "\"-9007199254740992\"")] {
+        assert_eq!(serde_json::to_string(&Integer(integer)).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Integer>(text).unwrap(), Integer(integer));
+    }
+    for bad in ["\"5\"", "9007199254740992", "-9007199254740992", "\"09007199254740993\"", "\"+9007199254740993\"", "1.0", "null", "\"\""] {
+        assert!(serde_json::from_str::<Integer>(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn queries_and_schemas_are_read_back_as_written() {
+    let schema = schema();
+    assert_eq!(SchemaFile::new(&schema).schema().unwrap(), schema);
+    let interval = |low, high| Interval { low, high };
+    let terms = vec![
+        Term { column: 1, intervals: vec![interval(1, 1)] },
+        Term { column: 2, intervals: vec![interval(1, 10), interval(12, 12), interval(3_999_000, 4_000_001)] },
+        Term { column: 4, intervals: vec![interval(2, 366)] },
+    ];
+    let query = Query::new(&schema, terms, vec![2, 3], vec![1, 3]).unwrap();
+    let file = QueryFile::new(&schema, &query);
+    assert_eq!(file.query(&schema).unwrap(), query);
+    assert_eq!(
+        text::sql(&schema, &query),
+        "SELECT W, Y, COUNT(*), AVG(X), AVG(Y) FROM t WHERE W = 'it''s' AND (X <= -999999999.991 OR X = -999999999.989 OR \
+         X >= -999996001.002) AND D BETWEEN '1970-01-02' AND '1971-01-01' GROUP BY W, Y"
+    );
+    let mut value = serde_json::to_value(&file).unwrap();
+    value["terms"][1]["intervals"] = json!([[12, 12], [1, 10], [3_999_000, 4_000_001]]);
+    let other: QueryFile = serde_json::from_value(value).unwrap();
+    assert!(other.query(&schema).is_err(), "not in normal form");
+}
+
+proptest! {
+    /// The answer in values determines the answer in codes, and is computed from rows here.
+    #[test]
+    fn answers_in_values_and_in_codes_are_the_same(rows in proptest::collection::vec((0u32..=4_000_001, 0u32..=9), 0..40)) {
+        let schema = schema();
+        let query = Query::new(&schema, Vec::new(), vec![2, 3], vec![1]).unwrap();
+        let mut figures = Figures { count: rows.len() as u64, values: vec![ValueFigures::default(); 2], pair: Some(PairFigures::default()) };
+        let (mut sums, mut squares, mut cross) = ([0i128; 2], [0i128; 2], 0i128);
+        let offsets = [-1_000_000_000_001i128, -4];
+        for &(x, y) in &rows {
+            for (place, code) in [x, y].into_iter().enumerate() {
+                if code != 0 {
+                    let value = i128::from(code) + offsets[place];
+                    sums[place] += value;
+                    squares[place] += value * value;
+                    figures.values[place].nonmissing += 1;
+                    figures.values[place].codes += u128::from(code);
+                    figures.values[place].squared_codes += u128::from(code).pow(2);
+                }
+            }
+            if let (Some(pair), true) = (&mut figures.pair, x != 0 && y != 0) {
+                cross += (i128::from(x) + offsets[0]) * (i128::from(y) + offsets[1]);
+                pair.pairs += 1;
+                pair.first_codes += u128::from(x);
+                pair.second_codes += u128::from(y);
+                pair.product_codes += u128::from(x) * u128::from(y);
+            }
+        }
+        let answer = Answer { cells: vec![Cell::Hidden, Cell::Shown(figures), Cell::Hidden] };
+        let file = AnswerFile::new(&schema, &query, &answer);
+        let group = &file.groups[1];
+        prop_assert_eq!(group.key["W"].as_deref(), Some("it's"));
+        let of = |map: &Option<std::collections::BTreeMap<String, Integer>>, name: &str| map.as_ref().unwrap()[name].0;
+        prop_assert_eq!([of(&group.sums, "X"), of(&group.sums, "Y")], sums);
+        prop_assert_eq!([of(&group.squares, "X"), of(&group.squares, "Y")], squares);
+        prop_assert_eq!(group.cross.as_ref().unwrap().products.0, cross);
+        prop_assert_eq!(file.answer(&schema, &query).unwrap(), answer);
+        let mut other = file.clone();
+        other.groups[1].key.insert("W".to_owned(), Some("other".to_owned()));
+        prop_assert!(other.answer(&schema, &query).is_err());
+    }
+}
