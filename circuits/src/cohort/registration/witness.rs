@@ -9,7 +9,7 @@ use crate::cohort::{
 };
 use zeroize::Zeroize;
 
-/// A column that the prover makes from the slots.
+/// A column that the prover makes from the slots. Zeroed on drop, never shown.
 pub struct Auxiliary {
     /// What it holds in the rows of the head; zero from its end on.
     pub head: Vec<u64>,
@@ -90,12 +90,15 @@ impl Witness {
     }
 }
 
+impl Drop for Auxiliary {
+    fn drop(&mut self) {
+        self.head.zeroize();
+        self.records.zeroize();
+    }
+}
+
 impl Drop for Witness {
     fn drop(&mut self) {
         self.slots.iter_mut().for_each(Zeroize::zeroize);
-        self.auxiliaries.iter_mut().for_each(|auxiliary| {
-            auxiliary.head.zeroize();
-            auxiliary.records.zeroize();
-        });
     }
 }
