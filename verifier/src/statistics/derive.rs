@@ -117,9 +117,9 @@ impl<'a> Reading<'a> {
 
     /// Two arms in words.
     fn versus(&self, (first, second): (u32, u32)) -> Vec<(String, Word)> {
-        let key = self.arm_column().map(|column| {
-            (column.name.clone(), Word::Versus(word(column, first), word(column, second)))
-        });
+        let key = self
+            .arm_column()
+            .map(|column| (column.name.clone(), Word::Versus(word(column, first), word(column, second))));
         key.into_iter().collect()
     }
 
@@ -168,7 +168,10 @@ fn shift(axes: &[&Column]) -> Option<(usize, usize)> {
     let dictionaries: Vec<_> = axes.iter().map(|axis| dictionary(axis)).collect();
     dictionaries.iter().enumerate().find_map(|(from, words)| {
         let words = words.as_ref()?;
-        let to = dictionaries.iter().skip(from.saturating_add(1)).position(|other| other.as_ref() == Some(words))?;
+        let to = dictionaries
+            .iter()
+            .skip(from.saturating_add(1))
+            .position(|other| other.as_ref() == Some(words))?;
         Some((from, to.saturating_add(from).saturating_add(1)))
     })
 }

@@ -39,11 +39,17 @@ pub struct ChiSquared {
 
 impl Fourfold {
     const fn rows(&self) -> (u64, u64) {
-        (self.first_with.saturating_add(self.first_without), self.second_with.saturating_add(self.second_without))
+        (
+            self.first_with.saturating_add(self.first_without),
+            self.second_with.saturating_add(self.second_without),
+        )
     }
 
     const fn columns(&self) -> (u64, u64) {
-        (self.first_with.saturating_add(self.second_with), self.first_without.saturating_add(self.second_without))
+        (
+            self.first_with.saturating_add(self.second_with),
+            self.first_without.saturating_add(self.second_without),
+        )
     }
 
     /// The first group's risk over the second's, with the interval of Katz's logarithm: D. Katz, J. Baptista, S. P. Azen and
@@ -83,7 +89,8 @@ impl Fourfold {
             return None;
         }
         let product = |a: u64, b: u64| i128::from(a) * i128::from(b);
-        let determinant = product(self.first_with, self.second_without) - product(self.first_without, self.second_with);
+        let determinant =
+            product(self.first_with, self.second_without) - product(self.first_without, self.second_with);
         let n = i128::from(r) + i128::from(s);
         // Twice the deviation, so that half of n is whole.
         let doubled = 2 * determinant.abs() - if corrected { n } else { 0 };
@@ -106,13 +113,16 @@ impl Fourfold {
         let mode = u64::try_from(mode).unwrap_or(high).clamp(low, high);
         let observed = self.first_with;
         // Probabilities relative to the mode's, walking away from it on both sides.
-        let weight = margins.from(mode, observed < mode).find(|&(k, _)| k == observed).map_or(0.0, |(_, weight)| weight);
+        let weight = margins
+            .walk(mode, observed < mode)
+            .find(|&(k, _)| k == observed)
+            .map_or(0.0, |(_, weight)| weight);
         if weight == 0.0 {
             return 0.0;
         }
         let limit = weight * (1.0 + 1e-7);
         let (mut all, mut extreme) = (0.0, 0.0);
-        let tables = margins.from(mode, false).chain(margins.from(mode, true).skip(1));
+        let tables = margins.walk(mode, false).chain(margins.walk(mode, true).skip(1));
         for (_, weight) in tables {
             all += weight;
             if weight <= limit {
@@ -133,7 +143,7 @@ struct Margins {
 
 impl Margins {
     /// Each table's upper left cell and its probability relative to that of `mode`, from there down or up, while it is above 0.
-    fn from(self, mode: u64, down: bool) -> impl Iterator<Item = (u64, f64)> {
+    fn walk(self, mode: u64, down: bool) -> impl Iterator<Item = (u64, f64)> {
         std::iter::successors(Some((mode, 1.0)), move |&(k, weight)| {
             let (next, ratio) = if down { self.down(k)? } else { self.up(k)? };
             let weight = weight * ratio;

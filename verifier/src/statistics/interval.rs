@@ -15,8 +15,10 @@ pub(super) fn ascending_bins(column: &Column) -> Option<Vec<u32>> {
     let Kind::Category { dictionary } = &column.kind else {
         return None;
     };
-    let mut bins: Vec<(u32, Bin)> =
-        (1u32..).zip(dictionary).map(|(code, word)| Some((code, Bin::parse(word)?))).collect::<Option<_>>()?;
+    let mut bins: Vec<(u32, Bin)> = (1u32..)
+        .zip(dictionary)
+        .map(|(code, word)| Some((code, Bin::parse(word)?)))
+        .collect::<Option<_>>()?;
     // An open end below is None, which is the least; there the upper ends decide.
     bins.sort_by_key(|(_, bin)| (bin.low, bin.high.is_none(), bin.high));
     let apart = bins.iter().zip(bins.iter().skip(1)).all(|((_, left), (_, right))| left.is_below(*right));

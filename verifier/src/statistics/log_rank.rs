@@ -71,7 +71,8 @@ fn statistic(observed: Vec<u64>, expected: Vec<f64>, covariance: &[Vec<f64>]) ->
     let used: Vec<bool> = expected.iter().map(|&expected| expected > 0.0).collect();
     let number = used.iter().filter(|&&used| used).count();
     let free = number.checked_sub(1).filter(|&free| free > 0)?;
-    let deviations: Vec<f64> = chosen(observed.iter().zip(&expected).map(|(&o, &e)| count(o) - e), &used, free);
+    let deviations: Vec<f64> =
+        chosen(observed.iter().zip(&expected).map(|(&o, &e)| count(o) - e), &used, free);
     let matrix: Vec<Vec<f64>> =
         chosen(covariance.iter().map(|row| chosen(row.iter().copied(), &used, free)), &used, free);
     let statistic = quadratic_form(deviations, matrix)?;
@@ -90,7 +91,8 @@ fn quadratic_form(mut vector: Vec<f64>, mut matrix: Vec<Vec<f64>>) -> Option<f64
     while let (Some((&u, others)), Some((pivots, rows))) = (vector.split_first(), matrix.split_first()) {
         let pivot = pivots.first().copied().filter(|&pivot| pivot > 0.0)?;
         total += u * u / pivot;
-        let leading: Vec<f64> = rows.iter().map(|row| row.first().map_or(0.0, |first| first / pivot)).collect();
+        let leading: Vec<f64> =
+            rows.iter().map(|row| row.first().map_or(0.0, |first| first / pivot)).collect();
         let next_vector = others.iter().zip(&leading).map(|(other, factor)| other - factor * u).collect();
         let next_matrix = rows
             .iter()

@@ -2,7 +2,10 @@
 
 /// The double nearest to an integer, ties to even.
 #[must_use]
-#[expect(clippy::as_conversions, reason = "the language defines this conversion: to the nearest, ties to even, everywhere")]
+#[expect(
+    clippy::as_conversions,
+    reason = "the language defines this conversion: to the nearest, ties to even, everywhere"
+)]
 pub const fn float(integer: i128) -> f64 {
     integer as f64
 }
@@ -35,7 +38,8 @@ pub fn ten_digits(value: f64) -> String {
         return "0".to_owned();
     }
     let text = format!("{value:.9e}");
-    let parts = text.split_once('e').and_then(|(mantissa, power)| Some((mantissa, power.parse::<i32>().ok()?)));
+    let parts =
+        text.split_once('e').and_then(|(mantissa, power)| Some((mantissa, power.parse::<i32>().ok()?)));
     let Some((mantissa, power)) = parts else {
         return text;
     };

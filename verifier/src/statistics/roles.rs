@@ -3,7 +3,7 @@
 //! What is not said is guessed from names as CDISC and common practice write them; a finding names the columns that it used.
 
 use super::{Source, interval::ascending_bins, words::value};
-use nightingale_circuits::cohort::{Column, Kind, Schema};
+use nightingale_circuits::cohort::{Column, Kind};
 
 /// What the codes of an event column say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,14 +39,28 @@ pub struct Roles {
 }
 
 const ARMS: [&str; 14] = [
-    "ARM", "ARMCD", "ACTARM", "ACTARMCD", "TRTA", "TRTP", "TRT01A", "TRT01P", "TRTAN", "TRTPN", "TRT01AN", "TRT01PN",
-    "TRT", "TREATMENT",
+    "ARM",
+    "ARMCD",
+    "ACTARM",
+    "ACTARMCD",
+    "TRTA",
+    "TRTP",
+    "TRT01A",
+    "TRT01P",
+    "TRTAN",
+    "TRTPN",
+    "TRT01AN",
+    "TRT01PN",
+    "TRT",
+    "TREATMENT",
 ];
-const TIMES: [&str; 9] = ["AVAL", "TIME", "TTE", "OS", "PFS", "DAY", "DAYS", "WEEKS", "MONTHS"];
+const TIMES: [&str; 8] = ["TTE", "OS", "PFS", "DAY", "DAYS", "WEEKS", "MONTHS", "SURVTIME"];
+const TIME_PREFIXES: [&str; 2] = ["AVAL", "TIME"];
 const ZERO_IS_EVENT: [&str; 3] = ["CNSR", "CENSOR", "CENSORED"];
 const ONE_IS_EVENT: [&str; 6] = ["EVENT", "EVNT", "STATUS", "DEATH", "DIED", "DEAD"];
 const EVENT_WORDS: [&str; 8] = ["EVENT", "DEATH", "DEAD", "DIED", "Y", "YES", "TRUE", "1"];
-const OUTCOME_WORDS: [&str; 9] = ["Y", "YES", "TRUE", "1", "EVENT", "RESPONDER", "RESPONSE", "POSITIVE", "PRESENT"];
+const OUTCOME_WORDS: [&str; 9] =
+    ["Y", "YES", "TRUE", "1", "EVENT", "RESPONDER", "RESPONSE", "POSITIVE", "PRESENT"];
 
 /// The most groups that tests compare pair by pair.
 pub(super) const MOST_COMPARED: u32 = 8;
@@ -62,10 +76,10 @@ impl Roles {
         if let Some(name) = &self.arm {
             return axes.iter().position(|axis| axis.name.eq_ignore_ascii_case(name));
         }
-        let (time, event) = (self.time(source.schema()), self.event(source));
+        let event = self.event(source);
         let other = |axis: &Column| {
             let is_event = event.as_ref().is_some_and(|event| event.column.eq_ignore_ascii_case(&axis.name));
-            is_event || time.is_some_and(|time| time.eq_ignore_ascii_case(&axis.name))
+            is_event || self.is_time(axis)
         };
         let by_name = axes.iter().position(|axis| named(&axis.name, &ARMS));
         let category = |axis: &&Column| {
@@ -78,7 +92,9 @@ impl Roles {
 
     /// Whether a column is one whose groups are compared: by the name given, or by convention.
     pub(super) fn is_arm(&self, column: &Column) -> bool {
-        self.arm.as_ref().map_or_else(|| named(&column.name, &ARMS), |arm| arm.eq_ignore_ascii_case(&column.name))
+        self.arm
+            .as_ref()
+            .map_or_else(|| named(&column.name, &ARMS), |arm| arm.eq_ignore_ascii_case(&column.name))
     }
 
     /// Whether an arm is the one that others are compared with.
@@ -92,20 +108,27 @@ impl Roles {
         )
     }
 
-    /// The name of the time column.
-    pub(super) fn time<'a>(&'a self, schema: &'a Schema) -> Option<&'a str> {
-        let by_convention = || {
-            let found = TIMES.iter().find_map(|time| schema.find(time))?;
-            schema.columns().get(found).map(|column| column.name.as_str())
-        };
-        self.time.as_deref().or_else(by_convention)
+    /// Whether a column is the time: by the name given, or by convention.
+    pub(super) fn is_time(&self, column: &Column) -> bool {
+        let name = column.name.to_ascii_uppercase();
+        let by_convention =
+            || named(&name, &TIMES) || TIME_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        self.time.as_ref().map_or_else(by_convention, |time| time.eq_ignore_ascii_case(&name))
+    }
+
+    /// Whether an answer with this event column is about survival even if no column is called a time: a CDISC censoring flag, or a
+    /// column that was said to be the event.
+    pub(super) fn is_surely_survival(&self, event: &Event) -> bool {
+        self.time.is_none() && (self.event.is_some() || named(&event.column, &ZERO_IS_EVENT))
     }
 
     /// The event column, among those that the answer groups by or sums.
     pub(super) fn event(&self, source: &Source) -> Option<Event> {
         let used = || source.axes().into_iter().chain(source.values());
         if let Some(event) = &self.event {
-            return used().any(|column| column.name.eq_ignore_ascii_case(&event.column)).then(|| event.clone());
+            return used()
+                .any(|column| column.name.eq_ignore_ascii_case(&event.column))
+                .then(|| event.clone());
         }
         let column = |names: &[&str]| used().find(|column| named(&column.name, names));
         if let Some(column) = column(&ZERO_IS_EVENT) {
@@ -113,12 +136,15 @@ impl Roles {
         }
         let column = column(&ONE_IS_EVENT)?;
         let meaning = match &column.kind {
-            Kind::Category { dictionary } => Meaning::Words(
-                dictionary.iter().filter(|word| named(word.trim(), &EVENT_WORDS)).cloned().collect(),
-            ),
+            Kind::Category { dictionary } => {
+                let words = dictionary.iter().filter(|word| named(word.trim(), &EVENT_WORDS));
+                Meaning::Words(words.cloned().collect())
+            }
             _ => Meaning::OneIsEvent,
         };
-        Some(Event { column: column.name.clone(), meaning })
+        // A status without a word for the event is something else.
+        let is_event = !matches!(&meaning, Meaning::Words(words) if words.is_empty());
+        is_event.then(|| Event { column: column.name.clone(), meaning })
     }
 }
 

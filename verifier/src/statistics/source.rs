@@ -2,7 +2,9 @@
 
 use super::words::{sql, word};
 use crate::VerifyError;
-use nightingale_circuits::cohort::{Answer, Cell, Column, Figures, PairFigures, Query, Schema, Unit, ValueFigures};
+use nightingale_circuits::cohort::{
+    Answer, Cell, Column, Figures, PairFigures, Query, Schema, Unit, ValueFigures,
+};
 
 /// The most rows that an answer may speak of: far above any table, and low enough for exact arithmetic in 128 bits.
 const MOST_ROWS: u64 = 2_147_483_647;
@@ -36,7 +38,8 @@ impl Source {
         let mut rows = 0u64;
         for (index, cell) in source.answer.cells.iter().enumerate() {
             if let Some(figures) = cell.figures() {
-                check(figures, &bounds).map_err(|problem| refuse(format!("answer, cell {index}"), problem))?;
+                check(figures, &bounds)
+                    .map_err(|problem| refuse(format!("answer, cell {index}"), problem))?;
                 rows = rows.saturating_add(figures.count);
             }
         }
@@ -76,7 +79,9 @@ impl Source {
     pub fn counts_subjects(&self) -> bool {
         match self.schema.unit() {
             Unit::Subject => true,
-            Unit::SubjectAnd(dimension) => self.query.groups().contains(&dimension) || self.fixed(dimension).is_some(),
+            Unit::SubjectAnd(dimension) => {
+                self.query.groups().contains(&dimension) || self.fixed(dimension).is_some()
+            }
         }
     }
 

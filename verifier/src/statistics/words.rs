@@ -40,7 +40,8 @@ fn decimal(value: i64, scale: u8) -> String {
     }
     let sign = if value < 0 { "-" } else { "" };
     let digits = format!("{:0>width$}", value.unsigned_abs(), width = places.saturating_add(1));
-    let (whole, fraction) = digits.split_at_checked(digits.len().saturating_sub(places)).unwrap_or((&digits, ""));
+    let (whole, fraction) =
+        digits.split_at_checked(digits.len().saturating_sub(places)).unwrap_or((&digits, ""));
     format!("{sign}{whole}.{fraction}")
 }
 
@@ -92,7 +93,8 @@ pub(super) fn condition(column: &Column, term: &Term) -> String {
         [] => return "FALSE".to_owned(),
         [all] if all.low == 1 && all.high == column.bound() => return format!("{name} IS NOT NULL"),
         intervals if categories => {
-            let words: Vec<String> = intervals.iter().flat_map(|i| i.low..=i.high).take(100).map(quoted).collect();
+            let words: Vec<String> =
+                intervals.iter().flat_map(|i| i.low..=i.high).take(100).map(quoted).collect();
             return match words.as_slice() {
                 [word] => format!("{name} = {word}"),
                 words => format!("{name} IN ({})", words.join(", ")),

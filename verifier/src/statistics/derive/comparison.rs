@@ -85,7 +85,12 @@ pub(super) fn fourfolds(reading: &Reading<'_>) -> Vec<Finding> {
     findings
 }
 
-fn fourfold(reading: &Reading<'_>, column: &Column, code: u32, of_arm: impl Fn(u32) -> WithWithout) -> Finding {
+fn fourfold(
+    reading: &Reading<'_>,
+    column: &Column,
+    code: u32,
+    of_arm: impl Fn(u32) -> WithWithout,
+) -> Finding {
     let rows = reading.arm_pairs().into_iter().map(|pair| {
         let table = of_arm(pair.0).and_then(|first| Ok(cells(first, of_arm(pair.1)?)));
         fourfold_row(Row::new(reading.versus(pair)), &table)
@@ -107,11 +112,20 @@ fn fourfold_row(row: Row, table: &Table) -> Row {
         .with("first_without", figure(|t| Figure::Count(t.first_without)))
         .with("second_with", figure(|t| Figure::Count(t.second_with)))
         .with("second_without", figure(|t| Figure::Count(t.second_without)))
-        .with("first_percent", figure(|t| percent(t.first_with, t.first_with.saturating_add(t.first_without))))
-        .with("second_percent", figure(|t| percent(t.second_with, t.second_with.saturating_add(t.second_without))));
+        .with(
+            "first_percent",
+            figure(|t| percent(t.first_with, t.first_with.saturating_add(t.first_without))),
+        )
+        .with(
+            "second_percent",
+            figure(|t| percent(t.second_with, t.second_with.saturating_add(t.second_without))),
+        );
     let row = ratios(row, table);
     let chi = |corrected: bool, get: fn(ChiSquared) -> f64| {
-        table.as_ref().map(|t| Figure::or(t.chi_squared(corrected).map(get), "a margin is empty")).map_err(Clone::clone)
+        table
+            .as_ref()
+            .map(|t| Figure::or(t.chi_squared(corrected).map(get), "a margin is empty"))
+            .map_err(Clone::clone)
     };
     row.with("chi_squared", chi(false, |chi| chi.statistic))
         .with("chi_squared_p", chi(false, |chi| chi.p))
@@ -131,7 +145,9 @@ pub(super) fn ratios(row: Row, table: &Table) -> Row {
         let estimate = table.as_ref().map(get).map_err(Clone::clone);
         let end = |get: fn((f64, f64)) -> f64| {
             let ends = |estimate: Option<Estimate>| estimate.and_then(|estimate| estimate.interval).map(get);
-            estimate.clone().map(|estimate| Figure::or(ends(estimate), "its logarithm's interval needs cells that are not empty"))
+            estimate.clone().map(|estimate| {
+                Figure::or(ends(estimate), "its logarithm's interval needs cells that are not empty")
+            })
         };
         let point = estimate.clone().map(|estimate| {
             Figure::or(estimate.map(|estimate| estimate.value), "it divides by an empty cell")

@@ -1,7 +1,9 @@
 //! How many, and how many percent: by group, and from one category to another.
 
 use super::Reading;
-use crate::statistics::{Figure, Finding, Kind, Row, interval::ascending_bins, number::ratio, source::HiddenCell};
+use crate::statistics::{
+    Figure, Finding, Kind, Row, interval::ascending_bins, number::ratio, source::HiddenCell,
+};
 use nightingale_circuits::cohort::Column;
 
 /// Rows by group, with percentages within the arm, or of all where there is one group column.

@@ -1,6 +1,9 @@
 //! Histograms and the places of quantiles, from groups that are numbers, days or intervals.
 
-use super::{Reading, counts::{is_ordered, percent}};
+use super::{
+    Reading,
+    counts::{is_ordered, percent},
+};
 use crate::statistics::{
     Figure, Finding, Kind, Row, Word,
     interval::ascending_bins,
@@ -14,7 +17,8 @@ use nightingale_circuits::cohort::{Column, Kind as ColumnKind};
 /// The axis that a histogram is drawn over: the only ordered one, the arms' own not counting where there is another.
 pub(super) fn axis(reading: &Reading<'_>) -> Option<usize> {
     let ordered = |(_, column): &(usize, &&Column)| is_ordered(column);
-    let places: Vec<usize> = reading.axes.iter().enumerate().filter(ordered).map(|(place, _)| place).collect();
+    let places: Vec<usize> =
+        reading.axes.iter().enumerate().filter(ordered).map(|(place, _)| place).collect();
     let others: Vec<usize> = places.iter().copied().filter(|place| Some(*place) != reading.arm).collect();
     match (others.as_slice(), places.as_slice()) {
         ([only], _) | ([], [only]) => Some(*only),
@@ -33,7 +37,9 @@ pub(super) fn histograms(reading: &Reading<'_>) -> Vec<Finding> {
     let (mut bars, mut quartiles) = (Vec::new(), Vec::new());
     for arm in arms {
         let count = |code: u32| {
-            let here = |codes: &[u32]| codes.get(axis) == Some(&code) && (arm.is_none() || reading.arm_of(codes) == arm);
+            let here = |codes: &[u32]| {
+                codes.get(axis) == Some(&code) && (arm.is_none() || reading.arm_of(codes) == arm)
+            };
             reading.source.total(here).map(|figures| figures.count)
         };
         let counts: Vec<Result<u64, HiddenCell>> = codes.iter().map(|&code| count(code)).collect();
@@ -94,7 +100,9 @@ pub(super) fn meaning(column: &Column, code: u32) -> Figure {
 pub(super) fn quantity(column: &Column, value: i64) -> Figure {
     match column.kind {
         ColumnKind::Integer { scale, .. } => power_of_ten(scale)
-            .map_or(Figure::Undefined("its scale is too fine"), |unit| Figure::Number(float(i128::from(value)) / float(unit))),
+            .map_or(Figure::Undefined("its scale is too fine"), |unit| {
+                Figure::Number(float(i128::from(value)) / float(unit))
+            }),
         _ => Figure::Word(written(column, value)),
     }
 }

@@ -1,7 +1,14 @@
 //! Incidence: subjects with an event, from an event table, of all subjects, from the subject table of the same dataset.
 
-use super::{Reading, comparison::{cells, ratios}, counts::percent, named, ordered_pairs};
-use crate::statistics::{Figure, Finding, Kind, Row, Word, fourfold::Fourfold, source::HiddenCell, words::word};
+use super::{
+    Reading,
+    comparison::{cells, ratios},
+    counts::percent,
+    named, ordered_pairs,
+};
+use crate::statistics::{
+    Figure, Finding, Kind, Row, Word, fourfold::Fourfold, source::HiddenCell, words::word,
+};
 use nightingale_circuits::cohort::{Column, Unit};
 
 /// Incidence by the event table's dimension, such as the adverse-event term, and by arm, with each two arms compared.
@@ -40,14 +47,18 @@ fn incidence(events: &Reading<'_>, readings: &[Reading<'_>]) -> Option<Finding> 
         (name(arms.column) != name(subjects.arm_column()), subjects.axes.len())
     });
     let Some((subjects, arms)) = best else {
-        let by = events.arm_column().map_or_else(String::new, |arm| format!(", by {} in the same words", arm.name));
+        let by = events
+            .arm_column()
+            .map_or_else(String::new, |arm| format!(", by {} in the same words", arm.name));
         let mut finding = events.finding(Kind::Incidence, Some(column.name.clone()), Vec::new());
         finding.notes.push(format!(
             "Incidence needs the number of subjects: give the answer of a COUNT(*) from the dataset's subject table too{by}, with the same conditions."
         ));
         return Some(finding);
     };
-    let rows = terms(events, dimension).into_iter().flat_map(|term| term_rows(events, subjects, &arms, (column, term)));
+    let rows = terms(events, dimension)
+        .into_iter()
+        .flat_map(|term| term_rows(events, subjects, &arms, (column, term)));
     let mut finding = events.finding(Kind::Incidence, Some(column.name.clone()), rows.collect());
     finding.sources.push(subjects.place);
     finding.notes = own_conditions(events, subjects, dimension);
@@ -62,7 +73,9 @@ fn arms<'a>(events: &Reading<'a>, subjects: &Reading<'_>, dimension: usize) -> O
     let by_term = |arm: &usize| events.source.query().groups().get(*arm) == Some(&dimension);
     let axis = events.arm.filter(|arm| !by_term(arm)).and_then(|axis| events.axes.get(axis).copied());
     let (column, codes) = match (axis, events.fixed_arm()) {
-        (Some(column), _) => (column, (1..=column.bound()).take(512).map(|code| (word(column, code), Some(code))).collect()),
+        (Some(column), _) => {
+            (column, (1..=column.bound()).take(512).map(|code| (word(column, code), Some(code))).collect())
+        }
         (None, Some((column, code))) => (column, vec![(word(column, code), None)]),
         (None, None) if subjects.fixed_arm().is_some() => return None,
         (None, None) => {
@@ -92,14 +105,17 @@ fn place_of(arm: &str, subjects: &Reading<'_>) -> Option<Option<u32>> {
 /// Whether both answers have the same conditions on the columns that both tables have; arms are matched by their words instead.
 fn same_population(events: &Reading<'_>, subjects: &Reading<'_>, dimension: usize) -> bool {
     let columns = events.source.schema().columns();
-    let is_dimension = |column: &Column| columns.get(dimension).is_some_and(|other| other.name == column.name);
+    let is_dimension =
+        |column: &Column| columns.get(dimension).is_some_and(|other| other.name == column.name);
     let shared = |reading: &Reading<'_>, other: &Reading<'_>| {
         let arm = reading.fixed_arm().map(|(column, _)| &column.name);
         let mut conditions: Vec<String> = reading
             .conditions()
             .into_iter()
             .filter(|(column, _)| !is_dimension(column) && Some(&column.name) != arm)
-            .filter(|(column, _)| other.source.schema().find(&column.name).is_some() || reading.roles.is_arm(column))
+            .filter(|(column, _)| {
+                other.source.schema().find(&column.name).is_some() || reading.roles.is_arm(column)
+            })
             .map(|(_, condition)| condition.to_ascii_uppercase())
             .collect();
         conditions.sort_unstable();
@@ -112,11 +128,19 @@ fn same_population(events: &Reading<'_>, subjects: &Reading<'_>, dimension: usiz
 fn own_conditions(events: &Reading<'_>, subjects: &Reading<'_>, dimension: usize) -> Vec<String> {
     let only = |reading: &Reading<'_>, other: &Reading<'_>| -> Vec<String> {
         let schema = reading.source.schema();
-        let is_term = |column: &Column| schema.find(&column.name) == Some(dimension) && schema.unit() != Unit::Subject;
+        let is_term =
+            |column: &Column| schema.find(&column.name) == Some(dimension) && schema.unit() != Unit::Subject;
         let own = |column: &Column| {
-            !is_term(column) && !reading.roles.is_arm(column) && other.source.schema().find(&column.name).is_none()
+            !is_term(column)
+                && !reading.roles.is_arm(column)
+                && other.source.schema().find(&column.name).is_none()
         };
-        reading.conditions().into_iter().filter(|(column, _)| own(column)).map(|(_, condition)| condition).collect()
+        reading
+            .conditions()
+            .into_iter()
+            .filter(|(column, _)| own(column))
+            .map(|(_, condition)| condition)
+            .collect()
     };
     let of_events = only(events, subjects).into_iter().map(|condition| {
         format!("{condition} is taken as a condition on the event: the subject table has no such column.")
@@ -153,16 +177,21 @@ fn term_rows(
     (column, term): (&Column, Option<u32>),
 ) -> Vec<Row> {
     let position = events.axes.iter().position(|axis| axis.name == column.name);
-    let label = match (term, events.source.schema().find(&column.name).and_then(|index| events.source.fixed(index))) {
+    let label = match (
+        term,
+        events.source.schema().find(&column.name).and_then(|index| events.source.fixed(index)),
+    ) {
         (Some(code), _) | (None, Some(code)) => vec![named(column, code)],
         (None, None) => Vec::new(),
     };
     let share = |arm: &Arm| -> Share {
         let with = events.source.total(|codes| {
-            let of_term = term.is_none() || position.and_then(|position| codes.get(position).copied()) == term;
+            let of_term =
+                term.is_none() || position.and_then(|position| codes.get(position).copied()) == term;
             of_term && (arm.code.is_none() || events.arm_of(codes) == arm.code)
         })?;
-        let all = subjects.source.total(|codes| arm.there.is_none() || subjects.arm_of(codes) == arm.there)?;
+        let all =
+            subjects.source.total(|codes| arm.there.is_none() || subjects.arm_of(codes) == arm.there)?;
         Ok((with.count, all.count))
     };
     let mut shares: Vec<(&Arm, Share)> = arms.list.iter().map(|arm| (arm, share(arm))).collect();
@@ -206,6 +235,7 @@ fn comparison_row(row: Row, first: &Share, second: &Share) -> Row {
         return row.with("risk_ratio", MORE_THAN_ALL);
     }
     let without = |(with, all): (u64, u64)| (with, all.saturating_sub(with));
-    let table: Result<Fourfold, HiddenCell> = both.map(|(first, second)| cells(without(first), without(second)));
+    let table: Result<Fourfold, HiddenCell> =
+        both.map(|(first, second)| cells(without(first), without(second)));
     ratios(row, &table).with("fisher_p", table.map(|table| Figure::Number(table.fisher())))
 }

@@ -18,7 +18,8 @@ pub(super) fn covariance(reading: &Reading<'_>) -> Option<Finding> {
     let samples = |figures: &Figures| Some((sample(figures, 0, first)?, sample(figures, 1, second)?));
     let mut rows = Vec::new();
     if !reading.axes.is_empty() {
-        let cells = reading.source.cells().filter(|(codes, cell)| reading.is_worth_a_line(codes, cell.figures()));
+        let cells =
+            reading.source.cells().filter(|(codes, cell)| reading.is_worth_a_line(codes, cell.figures()));
         rows.extend(cells.map(|(codes, _)| {
             let figures = reading.source.total(|other| other == codes);
             row(Row::new(reading.key(codes)), &figures, samples)
@@ -48,7 +49,9 @@ fn row(
             return Figure::Undefined("there are no pairs");
         };
         if !complete(pairs, &first, &second) {
-            return Figure::Undefined("a value is missing in some row: ask again WHERE both columns are not missing");
+            return Figure::Undefined(
+                "a value is missing in some row: ask again WHERE both columns are not missing",
+            );
         }
         Figure::or(pearson(pairs, &first, &second), "it needs two pairs, and some variation")
     };

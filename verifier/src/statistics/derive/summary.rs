@@ -13,7 +13,8 @@ pub(super) fn summaries(reading: &Reading<'_>) -> Vec<Finding> {
 fn summary(reading: &Reading<'_>, place: usize, column: &Column) -> Finding {
     let mut rows = Vec::new();
     if !reading.axes.is_empty() {
-        let cells = reading.source.cells().filter(|(codes, cell)| reading.is_worth_a_line(codes, cell.figures()));
+        let cells =
+            reading.source.cells().filter(|(codes, cell)| reading.is_worth_a_line(codes, cell.figures()));
         rows.extend(cells.map(|(codes, _)| {
             row(Row::new(reading.key(codes)), place, column, reading.source.total(|other| other == codes))
         }));
@@ -21,7 +22,8 @@ fn summary(reading: &Reading<'_>, place: usize, column: &Column) -> Finding {
     if let Some(axis) = reading.arm.filter(|_| reading.axes.len() > 1) {
         let arms = reading.arms();
         rows.extend(
-            arms.iter().map(|&arm| row(Row::new(reading.key_at(axis, arm)), place, column, reading.in_arm(arm))),
+            arms.iter()
+                .map(|&arm| row(Row::new(reading.key_at(axis, arm)), place, column, reading.in_arm(arm))),
         );
     }
     rows.push(row(Row::default(), place, column, reading.source.total(|_| true)));

@@ -7,7 +7,9 @@ mod arm;
 mod rows;
 
 use super::{Reading, ordered_pairs};
-use crate::statistics::{Finding, Kind, Row, Word, log_rank::log_rank, source::HiddenCell, survival::Exposure};
+use crate::statistics::{
+    Finding, Kind, Row, Word, log_rank::log_rank, source::HiddenCell, survival::Exposure,
+};
 use arm::{Arm, Clock};
 
 /// Whether an answer is of times and events, and of nothing else.
@@ -92,7 +94,9 @@ fn log_rank_rows(arms: &[&Arm<'_>]) -> Vec<Row> {
     }
     if arms.len() > 2 {
         for (first, second) in ordered_pairs(arms, |arm| arm.is_reference) {
-            if let (Some((column, Word::One(a))), Some((_, Word::One(b)))) = (first.key.first(), second.key.first()) {
+            if let (Some((column, Word::One(a))), Some((_, Word::One(b)))) =
+                (first.key.first(), second.key.first())
+            {
                 let key = vec![(column.clone(), Word::Versus(a.clone(), b.clone()))];
                 rows.push(rows::log_rank(Row::new(key), &test(&[first, second])));
             }

@@ -27,14 +27,19 @@ impl fmt::Display for Finding {
         let mut lines = vec![keys.iter().chain(&figures).map(|&name| name.to_owned()).collect::<Vec<_>>()];
         lines.extend(self.rows.iter().map(|row| line(row, &keys, &figures)));
         let widths: Vec<usize> = (0..keys.len().saturating_add(figures.len()))
-            .map(|column| lines.iter().filter_map(|line| Some(line.get(column)?.chars().count())).max().unwrap_or(0))
+            .map(|column| {
+                lines.iter().filter_map(|line| Some(line.get(column)?.chars().count())).max().unwrap_or(0)
+            })
             .collect();
         for line in &lines {
             let mut text = String::from(" ");
             for (place, (entry, &width)) in line.iter().zip(&widths).enumerate() {
                 // Groups to the left, figures to the right.
-                let entry =
-                    if place < keys.len() { format!(" {entry:<width$} ") } else { format!(" {entry:>width$} ") };
+                let entry = if place < keys.len() {
+                    format!(" {entry:<width$} ")
+                } else {
+                    format!(" {entry:>width$} ")
+                };
                 text.push_str(&entry);
             }
             writeln!(f, "{}", text.trim_end())?;

@@ -54,21 +54,18 @@ pub(super) struct Arm<'a> {
 impl<'a> Clock<'a> {
     /// The clock of an answer, if it has a time among its groups and knows of events.
     pub(super) fn of(reading: &'a Reading<'a>) -> Option<Self> {
-        let schema = reading.source.schema();
         let event = reading.roles.event(reading.source)?;
         let is_event = |column: &Column| column.name.eq_ignore_ascii_case(&event.column);
         let group = reading.axes.iter().position(|axis| is_event(axis)).map(EventPlace::Group);
         let summed = || reading.source.values().into_iter().position(is_event).map(EventPlace::Value);
         let place = group.or_else(summed)?;
-        let name = reading.roles.time(schema);
-        let by_name = reading
-            .axes
-            .iter()
-            .position(|axis| name.is_some_and(|name| axis.name.eq_ignore_ascii_case(name)) && is_ordered(axis));
-        let ordered = |(axis, column): &(usize, &&Column)| {
-            is_ordered(column) && !is_event(column) && Some(*axis) != reading.arm
+        let ordered = reading.axes.iter().enumerate().filter(|(_, axis)| is_ordered(axis) && !is_event(axis));
+        let by_name = ordered.clone().find(|(_, axis)| reading.roles.is_time(axis));
+        let other = || {
+            let mut others = ordered.filter(|(axis, _)| Some(*axis) != reading.arm);
+            others.next().filter(|_| reading.roles.is_surely_survival(&event))
         };
-        let time = by_name.or_else(|| Some(reading.axes.iter().enumerate().find(ordered)?.0))?;
+        let (time, _) = by_name.or_else(other)?;
         Some(Self { reading, time, event, place })
     }
 
@@ -116,9 +113,12 @@ impl<'a> Clock<'a> {
             let is_flag = |column: &&&Column| {
                 matches!(column.kind, Kind::Integer { minimum: 0 | 1, maximum: 0 | 1, scale: 0 })
             };
-            if values.get(place).filter(is_flag).is_none() || matches!(self.event.meaning, Meaning::Words(_)) {
+            if values.get(place).filter(is_flag).is_none() || matches!(self.event.meaning, Meaning::Words(_))
+            {
                 let name = &self.event.column;
-                return Err(format!("{name} may be something else than 0 or 1, so its sum does not tell events: GROUP BY {name} too."));
+                return Err(format!(
+                    "{name} may be something else than 0 or 1, so its sum does not tell events: GROUP BY {name} too."
+                ));
             }
         }
         let Some(axis) = self.arm_axis() else {
@@ -207,7 +207,8 @@ impl<'a> Clock<'a> {
             }
             EventPlace::Value(place) => {
                 let value = figures.values.get(place).copied().unwrap_or_default();
-                let offset = self.reading.source.values().get(place).and_then(|column| column.offset()).unwrap_or(0);
+                let offset =
+                    self.reading.source.values().get(place).and_then(|column| column.offset()).unwrap_or(0);
                 let ones = u64::try_from(value.sum(offset)).unwrap_or(0).min(value.nonmissing);
                 let rest = value.nonmissing.saturating_sub(ones);
                 let zero_is_event = self.event.meaning == Meaning::ZeroIsEvent;

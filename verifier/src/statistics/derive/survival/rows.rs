@@ -60,7 +60,8 @@ pub(super) fn median(arm: &Arm<'_>) -> (Row, Option<String>) {
         Err(cell) => return (row.with("median", cell.clone()), None),
     };
     let curve = survival::kaplan_meier(exposure);
-    let time = |time: Option<i64>| time.map_or(Figure::Undefined(NOT_REACHED), |time| quantity(arm.time, time));
+    let time =
+        |time: Option<i64>| time.map_or(Figure::Undefined(NOT_REACHED), |time| quantity(arm.time, time));
     let (low, high) = curve.median_interval;
     let row = row
         .with("subjects", curve.subjects())
@@ -71,7 +72,10 @@ pub(super) fn median(arm: &Arm<'_>) -> (Row, Option<String>) {
         .with("median_low", time(low))
         .with("median_high", time(high));
     let flat = curve.median.filter(|_| curve.median_is_flat).map(|median| {
-        format!("Survival is exactly one half from {} to the next event: some programs print the middle.", written(arm.time, median))
+        format!(
+            "Survival is exactly one half from {} to the next event: some programs print the middle.",
+            written(arm.time, median)
+        )
     });
     (row, flat)
 }
@@ -85,7 +89,9 @@ pub(super) fn log_rank(row: Row, test: &Result<Option<LogRank>, HiddenCell>) -> 
     let degrees = test.as_ref().map_err(Clone::clone).map(|test| {
         test.as_ref().map_or(Figure::Undefined(reason), |test| Figure::Count(u64::from(test.degrees)))
     });
-    row.with("chi_squared", number(|test| test.statistic)).with("degrees", degrees).with("p", number(|test| test.p))
+    row.with("chi_squared", number(|test| test.statistic))
+        .with("degrees", degrees)
+        .with("p", number(|test| test.p))
 }
 
 /// What one arm adds to the test.
