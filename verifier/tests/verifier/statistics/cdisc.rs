@@ -123,7 +123,13 @@ fn subject_key() -> Column {
 }
 
 /// An answer whose cells are those given, and otherwise empty.
-fn source(schema: Schema, terms: Vec<Term>, values: Vec<usize>, groups: Vec<usize>, cells: &[(u32, Figures)]) -> Source {
+fn source(
+    schema: Schema,
+    terms: Vec<Term>,
+    values: Vec<usize>,
+    groups: Vec<usize>,
+    cells: &[(u32, Figures)],
+) -> Source {
     let query = Query::new(&schema, terms, values, groups).unwrap();
     let empty = Figures { values: vec![ValueFigures::default(); query.values().len()], ..Figures::default() };
     let filled = (0..query.cells(&schema)).map(|cell| {
@@ -150,7 +156,7 @@ fn ages(expected: &Ages) -> Source {
             let value = ValueFigures {
                 nonmissing: age.n,
                 codes: u128::from(age.sum - 50 * age.n),
-                squared_codes: u128::from(age.sum_of_squares - 100 * age.sum + 2_500 * age.n),
+                squared_codes: u128::from(age.sum_of_squares + 2_500 * age.n - 100 * age.sum),
             };
             (code_of(&age.arm), Figures { count: age.n, values: vec![value], pair: None })
         })
@@ -167,7 +173,9 @@ fn ages_by_arm_are_those_of_pandas_and_scipy() {
         assert_eq!(row(counts, &[&age.arm]).figure("n"), Some(&Figure::Count(age.n)));
     }
     let all = &expected.age.all;
-    for (groups, age) in expected.age.arms.iter().map(|age| (vec![age.arm.as_str()], age)).chain([(vec![], all)]) {
+    for (groups, age) in
+        expected.age.arms.iter().map(|age| (vec![age.arm.as_str()], age)).chain([(vec![], all)])
+    {
         let row = row(summary, &groups);
         assert_close(number_of(row, "mean"), age.mean, &age.arm);
         assert_close(number_of(row, "standard_deviation"), age.standard_deviation, &age.arm);

@@ -1,7 +1,9 @@
 //! Tail probabilities against 40 digits of mpmath.
 
 use super::{assert_close, fixture};
-use nightingale_verifier::statistics::distribution::{NORMAL_975, chi_squared_upper, student_975, student_two_sided};
+use nightingale_verifier::statistics::distribution::{
+    NORMAL_975, chi_squared_upper, student_975, student_two_sided,
+};
 use serde::Deserialize;
 
 #[derive(Deserialize)]

@@ -153,7 +153,9 @@ fn what_does_not_exist_is_none_and_not_a_number() {
     assert_eq!(welch(&sample(&[1, 2], 0), &sample(&[1, 2], 1)), None, "other units");
     let empty = Fourfold { first_with: 0, first_without: 0, second_with: 0, second_without: 0 };
     assert_eq!(empty.fisher(), 1.0);
-    assert!(empty.risk_ratio().is_none() && empty.odds_ratio().is_none() && empty.chi_squared(true).is_none());
+    assert!(
+        empty.risk_ratio().is_none() && empty.odds_ratio().is_none() && empty.chi_squared(true).is_none()
+    );
 }
 
 #[test]

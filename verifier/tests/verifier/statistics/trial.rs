@@ -63,7 +63,13 @@ impl Trial {
     }
 
     /// The answer for rows that have these values in these columns; counts from 1 to `threshold - 1` are hidden.
-    pub(super) fn ask(&self, equal: &[(&str, i64)], values: &[&str], groups: &[&str], threshold: u32) -> Source {
+    pub(super) fn ask(
+        &self,
+        equal: &[(&str, i64)],
+        values: &[&str],
+        groups: &[&str],
+        threshold: u32,
+    ) -> Source {
         let terms = equal.iter().map(|&(name, value)| {
             let column = self.column(name);
             let code = Self::code(&self.schema.columns()[column], Some(value));
@@ -100,14 +106,18 @@ pub(super) fn row<'a>(finding: &'a Finding, groups: &[&str]) -> &'a Row {
         };
         row.key.iter().map(|(_, key)| word(key)).collect()
     };
-    finding.rows.iter().find(|row| words(row) == groups).unwrap_or_else(|| panic!("{groups:?} in\n{finding}"))
+    let found = finding.rows.iter().find(|row| words(row) == groups);
+    assert!(found.is_some(), "{groups:?} in\n{finding}");
+    found.unwrap()
 }
 
 #[track_caller]
 pub(super) fn number_of(row: &Row, name: &str) -> f64 {
-    match row.figure(name) {
-        Some(Figure::Number(number)) => *number,
-        Some(Figure::Count(count)) => *count as f64,
-        other => panic!("{name}: {other:?} in {row:?}"),
-    }
+    let number = match row.figure(name) {
+        Some(Figure::Number(number)) => Some(*number),
+        Some(Figure::Count(count)) => Some(*count as f64),
+        _ => None,
+    };
+    assert!(number.is_some(), "{name} is no number in {row:?}");
+    number.unwrap()
 }
