@@ -124,20 +124,25 @@ fn statements(text: &str, longest: usize) -> Result<Vec<Statement>, SqlError> {
         return Err(SqlError::Syntax(format!("{} bytes; at most {longest} are read", text.len())));
     }
     let parser = Parser::new(&GenericDialect {}).try_with_sql(text);
-    parser.and_then(|mut parser| parser.parse_statements()).map_err(|error| SqlError::Syntax(error.to_string()))
+    parser
+        .and_then(|mut parser| parser.parse_statements())
+        .map_err(|error| SqlError::Syntax(error.to_string()))
 }
 
 fn understand(statement: &Statement, schemas: &[Schema]) -> Result<Asked, SqlError> {
     let select = statement::select(statement)?;
     let (name, alias) = statement::table(select)?;
-    let table = schemas.iter().position(|schema| schema.table().eq_ignore_ascii_case(&name)).ok_or_else(|| {
-        let tables = schemas.iter().map(|schema| schema.table().to_owned()).collect::<Vec<_>>().join(", ");
-        SqlError::NoTable { name: name.clone(), tables }
-    })?;
+    let table =
+        schemas.iter().position(|schema| schema.table().eq_ignore_ascii_case(&name)).ok_or_else(|| {
+            let tables =
+                schemas.iter().map(|schema| schema.table().to_owned()).collect::<Vec<_>>().join(", ");
+            SqlError::NoTable { name: name.clone(), tables }
+        })?;
     let scope = Scope { schema: &schemas[table], alias };
     let groups = statement::groups(select, &scope)?;
     let (selected, values) = projection::read(&select.projection, &scope, &groups)?;
-    let terms = select.selection.as_ref().map_or(Ok(Vec::new()), |filter| condition::terms(filter, &scope))?;
+    let terms =
+        select.selection.as_ref().map_or(Ok(Vec::new()), |filter| condition::terms(filter, &scope))?;
     let query = Query::new(scope.schema, terms, values, groups)?;
     let sql = write(&query, scope.schema);
     Ok(Asked { table, query, select: selected, sql })

@@ -46,7 +46,10 @@ impl Format {
             "xpt" => Ok(Self::Transport),
             "csv" => Ok(Self::Comma),
             "parquet" => Ok(Self::Parquet),
-            _ => Err(TrialError::file(path, "its extension is none of .xpt, .csv and .parquet; the extension names the format")),
+            _ => Err(TrialError::file(
+                path,
+                "its extension is none of .xpt, .csv and .parquet; the extension names the format",
+            )),
         }
     }
 }

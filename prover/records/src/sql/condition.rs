@@ -30,14 +30,21 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn read(&self, condition: &Expr, negated: bool, deeper: usize) -> Result<Sets, SqlError> {
         let Some(deeper) = deeper.checked_sub(1) else {
-            return Err(SqlError::unsupported(format!("a condition nested more than {DEEPEST} deep"), "use IN (..) for many values"));
+            return Err(SqlError::unsupported(
+                format!("a condition nested more than {DEEPEST} deep"),
+                "use IN (..) for many values",
+            ));
         };
         match condition {
             Expr::Nested(inner) => self.read(inner, negated, deeper),
             Expr::UnaryOp { op: UnaryOperator::Not, expr } => self.read(expr, !negated, deeper),
             Expr::BinaryOp { left, op: op @ (BinaryOperator::And | BinaryOperator::Or), right } => {
                 let (left, right) = (self.read(left, negated, deeper)?, self.read(right, negated, deeper)?);
-                if (*op == BinaryOperator::And) == negated { self.either(left, right) } else { Ok(both(left, right)) }
+                if (*op == BinaryOperator::And) == negated {
+                    self.either(left, right)
+                } else {
+                    Ok(both(left, right))
+                }
             }
             Expr::BinaryOp { left, op, right } => {
                 let Some(comparison) = Comparison::of(op) else {
@@ -63,7 +70,8 @@ impl Reader<'_> {
             Expr::IsNull(inner) if negated => self.is_there(inner),
             Expr::IsNull(inner) | Expr::IsNotNull(inner) => {
                 let name = self.scope.usable(self.column(inner)?)?.name.clone();
-                let nearest = format!("GROUP BY {name}: the rows where it is missing are a group of their own");
+                let nearest =
+                    format!("GROUP BY {name}: the rows where it is missing are a group of their own");
                 Err(SqlError::unsupported(format!("asking for rows where {name} IS NULL"), nearest))
             }
             other => Err(refused(other)),
@@ -72,7 +80,10 @@ impl Reader<'_> {
 
     fn column(&self, expression: &Expr) -> Result<ColumnIndex, SqlError> {
         let found = self.scope.column(expression).unwrap_or_else(|| {
-            Err(SqlError::unsupported(format!("the expression {expression}"), "compare a column as it is with a constant"))
+            Err(SqlError::unsupported(
+                format!("the expression {expression}"),
+                "compare a column as it is with a constant",
+            ))
         })?;
         self.scope.usable(found).map(|_| found)
     }
@@ -86,12 +97,21 @@ impl Reader<'_> {
         }
         if self.scope.column(constant).is_some_and(|found| found.is_ok()) {
             let nearest = "compare each column with a constant";
-            return Err(SqlError::unsupported(format!("comparing a column with the column {constant}"), nearest));
+            return Err(SqlError::unsupported(
+                format!("comparing a column with the column {constant}"),
+                nearest,
+            ));
         }
         compared(self.scope.describe(column), comparison, constant)
     }
 
-    fn comparison(&self, left: &Expr, comparison: Comparison, right: &Expr, negated: bool) -> Result<Sets, SqlError> {
+    fn comparison(
+        &self,
+        left: &Expr,
+        comparison: Comparison,
+        right: &Expr,
+        negated: bool,
+    ) -> Result<Sets, SqlError> {
         let (column, comparison, constant) = match (self.scope.column(left), self.scope.column(right)) {
             (None, Some(_)) => (self.column(right)?, comparison.flipped(), left),
             _ => (self.column(left)?, comparison, right),
@@ -106,7 +126,9 @@ impl Reader<'_> {
 
     /// OR: one set, if both sides speak of one and the same column.
     fn either(&self, left: Sets, right: Sets) -> Result<Sets, SqlError> {
-        let names = |sets: &Sets| sets.keys().map(|&column| self.scope.describe(column).name.clone()).collect::<Vec<_>>();
+        let names = |sets: &Sets| {
+            sets.keys().map(|&column| self.scope.describe(column).name.clone()).collect::<Vec<_>>()
+        };
         if left.len() != 1 || right.len() != 1 || left.keys().ne(right.keys()) {
             let (mut all, other) = (names(&left), names(&right));
             all.extend(other.into_iter().filter(|name| !names(&left).contains(name)));
@@ -117,7 +139,8 @@ impl Reader<'_> {
         }
         let mut joined = left;
         for (column, codes) in right {
-            let earlier = joined.remove(&column).unwrap_or_else(|| Codes::none(self.scope.describe(column).bound()));
+            let earlier =
+                joined.remove(&column).unwrap_or_else(|| Codes::none(self.scope.describe(column).bound()));
             joined.insert(column, earlier.or(codes));
         }
         Ok(joined)
@@ -148,14 +171,24 @@ fn refused(condition: &Expr) -> SqlError {
         Expr::Like { .. } | Expr::ILike { .. } | Expr::SimilarTo { .. } | Expr::RLike { .. } => {
             ("LIKE", "list the dictionary's words: column IN ('..', '..')")
         }
-        Expr::InSubquery { .. } | Expr::Exists { .. } | Expr::Subquery(_) | Expr::AnyOp { .. } | Expr::AllOp { .. } => {
-            ("a subquery", "ask each query by itself, and use its answer as a constant")
+        Expr::InSubquery { .. }
+        | Expr::Exists { .. }
+        | Expr::Subquery(_)
+        | Expr::AnyOp { .. }
+        | Expr::AllOp { .. } => ("a subquery", "ask each query by itself, and use its answer as a constant"),
+        Expr::IsTrue(_) | Expr::IsNotTrue(_) | Expr::IsFalse(_) | Expr::IsNotFalse(_) => {
+            ("IS TRUE or IS FALSE", "write column = 1")
         }
-        Expr::IsTrue(_) | Expr::IsNotTrue(_) | Expr::IsFalse(_) | Expr::IsNotFalse(_) => ("IS TRUE or IS FALSE", "write column = 1"),
-        Expr::IsDistinctFrom(..) | Expr::IsNotDistinctFrom(..) => ("IS DISTINCT FROM", "write = or <>; a missing value passes neither"),
-        Expr::Case { .. } => ("CASE", "declare a column of kind \"bins\" in the schema file, or ask a query for each case"),
+        Expr::IsDistinctFrom(..) | Expr::IsNotDistinctFrom(..) => {
+            ("IS DISTINCT FROM", "write = or <>; a missing value passes neither")
+        }
+        Expr::Case { .. } => {
+            ("CASE", "declare a column of kind \"bins\" in the schema file, or ask a query for each case")
+        }
         Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ("a column as a condition", "write column = 1"),
-        Expr::Value(value) if matches!(value.value, Value::Boolean(_)) => ("TRUE or FALSE as a condition", FORMS),
+        Expr::Value(value) if matches!(value.value, Value::Boolean(_)) => {
+            ("TRUE or FALSE as a condition", FORMS)
+        }
         _ => return SqlError::unsupported(format!("the condition {condition}"), FORMS),
     };
     SqlError::unsupported(part, nearest)

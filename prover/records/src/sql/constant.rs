@@ -80,7 +80,10 @@ pub(super) fn compared(column: &Column, comparison: Comparison, constant: &Expr)
 
 fn refuse_null(column: &Column, constant: &Expr) -> Result<(), SqlError> {
     if matches!(value(constant), Some(Value::Null)) {
-        let nearest = format!("write {0} IS NOT NULL, or GROUP BY {0}, where missing is a group of its own", column.name);
+        let nearest = format!(
+            "write {0} IS NOT NULL, or GROUP BY {0}, where missing is a group of its own",
+            column.name
+        );
         return Err(SqlError::unsupported("a comparison with NULL, which is never true,", nearest));
     }
     Ok(())
@@ -105,7 +108,11 @@ impl Cut {
         };
         let code = |units: i128| u32::try_from(units - lowest + 1).unwrap_or(0);
         let (low, high) = (low.max(lowest), high.min(highest));
-        let codes = if low <= high { Codes::of([Interval { low: code(low), high: code(high) }], bound) } else { Codes::none(bound) };
+        let codes = if low <= high {
+            Codes::of([Interval { low: code(low), high: code(high) }], bound)
+        } else {
+            Codes::none(bound)
+        };
         if comparison == Comparison::NotEqual { codes.not() } else { codes }
     }
 }
@@ -162,12 +169,15 @@ fn word(column: &Column, dictionary: &[String], constant: &Expr) -> Result<u32, 
             expected: "a word of its dictionary in single quotes",
         });
     };
-    let place = dictionary.iter().position(|known| known == word).and_then(|place| u32::try_from(place + 1).ok());
+    let place =
+        dictionary.iter().position(|known| known == word).and_then(|place| u32::try_from(place + 1).ok());
     place.ok_or_else(|| SqlError::NoWord {
         column: column.name.clone(),
         word: word.clone(),
         near: match near(word, dictionary.iter().map(String::as_str)) {
-            none if none.is_empty() && dictionary.len() <= 12 => format!("; it has {}", dictionary.join(", ")),
+            none if none.is_empty() && dictionary.len() <= 12 => {
+                format!("; it has {}", dictionary.join(", "))
+            }
             near => near,
         },
     })

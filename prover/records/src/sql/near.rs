@@ -40,7 +40,10 @@ mod tests {
     #[test]
     fn the_nearest_come_first() {
         assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(near("plcebo", ["Xanomeline", "Placebo", "Place"].into_iter()), "; near it: Placebo, Place");
+        assert_eq!(
+            near("plcebo", ["Xanomeline", "Placebo", "Place"].into_iter()),
+            "; near it: Placebo, Place"
+        );
         assert_eq!(near("zzzz", ["Placebo"].into_iter()), "");
         assert_eq!(near("high", ["Xanomeline High Dose"].into_iter()), "; near it: Xanomeline High Dose");
     }

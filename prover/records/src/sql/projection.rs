@@ -2,7 +2,9 @@
 
 use super::{Selected, SqlError, What, scope::Scope};
 use nightingale_circuits::cohort::{ColumnIndex, Unit};
-use sqlparser::ast::{DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, SelectItem, Value};
+use sqlparser::ast::{
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, SelectItem, Value,
+};
 
 const AGGREGATES: &str = "there are COUNT, SUM, AVG, VAR_SAMP, VAR_POP, STDDEV_SAMP, STDDEV_POP, CORR, COVAR_SAMP and COVAR_POP of columns as they are";
 
@@ -22,7 +24,9 @@ pub(super) fn read(
                 let nearest = "rows are never shown; write COUNT(*), or SUM(column) and so on, and GROUP BY the columns";
                 return Err(SqlError::unsupported("SELECT *", nearest));
             }
-            SelectItem::ExprWithAliases { .. } => return Err(SqlError::unsupported("several aliases", "give one")),
+            SelectItem::ExprWithAliases { .. } => {
+                return Err(SqlError::unsupported("several aliases", "give one"));
+            }
         };
         let (what, canonical) = Reader { scope, groups }.item(expression)?;
         for column in columns(what) {
@@ -57,7 +61,10 @@ impl Reader<'_> {
             let described = self.scope.usable(column)?;
             if !self.groups.contains(&column) {
                 let nearest = format!("add it to GROUP BY, or write SUM({0}) or AVG({0})", described.name);
-                return Err(SqlError::unsupported(format!("the column {} outside GROUP BY", described.name), nearest));
+                return Err(SqlError::unsupported(
+                    format!("the column {} outside GROUP BY", described.name),
+                    nearest,
+                ));
             }
             return Ok((What::Group(column), described.name.clone()));
         }
@@ -74,7 +81,8 @@ impl Reader<'_> {
 
     fn function(&self, function: &Function) -> Result<(What, String), SqlError> {
         let name = function.name.to_string().to_ascii_uppercase();
-        let refused = |part: &str, nearest: &str| Err(SqlError::unsupported(format!("{part} in {name}"), nearest));
+        let refused =
+            |part: &str, nearest: &str| Err(SqlError::unsupported(format!("{part} in {name}"), nearest));
         if function.over.is_some() {
             return refused("OVER (a window)", "GROUP BY the columns of the window");
         }
@@ -87,7 +95,10 @@ impl Reader<'_> {
         let FunctionArguments::List(list) = &function.args else {
             return refused("the form of the call", AGGREGATES);
         };
-        if !list.clauses.is_empty() || function.null_treatment.is_some() || function.parameters != FunctionArguments::None {
+        if !list.clauses.is_empty()
+            || function.null_treatment.is_some()
+            || function.parameters != FunctionArguments::None
+        {
             return refused("a clause", AGGREGATES);
         }
         let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
@@ -98,14 +109,16 @@ impl Reader<'_> {
         if distinct {
             return refused("DISTINCT", "sums are over all rows");
         }
-        let columns = list.args.iter().map(|argument| self.argument(&name, argument)).collect::<Result<Vec<_>, _>>()?;
+        let columns =
+            list.args.iter().map(|argument| self.argument(&name, argument)).collect::<Result<Vec<_>, _>>()?;
         let what = match (kind, columns.as_slice()) {
             (Aggregate::OfOne(make), [column]) => make(*column),
             (Aggregate::OfTwo(make), [first, second]) if first != second => make(*first, *second),
             (Aggregate::OfOne(_), _) => return refused("another number of columns than one", AGGREGATES),
             (Aggregate::OfTwo(_), _) => return refused("anything but two different columns", AGGREGATES),
         };
-        let names: Vec<&str> = columns.iter().map(|&column| self.scope.describe(column).name.as_str()).collect();
+        let names: Vec<&str> =
+            columns.iter().map(|&column| self.scope.describe(column).name.as_str()).collect();
         Ok((what, format!("{name}({})", names.join(", "))))
     }
 
@@ -114,12 +127,16 @@ impl Reader<'_> {
             return Err(SqlError::unsupported(format!("{function}({argument})"), AGGREGATES));
         };
         let column = self.scope.column(expression).unwrap_or_else(|| {
-            let nearest = "sum columns as they are, and do arithmetic on the answer, or register a derived column";
+            let nearest =
+                "sum columns as they are, and do arithmetic on the answer, or register a derived column";
             Err(SqlError::unsupported(format!("{function} of the expression {expression}"), nearest))
         })?;
         let described = self.scope.usable(column)?;
         if described.offset().is_none() {
-            let nearest = format!("it is a category: GROUP BY {0} with COUNT(*), or WHERE {0} IS NOT NULL", described.name);
+            let nearest = format!(
+                "it is a category: GROUP BY {0} with COUNT(*), or WHERE {0} IS NOT NULL",
+                described.name
+            );
             return Err(SqlError::unsupported(format!("{function}({})", described.name), nearest));
         }
         Ok(column)
@@ -128,16 +145,26 @@ impl Reader<'_> {
     /// `COUNT(*)`, `COUNT(1)`, `COUNT(column)`, and `COUNT(DISTINCT subject)` where a row is a subject.
     fn count(&self, arguments: &[FunctionArg], distinct: bool) -> Result<(What, String), SqlError> {
         let [argument] = arguments else {
-            return Err(SqlError::unsupported("COUNT of other than one thing", "write COUNT(*) or COUNT(column)"));
+            return Err(SqlError::unsupported(
+                "COUNT of other than one thing",
+                "write COUNT(*) or COUNT(column)",
+            ));
         };
         let all = || Ok((What::Rows, "COUNT(*)".to_owned()));
         let expression = match argument {
             FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if !distinct => return all(),
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value))) if !distinct && !matches!(value.value, Value::Null) => {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value)))
+                if !distinct && !matches!(value.value, Value::Null) =>
+            {
                 return all();
             }
             FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => expression,
-            other => return Err(SqlError::unsupported(format!("COUNT({other})"), "write COUNT(*) or COUNT(column)")),
+            other => {
+                return Err(SqlError::unsupported(
+                    format!("COUNT({other})"),
+                    "write COUNT(*) or COUNT(column)",
+                ));
+            }
         };
         if let Some(Ok(column)) = self.scope.column(expression)
             && column == self.scope.schema.subject()
@@ -165,7 +192,9 @@ impl Reader<'_> {
             Unit::SubjectAnd(dimension) => self.scope.describe(dimension).name.as_str(),
             Unit::Subject => "the dimension",
         };
-        let nearest = format!("a subject has a row for each {dimension}: GROUP BY {dimension}, or ask the subject table");
+        let nearest = format!(
+            "a subject has a row for each {dimension}: GROUP BY {dimension}, or ask the subject table"
+        );
         SqlError::unsupported("COUNT(DISTINCT subject) over several rows of a subject", nearest)
     }
 }
@@ -186,7 +215,9 @@ fn aggregate(name: &str) -> Option<Aggregate> {
         "STD" | "STDDEV" | "STDDEV_SAMP" => OfOne(|column| What::Deviation { column, population: false }),
         "STDDEV_POP" => OfOne(|column| What::Deviation { column, population: true }),
         "CORR" => OfTwo(|first, second| What::Correlation { first, second }),
-        "COVAR" | "COVAR_SAMP" => OfTwo(|first, second| What::Covariance { first, second, population: false }),
+        "COVAR" | "COVAR_SAMP" => {
+            OfTwo(|first, second| What::Covariance { first, second, population: false })
+        }
         "COVAR_POP" => OfTwo(|first, second| What::Covariance { first, second, population: true }),
         _ => return None,
     })
@@ -194,7 +225,9 @@ fn aggregate(name: &str) -> Option<Aggregate> {
 
 fn unknown(name: &str) -> SqlError {
     let nearest = match name {
-        "MIN" | "MAX" => "an extreme is a single subject's value; GROUP BY a column of kind \"bins\" for its distribution",
+        "MIN" | "MAX" => {
+            "an extreme is a single subject's value; GROUP BY a column of kind \"bins\" for its distribution"
+        }
         "MEDIAN" | "PERCENTILE_CONT" | "PERCENTILE_DISC" | "QUANTILE" | "APPROX_QUANTILE" => {
             "GROUP BY a column of kind \"bins\": the verifier derives the quantile's bounds from the cells"
         }

@@ -18,7 +18,10 @@ impl<'a> Scope<'a> {
             Expr::Identifier(name) => Some(self.named(name)),
             Expr::CompoundIdentifier(parts) => Some(match parts.as_slice() {
                 [table, name] if self.is_called(table) => self.named(name),
-                _ => Err(SqlError::unsupported(format!("the name {expression}"), "write the column's name, or table.column")),
+                _ => Err(SqlError::unsupported(
+                    format!("the name {expression}"),
+                    "write the column's name, or table.column",
+                )),
             }),
             Expr::Nested(inner) => self.column(inner),
             _ => None,

@@ -2,9 +2,12 @@
 
 use super::{SqlError, scope::Scope};
 use nightingale_circuits::cohort::ColumnIndex;
-use sqlparser::ast::{Distinct, Expr, GroupByExpr, Query, Select, SelectFlavor, SetExpr, Statement, TableFactor};
+use sqlparser::ast::{
+    Distinct, Expr, GroupByExpr, Query, Select, SelectFlavor, SetExpr, Statement, TableFactor,
+};
 
-const SHAPE: &str = "the shape is SELECT groups, COUNT(*), SUM(x) FROM table WHERE conditions GROUP BY groups";
+const SHAPE: &str =
+    "the shape is SELECT groups, COUNT(*), SUM(x) FROM table WHERE conditions GROUP BY groups";
 
 /// The SELECT of a statement that is nothing else.
 pub(super) fn select(statement: &Statement) -> Result<&Select, SqlError> {
@@ -55,12 +58,24 @@ fn inside(select: &Select) -> Result<(), SqlError> {
         (select.top.is_some(), "TOP", "an answer always has every cell; cut it after it is verified"),
         (select.into.is_some(), "INTO", SHAPE),
         (select.exclude.is_some(), "EXCLUDE", "name the columns that you want"),
-        (select.having.is_some(), "HAVING", "read the counts from the answer; small cells are hidden by the disclosure rule, not by the query"),
-        (select.qualify.is_some() || !select.named_window.is_empty(), "a window", "GROUP BY the columns of the window"),
+        (
+            select.having.is_some(),
+            "HAVING",
+            "read the counts from the answer; small cells are hidden by the disclosure rule, not by the query",
+        ),
+        (
+            select.qualify.is_some() || !select.named_window.is_empty(),
+            "a window",
+            "GROUP BY the columns of the window",
+        ),
         (select.prewhere.is_some(), "PREWHERE", "write WHERE"),
         (!select.connect_by.is_empty(), "CONNECT BY", SHAPE),
         (!select.lateral_views.is_empty(), "LATERAL VIEW", SHAPE),
-        (!select.cluster_by.is_empty() || !select.distribute_by.is_empty() || !select.sort_by.is_empty(), "SORT BY and its kin", SHAPE),
+        (
+            !select.cluster_by.is_empty() || !select.distribute_by.is_empty() || !select.sort_by.is_empty(),
+            "SORT BY and its kin",
+            SHAPE,
+        ),
         (select.value_table_mode.is_some(), "SELECT AS", SHAPE),
         (select.select_modifiers.is_some(), "a modifier of SELECT", SHAPE),
         (!select.optimizer_hints.is_empty(), "a hint", SHAPE),
@@ -77,8 +92,18 @@ pub(super) fn table(select: &Select) -> Result<(String, Option<String>), SqlErro
     if !from.joins.is_empty() {
         return Err(SqlError::unsupported("JOIN", JOIN));
     }
-    let TableFactor::Table { name, alias, args, with_hints, version, with_ordinality, partitions, json_path, sample, index_hints } =
-        &from.relation
+    let TableFactor::Table {
+        name,
+        alias,
+        args,
+        with_hints,
+        version,
+        with_ordinality,
+        partitions,
+        json_path,
+        sample,
+        index_hints,
+    } = &from.relation
     else {
         return Err(SqlError::unsupported("a subquery or function in FROM", "name a table of the dataset"));
     };
@@ -97,19 +122,26 @@ pub(super) fn table(select: &Select) -> Result<(String, Option<String>), SqlErro
         [part] if plain => part.as_ident(),
         _ => None,
     };
-    let ident = part.ok_or_else(|| SqlError::unsupported(format!("the table {name} with more than its name"), "name a table of the dataset"))?;
+    let ident = part.ok_or_else(|| {
+        SqlError::unsupported(
+            format!("the table {name} with more than its name"),
+            "name a table of the dataset",
+        )
+    })?;
     Ok((ident.value.clone(), alias.as_ref().map(|alias| alias.name.value.clone())))
 }
 
-const JOIN: &str =
-    "a query reads one table; register the column with the table that needs it, or ask each table and divide by the subject table's counts";
+const JOIN: &str = "a query reads one table; register the column with the table that needs it, or ask each table and divide by the subject table's counts";
 
 /// The columns of GROUP BY.
 pub(super) fn groups(select: &Select, scope: &Scope<'_>) -> Result<Vec<ColumnIndex>, SqlError> {
     let items = match &select.group_by {
         GroupByExpr::Expressions(items, modifiers) if modifiers.is_empty() => items,
         GroupByExpr::Expressions(..) => {
-            return Err(SqlError::unsupported("a modifier of GROUP BY", "list the columns; totals are sums of cells"));
+            return Err(SqlError::unsupported(
+                "a modifier of GROUP BY",
+                "list the columns; totals are sums of cells",
+            ));
         }
         GroupByExpr::All(_) => return Err(SqlError::unsupported("GROUP BY ALL", "list the columns")),
     };
@@ -118,10 +150,14 @@ pub(super) fn groups(select: &Select, scope: &Scope<'_>) -> Result<Vec<ColumnInd
 
 fn group(item: &Expr, scope: &Scope<'_>) -> Result<ColumnIndex, SqlError> {
     let nearest = match item {
-        Expr::Rollup(_) | Expr::Cube(_) | Expr::GroupingSets(_) => "list the columns; totals are sums of cells",
+        Expr::Rollup(_) | Expr::Cube(_) | Expr::GroupingSets(_) => {
+            "list the columns; totals are sums of cells"
+        }
         Expr::Value(_) => "name the column, not its place",
         _ => "group by columns as they are; for ranges declare a column of kind \"bins\" in the schema file",
     };
-    let column = scope.column(item).unwrap_or_else(|| Err(SqlError::unsupported(format!("GROUP BY {item}"), nearest)))?;
+    let column = scope
+        .column(item)
+        .unwrap_or_else(|| Err(SqlError::unsupported(format!("GROUP BY {item}"), nearest)))?;
     scope.usable(column).map(|_| column)
 }

@@ -4,7 +4,9 @@
 
 mod schema;
 
-use crate::trial::{self, Cells, Decimal, NotDecimal, RawColumn, RawTable, SchemaFile, TextsBuilder, TrialError};
+use crate::trial::{
+    self, Cells, Decimal, NotDecimal, RawColumn, RawTable, SchemaFile, TextsBuilder, TrialError,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use std::path::{Path, PathBuf};
@@ -49,8 +51,18 @@ const ARMS: [Arm; 3] = [
 const SITES: [&str; 8] = ["S01", "S02", "S03", "S04", "S05", "S06", "S07", "S08"];
 /// Terms, and how much more often than rare ones they happen.
 const TERMS: [(&str, u32); 12] = [
-    ("Application site pruritus", 8), ("Headache", 7), ("Nausea", 6), ("Dizziness", 6), ("Rash", 4), ("Diarrhoea", 4), ("Fatigue", 3), ("Cough", 3),
-    ("Vomiting", 2), ("Syncope", 1), ("Atrial fibrillation", 1), ("Pneumonia", 1),
+    ("Application site pruritus", 8),
+    ("Headache", 7),
+    ("Nausea", 6),
+    ("Dizziness", 6),
+    ("Rash", 4),
+    ("Diarrhoea", 4),
+    ("Fatigue", 3),
+    ("Cough", 3),
+    ("Vomiting", 2),
+    ("Syncope", 1),
+    ("Atrial fibrillation", 1),
+    ("Pneumonia", 1),
 ];
 const SEVERITIES: [&str; 3] = ["MILD", "MODERATE", "SEVERE"];
 /// The last day of observation.

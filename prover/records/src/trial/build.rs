@@ -24,23 +24,31 @@ struct Draft<'a> {
 /// # Errors
 /// The first file, row and column that does not fit.
 pub fn build(tables: &[RawTable], schema: &SchemaFile) -> Result<Dataset, TrialError> {
-    if let Some(raw) = tables.iter().find(|raw| !schema.tables.contains_key(&raw.name().to_ascii_lowercase())) {
-        let problem = format!("the schema file has no [table.{}]; describe the table there, or leave the file out", raw.name());
+    if let Some(raw) = tables.iter().find(|raw| !schema.tables.contains_key(&raw.name().to_ascii_lowercase()))
+    {
+        let problem = format!(
+            "the schema file has no [table.{}]; describe the table there, or leave the file out",
+            raw.name()
+        );
         return Err(TrialError::File { file: raw.file().to_owned(), problem });
     }
-    let drafts: Vec<Draft<'_>> =
-        schema.tables.iter().map(|(name, entry)| Draft::new(name, entry, tables, schema)).collect::<Result<_, _>>()?;
+    let drafts: Vec<Draft<'_>> = schema
+        .tables
+        .iter()
+        .map(|(name, entry)| Draft::new(name, entry, tables, schema))
+        .collect::<Result<_, _>>()?;
     let subjects = union(&drafts)?;
     // Every rate needs its denominator: with a table of one row a subject, nobody may be missing from it.
-    let listed: Option<BTreeSet<u32>> = drafts.iter().filter(|draft| draft.entry.dimension.is_none()).try_fold(
-        None,
-        |listed: Option<BTreeSet<u32>>, draft| {
+    let listed: Option<BTreeSet<u32>> = drafts
+        .iter()
+        .filter(|draft| draft.entry.dimension.is_none())
+        .try_fold(None, |listed: Option<BTreeSet<u32>>, draft| {
             let mut all = listed.unwrap_or_default();
             all.extend(draft.subject_codes(&subjects)?);
             Ok::<_, TrialError>(Some(all))
-        },
-    )?;
-    let built = drafts.iter().map(|draft| draft.build(&subjects, listed.as_ref(), schema.threshold(draft.name)));
+        })?;
+    let built =
+        drafts.iter().map(|draft| draft.build(&subjects, listed.as_ref(), schema.threshold(draft.name)));
     Ok(Dataset { tables: built.collect::<Result<_, _>>()?, subjects })
 }
 
@@ -58,7 +66,8 @@ fn union(drafts: &[Draft<'_>]) -> Result<Subjects, TrialError> {
         }
     }
     // A set ascends.
-    Subjects::new(all.into_iter().collect()).ok_or_else(|| TrialError::key("subject", "the keys cannot be put in order"))
+    Subjects::new(all.into_iter().collect())
+        .ok_or_else(|| TrialError::key("subject", "the keys cannot be put in order"))
 }
 
 impl<'a> Draft<'a> {
@@ -70,14 +79,20 @@ impl<'a> Draft<'a> {
     ) -> Result<Self, TrialError> {
         let mut found = tables.iter().filter(|raw| raw.name().eq_ignore_ascii_case(name));
         let raw = found.next().ok_or_else(|| {
-            TrialError::key(format!("table.{name}"), "no file of this stem was given; give the file, or delete the section")
+            TrialError::key(
+                format!("table.{name}"),
+                "no file of this stem was given; give the file, or delete the section",
+            )
         })?;
         if found.next().is_some() {
             let problem = "another file has the same stem; one file is one table".to_owned();
             return Err(TrialError::File { file: raw.file().to_owned(), problem });
         }
         let subject = entry.subject.as_deref().or(schema.subject.as_deref()).ok_or_else(|| {
-            TrialError::key("subject", "the subject key is not named: subject = \"USUBJID\", or --key-column USUBJID")
+            TrialError::key(
+                "subject",
+                "the subject key is not named: subject = \"USUBJID\", or --key-column USUBJID",
+            )
         })?;
         let rows = kept(raw, entry)?;
         let most = Size::ALL.map(|size| size.layout().capacity()).into_iter().max().unwrap_or(0);
@@ -94,13 +109,16 @@ impl<'a> Draft<'a> {
         match fault {
             Fault::Cell { row, problem } => self.raw.cell_error(row, column, problem),
             Fault::Column(problem) => self.raw.column_error(column, problem),
-            Fault::Entry(key, problem) => TrialError::key(format!("table.{}, column {column}, {key}", self.name), problem),
+            Fault::Entry(key, problem) => {
+                TrialError::key(format!("table.{}, column {column}, {key}", self.name), problem)
+            }
         }
     }
 
     fn subject_codes(&self, subjects: &Subjects) -> Result<Vec<u32>, TrialError> {
         let column = self.raw.require(self.subject)?;
-        let codes = subject_codes(column, &self.entry.missing, &self.rows, |key| subjects.code(key).unwrap_or(0));
+        let codes =
+            subject_codes(column, &self.entry.missing, &self.rows, |key| subjects.code(key).unwrap_or(0));
         let codes = codes.map_err(|fault| self.fault(self.subject, fault))?;
         self.require_present(&codes, self.subject)?;
         Ok(codes)
@@ -113,7 +131,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn build(&self, subjects: &Subjects, listed: Option<&BTreeSet<u32>>, threshold: u32) -> Result<Table, TrialError> {
+    fn build(
+        &self,
+        subjects: &Subjects,
+        listed: Option<&BTreeSet<u32>>,
+        threshold: u32,
+    ) -> Result<Table, TrialError> {
         let keys = Zeroizing::new(self.subject_codes(subjects)?);
         if let Some(listed) = listed
             && let Some(place) = keys.iter().position(|code| !listed.contains(code))
@@ -127,7 +150,8 @@ impl<'a> Draft<'a> {
             let (kind, column) = if entry.source().eq_ignore_ascii_case(self.subject) {
                 (Kind::Key { count: u32::try_from(subjects.len()).unwrap_or(u32::MAX) }, keys.to_vec())
             } else {
-                encode(entry, raw, &self.entry.missing, &self.rows).map_err(|fault| self.fault(entry.source(), fault))?
+                encode(entry, raw, &self.entry.missing, &self.rows)
+                    .map_err(|fault| self.fault(entry.source(), fault))?
             };
             columns.push(Column { name: entry.name.clone(), kind });
             codes.push(column);
@@ -149,21 +173,30 @@ impl<'a> Draft<'a> {
         let consent = self.consent()?;
         let codes = codes.iter().map(|column| places.iter().map(|&place| column[place]).collect()).collect();
         let consent = places.iter().map(|&place| consent[place]).collect();
-        Table::new(schema, codes, consent).map_err(|source| TrialError::Codes { file: self.raw.file().to_owned(), source })
+        Table::new(schema, codes, consent)
+            .map_err(|source| TrialError::Codes { file: self.raw.file().to_owned(), source })
     }
 
     fn schema(&self, columns: Vec<Column>, threshold: u32) -> Result<Schema, TrialError> {
-        let position = |of: &str| self.entry.columns.iter().position(|entry| entry.source().eq_ignore_ascii_case(of));
+        let position =
+            |of: &str| self.entry.columns.iter().position(|entry| entry.source().eq_ignore_ascii_case(of));
         let subject = position(self.subject).ok_or_else(|| {
-            let problem = format!("the subject key is not among them; add {{ name = \"{}\", kind = \"key\" }}", self.subject);
+            let problem = format!(
+                "the subject key is not among them; add {{ name = \"{}\", kind = \"key\" }}",
+                self.subject
+            );
             TrialError::key(format!("table.{}.columns", self.name), problem)
         })?;
         let unit = match &self.entry.dimension {
             None => Unit::Subject,
             Some(dimension) => {
-                let named = self.entry.columns.iter().position(|entry| entry.name.eq_ignore_ascii_case(dimension));
+                let named =
+                    self.entry.columns.iter().position(|entry| entry.name.eq_ignore_ascii_case(dimension));
                 Unit::SubjectAnd(named.ok_or_else(|| {
-                    TrialError::key(format!("table.{}.dimension", self.name), "is not the name of one of the table's columns")
+                    TrialError::key(
+                        format!("table.{}.dimension", self.name),
+                        "is not the name of one of the table's columns",
+                    )
                 })?)
             }
         };
@@ -192,9 +225,12 @@ fn kept(raw: &RawTable, entry: &TableEntry) -> Result<Vec<usize>, TrialError> {
         match column.cells() {
             Cells::Text(texts) => {
                 let wanted: Vec<bool> = texts.words().iter().map(|word| words.contains(word)).collect();
-                rows.retain(|&row| (texts.codes()[row] as usize).checked_sub(1).is_some_and(|word| wanted[word]));
+                rows.retain(|&row| {
+                    (texts.codes()[row] as usize).checked_sub(1).is_some_and(|word| wanted[word])
+                });
             }
-            _ => rows.retain(|&row| column.text(row).is_some_and(|text| words.iter().any(|word| *word == text))),
+            _ => rows
+                .retain(|&row| column.text(row).is_some_and(|text| words.iter().any(|word| *word == text))),
         }
     }
     Ok(rows)

@@ -3,7 +3,11 @@
 //! Text is kept as distinct words and indices into them, so that a word is parsed, looked up and held once however many rows repeat it.
 
 use super::{CellProblem, Day, Decimal, TrialError};
-use std::{borrow::Cow, collections::HashMap, hash::{BuildHasher, RandomState}};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// One file's columns. Zeroed on drop, never shown.
@@ -174,7 +178,11 @@ impl RawTable {
             } else {
                 continue;
             };
-            return Err(TrialError::Column { file, column: column.name.clone(), problem: problem.to_owned() });
+            return Err(TrialError::Column {
+                file,
+                column: column.name.clone(),
+                problem: problem.to_owned(),
+            });
         }
         Ok(Self { name, file, rows, columns })
     }
@@ -210,7 +218,9 @@ impl RawTable {
     }
 
     pub(super) fn require(&self, name: &str) -> Result<&RawColumn, TrialError> {
-        self.find(name).ok_or_else(|| self.column_error(name, "the file has no such column; its header names what there is"))
+        self.find(name).ok_or_else(|| {
+            self.column_error(name, "the file has no such column; its header names what there is")
+        })
     }
 
     pub(super) fn column_error(&self, column: &str, problem: &str) -> TrialError {

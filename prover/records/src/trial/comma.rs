@@ -12,11 +12,15 @@ pub(super) fn read(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
     let broken = |error: csv::Error| TrialError::file(path, format!("not a CSV file: {error}"));
     let mut reader = csv::ReaderBuilder::new().buffer_capacity(1 << 20).from_reader(file);
     let header = reader.headers().map_err(broken)?.clone();
-    let names: Vec<String> = header.iter().map(|name| name.trim().trim_start_matches('\u{feff}').to_owned()).collect();
+    let names: Vec<String> =
+        header.iter().map(|name| name.trim().trim_start_matches('\u{feff}').to_owned()).collect();
     if let [only] = names.as_slice()
         && only.contains([';', '\t'])
     {
-        return Err(TrialError::file(path, "its header has no comma; write it with commas between the fields"));
+        return Err(TrialError::file(
+            path,
+            "its header has no comma; write it with commas between the fields",
+        ));
     }
     let mut columns: Vec<TextsBuilder> = names.iter().map(|_| TextsBuilder::default()).collect();
     let mut record = csv::StringRecord::new();
@@ -25,7 +29,11 @@ pub(super) fn read(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
             column.push(cell.trim());
         }
     }
-    Ok(names.into_iter().zip(columns).map(|(name, column)| RawColumn::new(name, typed(column.finish()))).collect())
+    Ok(names
+        .into_iter()
+        .zip(columns)
+        .map(|(name, column)| RawColumn::new(name, typed(column.finish())))
+        .collect())
 }
 
 /// Numbers or days where all words are.
@@ -49,7 +57,9 @@ fn all<T: Copy>(texts: &Texts, value: impl Fn(&str) -> Option<T>) -> Option<Vec<
 /// A number, unless its spelling says that it is a label: `007`.
 fn number(word: &str) -> Option<Decimal> {
     let digits = word.trim_start_matches(['-', '+']);
-    let label = digits.len() > 1 && digits.starts_with('0') && digits.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
+    let label = digits.len() > 1
+        && digits.starts_with('0')
+        && digits.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
     if label { None } else { Decimal::parse(word).ok() }
 }
 

@@ -62,7 +62,9 @@ impl Decimal {
     /// [`NotDecimal`].
     pub fn parse(text: &str) -> Result<Self, NotDecimal> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().map_err(|_| NotDecimal::Malformed)?),
+            Some((mantissa, exponent)) => {
+                (mantissa, exponent.parse::<i32>().map_err(|_| NotDecimal::Malformed)?)
+            }
             None => (text, 0),
         };
         let (negative, digits) = match mantissa.strip_prefix('-') {
@@ -128,7 +130,9 @@ impl Decimal {
     #[must_use]
     pub fn rounded(self, scale: u8) -> Option<i64> {
         match self.scale.checked_sub(scale) {
-            Some(fewer) => i64::try_from(halved_away(i128::from(self.units), 10i128.pow(u32::from(fewer)))).ok(),
+            Some(fewer) => {
+                i64::try_from(halved_away(i128::from(self.units), 10i128.pow(u32::from(fewer)))).ok()
+            }
             None => self.exactly(scale),
         }
     }
@@ -191,10 +195,23 @@ mod tests {
     #[test]
     fn reads_digit_by_digit() {
         for (input, output) in [
-            ("0", "0"), ("-0.0", "0"), ("12.50", "12.5"), ("-3.14", "-3.14"), ("+7", "7"), (".5", "0.5"), ("5.", "5"),
-            ("1e3", "1000"), ("2.5E-2", "0.025"), ("0e99999", "0"), ("1e-99", "0"), ("900719925474099.3", "900719925474099.3"),
-            ("2.2000000000000002", "2.2"), ("0.3333333333333333", "0.333333333"), ("0.0000000005", "0.000000001"),
-            ("-0.0000000005", "-0.000000001"), ("999999999999999999", "999999999999999999"),
+            ("0", "0"),
+            ("-0.0", "0"),
+            ("12.50", "12.5"),
+            ("-3.14", "-3.14"),
+            ("+7", "7"),
+            (".5", "0.5"),
+            ("5.", "5"),
+            ("1e3", "1000"),
+            ("2.5E-2", "0.025"),
+            ("0e99999", "0"),
+            ("1e-99", "0"),
+            ("900719925474099.3", "900719925474099.3"),
+            ("2.2000000000000002", "2.2"),
+            ("0.3333333333333333", "0.333333333"),
+            ("0.0000000005", "0.000000001"),
+            ("-0.0000000005", "-0.000000001"),
+            ("999999999999999999", "999999999999999999"),
         ] {
             assert_eq!(text(input).as_deref(), Ok(output), "{input}");
         }
@@ -214,7 +231,13 @@ mod tests {
 
     #[test]
     fn a_binary_number_is_the_shortest_decimal_that_it_is() {
-        for (value, output) in [(0.1, "0.1"), (0.1 + 0.2, "0.3"), (-17.35, "-17.35"), (1e15, "1000000000000000"), (5e-10, "0.000000001")] {
+        for (value, output) in [
+            (0.1, "0.1"),
+            (0.1 + 0.2, "0.3"),
+            (-17.35, "-17.35"),
+            (1e15, "1000000000000000"),
+            (5e-10, "0.000000001"),
+        ] {
             assert_eq!(Decimal::from_binary(value).map(|decimal| decimal.to_string()).as_deref(), Ok(output));
         }
     }
@@ -222,8 +245,14 @@ mod tests {
     #[test]
     fn scales_exactly_or_says_that_it_cannot() -> Result<(), NotDecimal> {
         let number = Decimal::parse("-12.345")?;
-        assert_eq!((number.exactly(3), number.exactly(4), number.exactly(2)), (Some(-12_345), Some(-123_450), None));
-        assert_eq!((number.rounded(2), number.rounded(1), number.rounded(0)), (Some(-1235), Some(-123), Some(-12)));
+        assert_eq!(
+            (number.exactly(3), number.exactly(4), number.exactly(2)),
+            (Some(-12_345), Some(-123_450), None)
+        );
+        assert_eq!(
+            (number.rounded(2), number.rounded(1), number.rounded(0)),
+            (Some(-1235), Some(-123), Some(-12))
+        );
         assert!(Decimal::parse("-12.345")? < Decimal::parse("-12.34")?);
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Cells into codes: 0 is missing, everything else is counted from 1 as the schema says.
 
 use super::{
-    CellProblem, Cells, ColumnEntry, Content, Day, Decimal, Edge, NotDecimal, RawColumn, Texts, column::TextsBuilder,
-    schema_file::bin_words,
+    CellProblem, Cells, ColumnEntry, Content, Day, Decimal, Edge, NotDecimal, RawColumn, Texts,
+    column::TextsBuilder, schema_file::bin_words,
 };
 use nightingale_circuits::cohort::Kind;
 use std::collections::HashMap;
@@ -36,9 +36,17 @@ pub(super) fn encode(
                 return Err(Fault::Entry("scale", "is at most 9"));
             }
             let bound = |key, bound: Decimal| {
-                bound.exactly(*scale).ok_or(Fault::Entry(key, "has more decimals than `scale`, or too many digits"))
+                bound
+                    .exactly(*scale)
+                    .ok_or(Fault::Entry(key, "has more decimals than `scale`, or too many digits"))
             };
-            let numbers = Numbers { minimum: bound("minimum", *minimum)?, maximum: bound("maximum", *maximum)?, scale: *scale, round: *round };
+            let numbers = Numbers {
+                minimum: bound("minimum", *minimum)?,
+                maximum: bound("maximum", *maximum)?,
+                scale: *scale,
+                round: *round,
+            };
+            ascending(numbers.minimum, numbers.maximum)?;
             let codes = source.codes(
                 |text| numbers.code(number(text)?),
                 Some(|decimal| numbers.code(decimal)),
@@ -49,6 +57,7 @@ pub(super) fn encode(
         }
         Content::Date { minimum, maximum } => {
             let (minimum, maximum) = (minimum.number(), maximum.number());
+            ascending(minimum, maximum)?;
             let code = |day: Day| counted(day.number(), minimum, maximum);
             let codes = source.codes(
                 |text| code(Day::parse(text.trim()).ok_or(CellProblem::NotADay)?),
@@ -81,6 +90,11 @@ pub(super) fn encode(
             Ok((Kind::Key { count: u32::try_from(used.len()).unwrap_or(u32::MAX) }, codes))
         }
     }
+}
+
+/// An empty range would refuse every cell, and say so of the first.
+fn ascending(minimum: i64, maximum: i64) -> Result<(), Fault> {
+    if minimum > maximum { Err(Fault::Entry("maximum", "is below `minimum`")) } else { Ok(()) }
 }
 
 type Never<T> = fn(T) -> Result<u32, CellProblem>;
@@ -138,8 +152,11 @@ impl Source<'_> {
         match self.column.cells() {
             Cells::Text(texts) => {
                 // Each word once, however many rows repeat it; a word of other rows only may be anything.
-                let of_words: Vec<Result<u32, CellProblem>> =
-                    texts.words().iter().map(|word| if self.missing.contains(word) { Ok(0) } else { text(word) }).collect();
+                let of_words: Vec<Result<u32, CellProblem>> = texts
+                    .words()
+                    .iter()
+                    .map(|word| if self.missing.contains(word) { Ok(0) } else { text(word) })
+                    .collect();
                 self.each(|row| match texts.codes()[row] as usize {
                     0 => Ok(0),
                     word => of_words[word - 1],
@@ -164,12 +181,23 @@ impl Source<'_> {
     /// The bin of each cell: 1 and the number of edges that are not above it.
     fn bins(&self, edges: &[Edge]) -> Result<Vec<u32>, Fault> {
         let place = |count: usize| u32::try_from(count + 1).unwrap_or(u32::MAX);
-        let numbers: Vec<Decimal> = edges.iter().filter_map(|edge| if let Edge::Number(edge) = edge { Some(*edge) } else { None }).collect();
-        let days: Vec<Day> = edges.iter().filter_map(|edge| if let Edge::Day(edge) = edge { Some(*edge) } else { None }).collect();
+        let numbers: Vec<Decimal> = edges
+            .iter()
+            .filter_map(|edge| if let Edge::Number(edge) = edge { Some(*edge) } else { None })
+            .collect();
+        let days: Vec<Day> = edges
+            .iter()
+            .filter_map(|edge| if let Edge::Day(edge) = edge { Some(*edge) } else { None })
+            .collect();
         let of_number = |value: Decimal| Ok(place(numbers.partition_point(|edge| *edge <= value)));
         let of_day = |value: Day| Ok(place(days.partition_point(|edge| *edge <= value)));
         if days.is_empty() {
-            self.codes(|text| of_number(number(text)?), Some(of_number), None::<Never<Day>>, "it holds dates; give `edges` as days")
+            self.codes(
+                |text| of_number(number(text)?),
+                Some(of_number),
+                None::<Never<Day>>,
+                "it holds dates; give `edges` as days",
+            )
         } else {
             let day = |text: &str| of_day(Day::parse(text.trim()).ok_or(CellProblem::NotADay)?);
             self.codes(day, None::<Never<Decimal>>, Some(of_day), "it holds numbers; give `edges` as numbers")
@@ -178,9 +206,13 @@ impl Source<'_> {
 
     /// Codes of all rows by word; a missing one is 0.
     fn codes_of_words(&self, texts: &Texts, code: impl Fn(&str) -> u32) -> Vec<u32> {
-        let of_words: Vec<u32> =
-            texts.words().iter().map(|word| if self.missing.contains(word) { 0 } else { code(word) }).collect();
-        let of_row = |row: &usize| (texts.codes()[*row] as usize).checked_sub(1).map_or(0, |word| of_words[word]);
+        let of_words: Vec<u32> = texts
+            .words()
+            .iter()
+            .map(|word| if self.missing.contains(word) { 0 } else { code(word) })
+            .collect();
+        let of_row =
+            |row: &usize| (texts.codes()[*row] as usize).checked_sub(1).map_or(0, |word| of_words[word]);
         self.rows.iter().map(of_row).collect()
     }
 }

@@ -59,7 +59,9 @@ pub enum TrialError {
         dimension: Option<String>,
     },
     /// More rows than the largest class holds.
-    #[error("{file}: {rows} rows; at most {most} can be registered as one table. Split the file by subject into several registrations")]
+    #[error(
+        "{file}: {rows} rows; at most {most} can be registered as one table. Split the file by subject into several registrations"
+    )]
     Rows {
         /// The file's name.
         file: String,
@@ -131,14 +133,21 @@ pub enum CellProblem {
     #[error("not UTF-8 text; write the file in UTF-8")]
     NotText,
     /// A subject that the subject table lacks.
-    #[error("this subject is in no table of one row a subject; add it there, so that every rate has its denominator")]
+    #[error(
+        "this subject is in no table of one row a subject; add it there, so that every rate has its denominator"
+    )]
     UnknownSubject,
 }
 
 fn repeated(dimension: Option<&str>) -> String {
-    let option = format!("or set `reduce = \"{}\"` to keep the first of them in the file's order", Reduce::First.name());
+    let option = format!(
+        "or set `reduce = \"{}\"` to keep the first of them in the file's order",
+        Reduce::First.name()
+    );
     match dimension {
-        None => format!("one subject twice, and the table has one row a subject; set `dimension` to the column that tells the rows apart, {option}"),
+        None => format!(
+            "one subject twice, and the table has one row a subject; set `dimension` to the column that tells the rows apart, {option}"
+        ),
         Some(dimension) => format!("one subject twice with the same {dimension}; correct the file, {option}"),
     }
 }

@@ -4,7 +4,10 @@
 
 mod range;
 
-use super::{Cells, ColumnEntry, Content, RawColumn, RawTable, Reduce, SchemaFile, TableEntry, Texts, TrialError, encode::spelled, is_name, schema_file::print};
+use super::{
+    Cells, ColumnEntry, Content, RawColumn, RawTable, Reduce, SchemaFile, TableEntry, Texts, TrialError,
+    encode::spelled, is_name, schema_file::print,
+};
 use nightingale_circuits::cohort::Schema;
 use std::{
     collections::{BTreeMap, HashSet},
@@ -54,12 +57,19 @@ pub fn infer(tables: &[RawTable], key_column: &str) -> Result<Inferred, TrialErr
 
 fn infer_table(raw: &RawTable, key_column: &str, notes: &mut Vec<String>) -> Result<TableEntry, TrialError> {
     let Some(key) = raw.find(key_column) else {
-        return Err(raw.column_error(key_column, "the file has no such column; name its subject key with --key-column"));
+        return Err(raw.column_error(
+            key_column,
+            "the file has no such column; name its subject key with --key-column",
+        ));
     };
     let mut columns = Vec::new();
     for column in raw.columns() {
         if columns.len() == Schema::MOST_COLUMNS {
-            notes.push(format!("{} and what follows it: left out, a table has at most {} columns", column.name(), Schema::MOST_COLUMNS));
+            notes.push(format!(
+                "{} and what follows it: left out, a table has at most {} columns",
+                column.name(),
+                Schema::MOST_COLUMNS
+            ));
             break;
         }
         let content = if !is_name(column.name()) {
@@ -125,14 +135,17 @@ fn dictionary(texts: &Texts) -> Result<Vec<String>, String> {
 
 /// The dimension, and how many rows repeat a unit; `None` where there is one row a subject.
 fn unit(raw: &RawTable, key: &RawColumn, entry: &TableEntry) -> Result<Option<(String, usize)>, TrialError> {
-    let (mut room, unsupported) = (None, || raw.column_error(key.name(), "its type cannot be a key; write it as text"));
+    let (mut room, unsupported) =
+        (None, || raw.column_error(key.name(), "its type cannot be a key; write it as text"));
     let subjects = spelled(key, &mut room).map_err(|_| unsupported())?.codes();
     let rows = raw.rows();
     if subjects.iter().collect::<HashSet<_>>().len() == rows {
         return Ok(None);
     }
     let mut best: Option<(String, usize)> = None;
-    let rank = |name: &str| DIMENSIONS.iter().position(|known| known.eq_ignore_ascii_case(name)).unwrap_or(DIMENSIONS.len());
+    let rank = |name: &str| {
+        DIMENSIONS.iter().position(|known| known.eq_ignore_ascii_case(name)).unwrap_or(DIMENSIONS.len())
+    };
     for column in &entry.columns {
         let Some(Cells::Text(texts)) = raw.find(&column.name).map(RawColumn::cells) else { continue };
         if column.content == Content::Key || texts.codes().contains(&0) {
@@ -140,7 +153,8 @@ fn unit(raw: &RawTable, key: &RawColumn, entry: &TableEntry) -> Result<Option<(S
         }
         let pairs = subjects.iter().zip(texts.codes()).collect::<HashSet<_>>().len();
         let repeated = rows - pairs;
-        let better = best.as_ref().is_none_or(|(name, least)| (rank(&column.name), repeated) < (rank(name), *least));
+        let better =
+            best.as_ref().is_none_or(|(name, least)| (rank(&column.name), repeated) < (rank(name), *least));
         if better {
             best = Some((column.name.clone(), repeated));
         }

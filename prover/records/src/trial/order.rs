@@ -11,7 +11,11 @@ pub(super) struct Repeated {
 }
 
 /// The places of rows in ascending order of `(subject, dimension)`. Of places with one key the first stays, or they are refused.
-pub(super) fn order(subject: &[u32], dimension: Option<&[u32]>, reduce: Option<Reduce>) -> Result<Vec<usize>, Repeated> {
+pub(super) fn order(
+    subject: &[u32],
+    dimension: Option<&[u32]>,
+    reduce: Option<Reduce>,
+) -> Result<Vec<usize>, Repeated> {
     let key = |place: usize| (subject[place], dimension.map_or(0, |dimension| dimension[place]));
     let mut places: Vec<usize> = (0..subject.len()).collect();
     // Stable: places of one key stay in the file's order.
@@ -19,7 +23,8 @@ pub(super) fn order(subject: &[u32], dimension: Option<&[u32]>, reduce: Option<R
     match reduce {
         Some(Reduce::First) => places.dedup_by_key(|place| key(*place)),
         None => {
-            let repeated = places.windows(2).filter(|pair| key(pair[0]) == key(pair[1])).min_by_key(|pair| pair[1]);
+            let repeated =
+                places.windows(2).filter(|pair| key(pair[0]) == key(pair[1])).min_by_key(|pair| pair[1]);
             if let Some(pair) = repeated {
                 return Err(Repeated { first: pair[0], second: pair[1] });
             }

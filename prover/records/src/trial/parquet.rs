@@ -7,9 +7,12 @@ mod write;
 
 pub(super) use write::write;
 
-use super::{CellProblem, Cells, Day, Decimal, NotDecimal, RawColumn, TrialError, column::TextsBuilder, error::file_name};
+use super::{
+    CellProblem, Cells, Day, Decimal, NotDecimal, RawColumn, TrialError, column::TextsBuilder,
+    error::file_name,
+};
 use ::parquet::{
-    basic::{ConvertedType, LogicalType, Type},
+    basic::{Compression, ConvertedType, LogicalType, Type},
     column::reader::{ColumnReader, ColumnReaderImpl},
     data_type::{ByteArray, DataType, FixedLenByteArray},
     errors::ParquetError,
@@ -54,8 +57,19 @@ impl From<ParquetError> for Fault {
 /// All columns.
 pub(super) fn read(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
     let file = File::open(path).map_err(TrialError::unreadable(path))?;
-    let broken = |error: ParquetError| TrialError::file(path, format!("not a Parquet file that can be read: {error}"));
+    let broken =
+        |error: ParquetError| TrialError::file(path, format!("not a Parquet file that can be read: {error}"));
     let reader = SerializedFileReader::new(file).map_err(broken)?;
+    let chunks = reader.metadata().row_groups().iter().flat_map(|group| group.columns());
+    let mut compressions = chunks.map(|chunk| chunk.compression());
+    if let Some(other) =
+        compressions.find(|how| !matches!(how, Compression::UNCOMPRESSED | Compression::SNAPPY))
+    {
+        let other = other.to_string();
+        let other = other.split('(').next().unwrap_or_default();
+        let problem = format!("it is compressed with {other}; write it with Snappy, or without compression");
+        return Err(TrialError::file(path, problem));
+    }
     let metadata = reader.metadata().file_metadata();
     let rows = usize::try_from(metadata.num_rows()).unwrap_or(0);
     let mut columns = Vec::new();
@@ -83,7 +97,9 @@ fn read_column(
         Meaning::Text => Collected::Text(TextsBuilder::default()),
         Meaning::Day => Collected::Day(Vec::new()),
         Meaning::Unsupported(reason) => Collected::Unsupported(reason),
-        Meaning::Signed | Meaning::Unsigned | Meaning::Scaled(_) | Meaning::Binary => Collected::Decimal(Vec::new()),
+        Meaning::Signed | Meaning::Unsigned | Meaning::Scaled(_) | Meaning::Binary => {
+            Collected::Decimal(Vec::new())
+        }
     };
     if !matches!(collected, Collected::Unsupported(_)) {
         for group in 0..reader.num_row_groups() {
@@ -100,7 +116,8 @@ fn read_column(
 }
 
 fn meaning(descriptor: &ColumnDescriptor) -> Meaning {
-    if descriptor.max_rep_level() > 0 || descriptor.path().parts().len() > 1 || descriptor.max_def_level() > 1 {
+    if descriptor.max_rep_level() > 0 || descriptor.path().parts().len() > 1 || descriptor.max_def_level() > 1
+    {
         return Meaning::Unsupported("it is nested; only flat columns can be registered");
     }
     let (logical, converted) = (descriptor.logical_type_ref(), descriptor.converted_type());
@@ -122,7 +139,8 @@ fn meaning(descriptor: &ColumnDescriptor) -> Meaning {
     match descriptor.physical_type() {
         _ if clock => Meaning::Unsupported("it holds times; write it as dates"),
         Type::INT32 | Type::INT64 | Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY if scaled => {
-            u8::try_from(descriptor.type_scale()).map_or(Meaning::Unsupported("its scale is not 0 to 255"), Meaning::Scaled)
+            u8::try_from(descriptor.type_scale())
+                .map_or(Meaning::Unsupported("its scale is not 0 to 255"), Meaning::Scaled)
         }
         Type::INT32 if date => Meaning::Day,
         Type::INT32 | Type::INT64 if unsigned => Meaning::Unsigned,
@@ -130,13 +148,17 @@ fn meaning(descriptor: &ColumnDescriptor) -> Meaning {
         Type::FLOAT | Type::DOUBLE => Meaning::Binary,
         Type::BYTE_ARRAY => Meaning::Text,
         Type::INT96 => Meaning::Unsupported("it holds times; write it as dates"),
-        Type::FIXED_LEN_BYTE_ARRAY => Meaning::Unsupported("it holds bytes of a fixed length; write it as text"),
+        Type::FIXED_LEN_BYTE_ARRAY => {
+            Meaning::Unsupported("it holds bytes of a fixed length; write it as text")
+        }
     }
 }
 
 fn read_group(reader: ColumnReader, most: i16, meaning: Meaning, into: &mut Collected) -> Result<(), Fault> {
     match reader {
-        ColumnReader::BoolColumnReader(reader) => each(reader, most, into, |value| whole(i128::from(*value), meaning)),
+        ColumnReader::BoolColumnReader(reader) => {
+            each(reader, most, into, |value| whole(i128::from(*value), meaning))
+        }
         ColumnReader::Int32ColumnReader(reader) => each(reader, most, into, |value| match meaning {
             Meaning::Day => Day::from_number(i64::from(*value)).map(Value::Day).ok_or(CellProblem::NotADay),
             Meaning::Unsigned => whole(i128::from(value.cast_unsigned()), meaning),
@@ -148,13 +170,23 @@ fn read_group(reader: ColumnReader, most: i16, meaning: Meaning, into: &mut Coll
         }),
         // The shortest digits of a single are not those of the double that it becomes.
         ColumnReader::FloatColumnReader(reader) => each(reader, most, into, |value| {
-            if value.is_finite() { number(Decimal::parse(&value.to_string())) } else { Err(CellProblem::NotFinite) }
+            if value.is_finite() {
+                number(Decimal::parse(&value.to_string()))
+            } else {
+                Err(CellProblem::NotFinite)
+            }
         }),
-        ColumnReader::DoubleColumnReader(reader) => each(reader, most, into, |value| number(Decimal::from_binary(*value))),
-        ColumnReader::ByteArrayColumnReader(reader) => each(reader, most, into, |value: &ByteArray| match meaning {
-            Meaning::Text => str::from_utf8(value.data()).map(|text| Value::Text(text.to_owned())).map_err(|_| CellProblem::NotText),
-            _ => big_endian(value.data(), meaning),
-        }),
+        ColumnReader::DoubleColumnReader(reader) => {
+            each(reader, most, into, |value| number(Decimal::from_binary(*value)))
+        }
+        ColumnReader::ByteArrayColumnReader(reader) => {
+            each(reader, most, into, |value: &ByteArray| match meaning {
+                Meaning::Text => str::from_utf8(value.data())
+                    .map(|text| Value::Text(text.to_owned()))
+                    .map_err(|_| CellProblem::NotText),
+                _ => big_endian(value.data(), meaning),
+            })
+        }
         ColumnReader::FixedLenByteArrayColumnReader(reader) => {
             each(reader, most, into, |value: &FixedLenByteArray| big_endian(value.data(), meaning))
         }

@@ -2,11 +2,15 @@
 //!
 //! Numbers are IBM hexadecimal doubles. A column with a date format counts days since 1960-01-01.
 
-use super::{CellProblem, Cells, Day, Decimal, NotDecimal, RawColumn, RawTable, TrialError, column::TextsBuilder, error::file_name};
+use super::{
+    CellProblem, Cells, Day, Decimal, NotDecimal, RawColumn, RawTable, TrialError, column::TextsBuilder,
+    error::file_name,
+};
 use sas_xport::sas::{
     SasVariableType,
     xport::{
-        XportDatasetVersion, XportError, XportFileVersion, XportMetadata, XportReader, XportSchema, XportValue, XportVariable, XportWriter,
+        XportDatasetVersion, XportError, XportFileVersion, XportMetadata, XportReader, XportSchema,
+        XportValue, XportVariable, XportWriter,
     },
 };
 use std::{
@@ -25,7 +29,9 @@ enum Collected {
 /// All columns of the file's only dataset.
 pub(super) fn read(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
     let file = BufReader::with_capacity(1 << 20, File::open(path).map_err(TrialError::unreadable(path))?);
-    let broken = |error: XportError| TrialError::file(path, format!("not a SAS transport file (version 5): {}", error.message()));
+    let broken = |error: XportError| {
+        TrialError::file(path, format!("not a SAS transport file (version 5): {}", error.message()))
+    };
     let mut options = XportReader::options();
     // SAS writes the session's encoding without saying which; what is not UTF-8 is nearly always this.
     options.add_fallback_encoding(encoding_rs::WINDOWS_1252);
@@ -33,7 +39,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
     let Some(mut dataset) = reader.next_dataset().map_err(broken)? else {
         return Err(TrialError::file(path, "it holds no dataset"));
     };
-    let names: Vec<String> = dataset.schema().variables().iter().map(|variable| variable.full_name().to_owned()).collect();
+    let names: Vec<String> =
+        dataset.schema().variables().iter().map(|variable| variable.full_name().to_owned()).collect();
     let mut collected: Vec<Collected> = dataset.schema().variables().iter().map(collector).collect();
     let mut row = 0;
     while let Some(record) = dataset.next_record().map_err(broken)? {
@@ -48,7 +55,10 @@ pub(super) fn read(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
         row += 1;
     }
     if dataset.next_dataset().map_err(broken)?.is_some() {
-        return Err(TrialError::file(path, "it holds more than one dataset; write each to a file of its own"));
+        return Err(TrialError::file(
+            path,
+            "it holds more than one dataset; write each to a file of its own",
+        ));
     }
     Ok(names.into_iter().zip(collected).map(|(name, cells)| RawColumn::new(name, cells.finish())).collect())
 }
@@ -75,10 +85,14 @@ impl Collected {
 fn is_date_format(format: &str) -> bool {
     let name = format.trim().to_ascii_uppercase();
     let name = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let plain = ["DATE", "E8601DA", "B8601DA", "IS8601DA", "WORDDATE", "WORDDATX", "WEEKDATE", "WEEKDATX", "JULIAN", "MONYY"];
+    let plain = [
+        "DATE", "E8601DA", "B8601DA", "IS8601DA", "WORDDATE", "WORDDATX", "WEEKDATE", "WEEKDATX", "JULIAN",
+        "MONYY",
+    ];
     // DDMMYYD, YYMMDDN and so on name a separator in their last letter.
     let ordered = ["DDMMYY", "MMDDYY", "YYMMDD"];
-    plain.contains(&name) || ordered.iter().any(|start| name.strip_prefix(start).is_some_and(|separator| separator.len() <= 1))
+    plain.contains(&name)
+        || ordered.iter().any(|start| name.strip_prefix(start).is_some_and(|separator| separator.len() <= 1))
 }
 
 fn push(cells: &mut Collected, value: &XportValue<'_>) -> Result<(), CellProblem> {
@@ -110,30 +124,47 @@ fn day(number: f64) -> Result<Option<Day>, CellProblem> {
 
 /// Writes one dataset.
 pub(super) fn write(table: &RawTable, path: &Path) -> Result<(), TrialError> {
-    let broken = |error: XportError| TrialError::file(path, format!("cannot be written: {}", error.message()));
-    let widths: Vec<usize> = table.columns().iter().map(|column| width(table, column)).collect::<Result<_, _>>()?;
+    let broken =
+        |error: XportError| TrialError::file(path, format!("cannot be written: {}", error.message()));
+    let widths: Vec<usize> =
+        table.columns().iter().map(|column| width(table, column)).collect::<Result<_, _>>()?;
     let long = table.name().len() > 8
         || table.columns().iter().any(|column| column.name().len() > 8)
         || widths.iter().any(|&width| width > 200);
-    let (file_version, version) =
-        if long { (XportFileVersion::V8, XportDatasetVersion::V8) } else { (XportFileVersion::V5, XportDatasetVersion::V5) };
+    let (file_version, version) = if long {
+        (XportFileVersion::V8, XportDatasetVersion::V8)
+    } else {
+        (XportFileVersion::V5, XportDatasetVersion::V5)
+    };
     let variables = table.columns().iter().zip(&widths).map(|(column, &width)| {
         let mut variable = XportVariable::builder();
         variable.full_name(column.name());
         match column.cells() {
-            Cells::Text(_) => variable.value_type(SasVariableType::Character).value_length(u16::try_from(width).unwrap_or(u16::MAX)),
-            Cells::Day(_) => variable.value_type(SasVariableType::Numeric).value_length(8).short_format("DATE").format_length(9),
-            Cells::Decimal(_) | Cells::Unsupported(..) => variable.value_type(SasVariableType::Numeric).value_length(8),
+            Cells::Text(_) => variable
+                .value_type(SasVariableType::Character)
+                .value_length(u16::try_from(width).unwrap_or(u16::MAX)),
+            Cells::Day(_) => variable
+                .value_type(SasVariableType::Numeric)
+                .value_length(8)
+                .short_format("DATE")
+                .format_length(9),
+            Cells::Decimal(_) | Cells::Unsupported(..) => {
+                variable.value_type(SasVariableType::Numeric).value_length(8)
+            }
         };
         variable
     });
     let mut schema = XportSchema::builder();
-    schema.xport_dataset_version(version).dataset_name(table.name().to_ascii_uppercase()).add_variables(variables);
+    schema
+        .xport_dataset_version(version)
+        .dataset_name(table.name().to_ascii_uppercase())
+        .add_variables(variables);
     schema.record_count(u64::try_from(table.rows()).ok());
     let schema = schema.try_build().map_err(broken)?;
     let file = BufWriter::new(File::create(path).map_err(TrialError::unreadable(path))?);
     let metadata = XportMetadata::builder().xport_file_version(file_version).build();
-    let mut writer = XportWriter::from_writer(file, metadata).map_err(broken)?.write_schema(schema).map_err(broken)?;
+    let mut writer =
+        XportWriter::from_writer(file, metadata).map_err(broken)?.write_schema(schema).map_err(broken)?;
     for row in 0..table.rows() {
         let record: Vec<XportValue<'_>> = table.columns().iter().map(|column| value(column, row)).collect();
         writer.write_record(&record).map_err(broken)?;
@@ -148,7 +179,11 @@ fn width(table: &RawTable, column: &RawColumn) -> Result<usize, TrialError> {
         Cells::Text(texts) => {
             let width = texts.words().iter().map(String::len).max().unwrap_or(0).max(1);
             let most = usize::from(XportVariable::MAX_V8_CHARACTER_LENGTH_IN_BYTES);
-            if width > most { Err(table.column_error(column.name(), "its text is too long for a transport file")) } else { Ok(width) }
+            if width > most {
+                Err(table.column_error(column.name(), "its text is too long for a transport file"))
+            } else {
+                Ok(width)
+            }
         }
         _ => Ok(8),
     }
@@ -173,7 +208,9 @@ mod tests {
 
     #[test]
     fn tells_dates_from_datetimes() {
-        for format in ["DATE", "DATE9.", "date9", "YYMMDD10.", "YYMMDDD", "MMDDYY8.", "E8601DA", "IS8601DA10."] {
+        for format in
+            ["DATE", "DATE9.", "date9", "YYMMDD10.", "YYMMDDD", "MMDDYY8.", "E8601DA", "IS8601DA10."]
+        {
             assert!(is_date_format(format), "{format}");
         }
         for format in ["", "8.2", "BEST12.", "DATETIME20.", "E8601DT", "TIME5.", "YYMMDDXX", "DATEAMPM"] {

@@ -8,11 +8,20 @@ use std::{
 
 /// The shared claims, `None` where they are absent; that is said, and the test ends.
 pub(crate) fn claims() -> Option<PathBuf> {
+    folder("claims")
+}
+
+/// The CDISC pilot study in SAS transport files, as above.
+pub(crate) fn pilot() -> Option<PathBuf> {
+    folder("trial/phuse_tdf_xpt")
+}
+
+fn folder(name: &str) -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     let root = env::var_os("NIGHTINGALE_SHARED_DATA").map_or_else(beside, PathBuf::from);
-    let claims = root.join("claims");
-    if claims.is_dir() {
-        return Some(claims);
+    let folder = root.join(name);
+    if folder.is_dir() {
+        return Some(folder);
     }
     #[expect(clippy::print_stderr, reason = "a skipped test must say so")]
     {

@@ -12,7 +12,11 @@ pub(super) fn schema(subjects: &str, events: &str) -> SchemaFile {
             (subjects.to_owned(), TableEntry { columns: subject_columns(), ..TableEntry::default() }),
             (
                 events.to_owned(),
-                TableEntry { dimension: Some("TERM".to_owned()), columns: event_columns(), ..TableEntry::default() },
+                TableEntry {
+                    dimension: Some("TERM".to_owned()),
+                    columns: event_columns(),
+                    ..TableEntry::default()
+                },
             ),
         ]),
         ..SchemaFile::default()
@@ -56,7 +60,12 @@ fn category<'a>(words: impl IntoIterator<Item = &'a str>) -> Content {
 }
 
 fn number(minimum: i64, maximum: i64, scale: u8) -> Content {
-    Content::Number { minimum: Decimal::whole(minimum), maximum: Decimal::whole(maximum), scale, round: false }
+    Content::Number {
+        minimum: Decimal::whole(minimum),
+        maximum: Decimal::whole(maximum),
+        scale,
+        round: false,
+    }
 }
 
 fn bins(name: &str, source: &str, edges: &[i64]) -> ColumnEntry {

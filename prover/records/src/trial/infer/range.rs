@@ -18,7 +18,9 @@ pub(super) fn of_days(days: impl Iterator<Item = Day> + Clone) -> Result<Content
 }
 
 /// A range of round numbers around numbers, with the decimals that they have, and a note where some are rounded away.
-pub(super) fn of_numbers(numbers: impl Iterator<Item = Decimal> + Clone) -> Result<(Content, Option<String>), String> {
+pub(super) fn of_numbers(
+    numbers: impl Iterator<Item = Decimal> + Clone,
+) -> Result<(Content, Option<String>), String> {
     let Some(finest) = numbers.clone().map(Decimal::scale).max() else {
         return Err("all its cells are missing".to_owned());
     };
@@ -37,8 +39,12 @@ pub(super) fn of_numbers(numbers: impl Iterator<Item = Decimal> + Clone) -> Resu
             continue;
         }
         let decimal = |units| Decimal::new(units, scale).map_err(|problem| problem.to_string());
-        let content =
-            Content::Number { minimum: decimal(minimum)?, maximum: decimal(maximum)?, scale, round: scale < finest };
+        let content = Content::Number {
+            minimum: decimal(minimum)?,
+            maximum: decimal(maximum)?,
+            scale,
+            round: scale < finest,
+        };
         let note = (scale < finest).then(|| {
             format!("its cells have up to {finest} decimals, and are rounded to {scale}; raise scale to keep more, within 4,294,967,294 values")
         });
@@ -70,7 +76,12 @@ mod tests {
     #[test]
     fn bounds_are_moved_to_round_numbers() {
         for (given, expected) in [
-            ((51, 89), (50, 90)), ((0, 1), (0, 1)), ((7, 7), (7, 7)), ((-13, 48), (-20, 60)), ((1, 1191), (0, 1200)), ((3, 8), (3, 8)),
+            ((51, 89), (50, 90)),
+            ((0, 1), (0, 1)),
+            ((7, 7), (7, 7)),
+            ((-13, 48), (-20, 60)),
+            ((1, 1191), (0, 1200)),
+            ((3, 8), (3, 8)),
             ((-31, -2), (-35, 0)),
         ] {
             assert_eq!(widened(given.0, given.1), expected, "{given:?}");
@@ -81,8 +92,13 @@ mod tests {
     fn a_scale_that_does_not_fit_is_lowered() -> Result<(), Box<dyn std::error::Error>> {
         let numbers = [Decimal::parse("0.12345")?, Decimal::parse("99999999.5")?];
         let (content, note) = of_numbers(numbers.into_iter())?;
-        let Content::Number { minimum, maximum, scale, round } = content else { return Err("numbers".into()) };
-        assert_eq!((minimum.to_string().as_str(), maximum.to_string().as_str(), scale, round), ("0", "100000000", 1, true));
+        let Content::Number { minimum, maximum, scale, round } = content else {
+            return Err("numbers".into());
+        };
+        assert_eq!(
+            (minimum.to_string().as_str(), maximum.to_string().as_str(), scale, round),
+            ("0", "100000000", 1, true)
+        );
         assert!(note.is_some());
         Ok(())
     }

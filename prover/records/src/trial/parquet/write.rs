@@ -22,10 +22,13 @@ pub(in crate::trial) fn write(table: &RawTable, path: &Path) -> Result<(), Trial
 }
 
 fn write_to(table: &RawTable, file: File) -> Result<(), ParquetError> {
-    let fields = table.columns().iter().map(|column| field(column).map(Arc::new)).collect::<Result<_, _>>()?;
+    let fields =
+        table.columns().iter().map(|column| field(column).map(Arc::new)).collect::<Result<_, _>>()?;
     let schema = Arc::new(Type::group_type_builder(table.name()).with_fields(fields).build()?);
-    let properties =
-        WriterProperties::builder().set_compression(Compression::SNAPPY).set_created_by("nightingale".to_owned()).build();
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_created_by("nightingale".to_owned())
+        .build();
     let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties))?;
     for start in (0..table.rows()).step_by(GROUP) {
         let rows = start..(start + GROUP).min(table.rows());
@@ -79,13 +82,18 @@ fn write_cells(
         Cells::Decimal(cells) => {
             let scale = scale(column);
             let too_large = || ParquetError::General(format!("column {}: too many digits", column.name()));
-            let values: Vec<i64> =
-                cells[rows].iter().flatten().map(|number| number.exactly(scale).ok_or_else(too_large)).collect::<Result<_, _>>()?;
+            let values: Vec<i64> = cells[rows]
+                .iter()
+                .flatten()
+                .map(|number| number.exactly(scale).ok_or_else(too_large))
+                .collect::<Result<_, _>>()?;
             writer.typed::<Int64Type>().write_batch(&values, Some(&levels), None)?;
         }
         Cells::Text(_) | Cells::Unsupported(..) => {
-            let values: Vec<ByteArray> =
-                rows.filter_map(|row| column.text(row)).map(|text| ByteArray::from(text.as_bytes().to_vec())).collect();
+            let values: Vec<ByteArray> = rows
+                .filter_map(|row| column.text(row))
+                .map(|text| ByteArray::from(text.as_bytes().to_vec()))
+                .collect();
             writer.typed::<ByteArrayType>().write_batch(&values, Some(&levels), None)?;
         }
     }

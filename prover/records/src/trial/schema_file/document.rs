@@ -112,7 +112,10 @@ impl<'de> Deserialize<'de> for Bound {
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Bound, E> {
                 let number = || Decimal::parse(text).ok().map(Bound::Number);
-                Day::parse(text).map(Bound::Day).or_else(number).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+                Day::parse(text)
+                    .map(Bound::Day)
+                    .or_else(number)
+                    .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
             }
         }
         deserializer.deserialize_any(Seen)
@@ -123,7 +126,8 @@ impl<'de> Deserialize<'de> for Bound {
 pub(super) fn parse(text: &str) -> Result<SchemaFile, TrialError> {
     let problem = |error: &toml::de::Error| error.message().replace('\n', " ");
     let toml = toml::Deserializer::parse(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        let line =
+            error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         TrialError::key(format!("line {line}"), problem(&error))
     })?;
     let document: Document = serde_path_to_error::deserialize(toml)
@@ -132,7 +136,10 @@ pub(super) fn parse(text: &str) -> Result<SchemaFile, TrialError> {
     for (name, table) in document.table {
         let key = format!("table.{name}");
         if !is_name(&name) {
-            return Err(TrialError::key(key, "a table's name is its file's stem: a letter or _ and then letters, digits or _"));
+            return Err(TrialError::key(
+                key,
+                "a table's name is its file's stem: a letter or _ and then letters, digits or _",
+            ));
         }
         let checked = table.check(&key)?;
         if tables.insert(name.to_ascii_lowercase(), checked).is_some() {
@@ -143,7 +150,13 @@ pub(super) fn parse(text: &str) -> Result<SchemaFile, TrialError> {
         return Err(TrialError::key("table", "there is none; describe each file in a section [table.STEM]"));
     }
     let roles = document.roles.map(Roles::check).transpose()?;
-    Ok(SchemaFile { subject: document.subject, threshold: document.threshold, plan: document.plan, roles, tables })
+    Ok(SchemaFile {
+        subject: document.subject,
+        threshold: document.threshold,
+        plan: document.plan,
+        roles,
+        tables,
+    })
 }
 
 impl Roles {
@@ -172,7 +185,9 @@ impl Table {
             consent: self.consent,
             missing: self.missing,
             keep: self.keep,
-            columns: columns.map(|(at, column)| column.check(&format!("{key}.columns[{at}]"))).collect::<Result<_, _>>()?,
+            columns: columns
+                .map(|(at, column)| column.check(&format!("{key}.columns[{at}]")))
+                .collect::<Result<_, _>>()?,
         })
     }
 }
@@ -196,14 +211,20 @@ impl Column {
             KindName::Bins => &["edges"],
         };
         if let Some((name, _)) = given.iter().find(|(name, given)| *given && !allowed.contains(name)) {
-            return Err(TrialError::key(at(name), format!("a column of kind \"{}\" has no such key", self.kind.name())));
+            return Err(TrialError::key(
+                at(name),
+                format!("a column of kind \"{}\" has no such key", self.kind.name()),
+            ));
         }
-        let absent = |name: &str, example: &str| TrialError::key(at(name), format!("is needed: {name} = {example}"));
+        let absent =
+            |name: &str, example: &str| TrialError::key(at(name), format!("is needed: {name} = {example}"));
         let content = match self.kind {
             KindName::Integer => {
                 let number = |name: &str, bound: Option<Bound>| match bound {
                     Some(Bound::Number(number)) => Ok(number),
-                    Some(Bound::Day(_)) => Err(TrialError::key(at(name), "expected a number; days are of kind \"date\"")),
+                    Some(Bound::Day(_)) => {
+                        Err(TrialError::key(at(name), "expected a number; days are of kind \"date\""))
+                    }
                     None => Err(absent(name, "0")),
                 };
                 Content::Number {
@@ -216,20 +237,30 @@ impl Column {
             KindName::Date => {
                 let day = |name: &str, bound: Option<Bound>| match bound {
                     Some(Bound::Day(day)) => Ok(day),
-                    Some(Bound::Number(_)) => Err(TrialError::key(at(name), "expected a day as \"YYYY-MM-DD\"")),
+                    Some(Bound::Number(_)) => {
+                        Err(TrialError::key(at(name), "expected a day as \"YYYY-MM-DD\""))
+                    }
                     None => Err(absent(name, "\"2020-01-01\"")),
                 };
-                Content::Date { minimum: day("minimum", self.minimum)?, maximum: day("maximum", self.maximum)? }
+                Content::Date {
+                    minimum: day("minimum", self.minimum)?,
+                    maximum: day("maximum", self.maximum)?,
+                }
             }
-            KindName::Category => {
-                Content::Category { dictionary: self.dictionary.ok_or_else(|| absent("dictionary", "[\"F\", \"M\"]"))? }
-            }
+            KindName::Category => Content::Category {
+                dictionary: self.dictionary.ok_or_else(|| absent("dictionary", "[\"F\", \"M\"]"))?,
+            },
             KindName::Key => Content::Key,
             KindName::Bins => {
                 let edges = self.edges.ok_or_else(|| absent("edges", "[40, 50, 65]"))?;
-                Content::Bins { edges: edges_of(edges).ok_or_else(|| {
-                    TrialError::key(at("edges"), "expected one or more numbers, or days, each above the one before")
-                })? }
+                Content::Bins {
+                    edges: edges_of(edges).ok_or_else(|| {
+                        TrialError::key(
+                            at("edges"),
+                            "expected one or more numbers, or days, each above the one before",
+                        )
+                    })?,
+                }
             }
         };
         if self.kind == KindName::Bins && self.source.is_none() {

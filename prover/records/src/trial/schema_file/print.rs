@@ -12,7 +12,10 @@ pub(in crate::trial) fn print(
     notes: &BTreeMap<String, Vec<String>>,
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
-    writeln!(f, "# What of these files is registered. All of it becomes public: names, ranges, dictionaries and rules.")?;
+    writeln!(
+        f,
+        "# What of these files is registered. All of it becomes public: names, ranges, dictionaries and rules."
+    )?;
     let text = |f: &mut fmt::Formatter<'_>, key: &str, value: &Option<String>| match value {
         Some(value) => writeln!(f, "{key} = {}", quoted(value)),
         None => Ok(()),
@@ -39,7 +42,9 @@ pub(in crate::trial) fn print(
 }
 
 fn print_table(table: &TableEntry, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    for (key, value) in [("subject", &table.subject), ("dimension", &table.dimension), ("consent", &table.consent)] {
+    for (key, value) in
+        [("subject", &table.subject), ("dimension", &table.dimension), ("consent", &table.consent)]
+    {
         if let Some(value) = value {
             writeln!(f, "{key} = {}", quoted(value))?;
         }
@@ -54,7 +59,8 @@ fn print_table(table: &TableEntry, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "missing = {}", list(&table.missing, 2))?;
     }
     if !table.keep.is_empty() {
-        let kept = table.keep.iter().map(|(column, words)| format!("{} = {}", quoted(column), list(words, 2)));
+        let kept =
+            table.keep.iter().map(|(column, words)| format!("{} = {}", quoted(column), list(words, 2)));
         writeln!(f, "keep = {{ {} }}", kept.collect::<Vec<_>>().join(", "))?;
     }
     writeln!(f, "columns = [")?;
@@ -71,7 +77,12 @@ fn print_column(column: &ColumnEntry, f: &mut fmt::Formatter<'_>) -> fmt::Result
     }
     match &column.content {
         Content::Number { minimum, maximum, scale, round } => {
-            write!(f, ", kind = \"integer\", minimum = {}, maximum = {}", number(*minimum), number(*maximum))?;
+            write!(
+                f,
+                ", kind = \"integer\", minimum = {}, maximum = {}",
+                number(*minimum),
+                number(*maximum)
+            )?;
             if *scale > 0 {
                 write!(f, ", scale = {scale}")?;
             }
@@ -82,7 +93,9 @@ fn print_column(column: &ColumnEntry, f: &mut fmt::Formatter<'_>) -> fmt::Result
         Content::Date { minimum, maximum } => {
             write!(f, ", kind = \"date\", minimum = {}, maximum = {}", day(*minimum), day(*maximum))?;
         }
-        Content::Category { dictionary } => write!(f, ", kind = \"category\", dictionary = {}", list(dictionary, 4))?,
+        Content::Category { dictionary } => {
+            write!(f, ", kind = \"category\", dictionary = {}", list(dictionary, 4))?
+        }
         Content::Key => write!(f, ", kind = \"key\"")?,
         Content::Bins { edges } => {
             let edges = edges.iter().map(|edge| match edge {
