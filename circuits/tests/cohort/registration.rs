@@ -20,3 +20,5 @@ mod plan;
 mod proof;
 #[path = "registration/rows.rs"]
 mod rows;
+#[path = "registration/sums.rs"]
+mod sums;

@@ -16,19 +16,18 @@ pub(crate) const SUMS: &str = "the sums close";
 
 /// The names of the gates that fail, each once, in alphabetical order.
 pub(crate) fn failures(layout: Layout, circuit: &RegistrationCircuit) -> Vec<String> {
-    let Err(failures) = MockProver::run(layout.k, circuit, circuit.instances()).unwrap().verify() else {
-        return Vec::new();
+    names(MockProver::run(layout.k, circuit, circuit.instances()).unwrap().verify())
+}
+
+/// The names of the gates in a verdict, each once, in alphabetical order.
+pub(crate) fn names(verdict: Result<(), Vec<VerifyFailure>>) -> Vec<String> {
+    let name = |failure: VerifyFailure| match failure {
+        VerifyFailure::ConstraintNotSatisfied { constraint, .. } => {
+            constraint.to_string().rsplit('\'').nth(1).unwrap().to_owned()
+        }
+        other => panic!("not a gate that fails: {other:?}"),
     };
-    let mut names: Vec<String> = failures
-        .iter()
-        .map(|failure| match failure {
-            VerifyFailure::ConstraintNotSatisfied { constraint, .. } => {
-                let text = constraint.to_string();
-                text.rsplit('\'').nth(1).unwrap().to_owned()
-            }
-            other => panic!("not a gate that fails: {other:?}"),
-        })
-        .collect();
+    let mut names: Vec<String> = verdict.err().unwrap_or_default().into_iter().map(name).collect();
     names.sort_unstable();
     names.dedup();
     names
