@@ -139,7 +139,9 @@ impl Statement {
     pub fn numbers(&self, rows: usize) -> Vec<u64> {
         match self.part {
             Part::Frame => vec![rows as u64],
-            Part::Columns | Part::Dictionary | Part::Keys => self.bounds.iter().copied().map(u64::from).collect(),
+            Part::Columns | Part::Dictionary | Part::Keys => {
+                self.bounds.iter().copied().map(u64::from).collect()
+            }
         }
     }
 

@@ -138,7 +138,8 @@ impl Circuit<Fr> for RegistrationCircuit {
 /// The challenges; none in the first phase and where keys are made.
 fn drawn(layouter: &impl Layouter<Fr>, challenges: &[Challenge; 4]) -> Option<Drawn> {
     let mut drawn = None;
-    let values: Value<Vec<Fr>> = challenges.iter().map(|&challenge| layouter.get_challenge(challenge)).collect();
+    let values: Value<Vec<Fr>> =
+        challenges.iter().map(|&challenge| layouter.get_challenge(challenge)).collect();
     values.map(|values| drawn = values.try_into().ok());
     drawn
 }

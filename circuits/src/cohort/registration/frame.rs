@@ -43,7 +43,12 @@ pub(super) fn rules(ground: &Ground) -> Rules {
         ("consent was there before", rows.record() * consent.cur() * (number(1) - predecessor.cur())),
     ];
     let mut fractions = ground.looked_up(limbs, 0);
-    fractions.push(Fraction { numerator: -seen.cur(), pole: rows.index(), weight: 0, opening: Opening::Zero });
+    fractions.push(Fraction {
+        numerator: -seen.cur(),
+        pole: rows.index(),
+        weight: 0,
+        opening: Opening::Zero,
+    });
     Rules { gates, fractions }
 }
 

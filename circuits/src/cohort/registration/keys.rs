@@ -31,7 +31,12 @@ pub(super) fn rules(ground: &Ground) -> Rules {
         ("codes are not missing where present", rows.record() * (code - present - limbs.join(base))),
     ];
     let mut fractions = ground.looked_up(both, 0);
-    fractions.push(Fraction { numerator: -seen.cur(), pole: rows.index(), weight: 0, opening: Opening::Zero });
+    fractions.push(Fraction {
+        numerator: -seen.cur(),
+        pole: rows.index(),
+        weight: 0,
+        opening: Opening::Zero,
+    });
     Rules { gates, fractions }
 }
 
@@ -40,7 +45,8 @@ pub(super) fn auxiliaries(layout: Layout, slots: &[Vec<u64>], numbers: &[u64]) -
     let (bound, capacity) = (numbers[0], layout.capacity());
     let cut = Limbs::of_code(layout);
     let mut limbs = split_all(cut, codes.iter().map(|code| bound.wrapping_sub(*code)));
-    limbs.extend(split_all(cut, codes.iter().zip(present).map(|(code, present)| code.wrapping_sub(*present))));
+    limbs
+        .extend(split_all(cut, codes.iter().zip(present).map(|(code, present)| code.wrapping_sub(*present))));
     let seen = occurrences(capacity, limbs.iter().flatten());
     let mut auxiliaries = vec![Auxiliary::held(layout, bound, vec![bound; capacity]), Auxiliary::of(seen)];
     auxiliaries.extend(limbs.into_iter().map(Auxiliary::of));

@@ -33,7 +33,10 @@ fn frame(slots: &[Vec<u64>], rows: u64) -> bool {
         && present.iter().enumerate().all(|(row, &present)| present == u64::from(row < rows))
         && key(0) >= 1 << 32
         && (1..rows).all(|row| key(row - 1) < key(row))
-        && consent.iter().zip(predecessor).all(|(&consent, &before)| consent == 0 || (consent == 1 && before == 1))
+        && consent
+            .iter()
+            .zip(predecessor)
+            .all(|(&consent, &before)| consent == 0 || (consent == 1 && before == 1))
 }
 
 fn column(present: &[u64], codes: &[u64], flags: &[u64], bound: u64) -> bool {

@@ -84,7 +84,9 @@ pub(crate) fn table(form: Form, rng: &mut ChaCha20Rng) -> Table {
         // A third is missing.
         _ => {
             let bound = schema.columns()[index].bound();
-            keys.iter().map(|_| if rng.random_ratio(1, 3) { 0 } else { rng.random_range(1..=bound) }).collect()
+            keys.iter()
+                .map(|_| if rng.random_ratio(1, 3) { 0 } else { rng.random_range(1..=bound) })
+                .collect()
         }
     });
     let codes = codes.collect();
@@ -98,5 +100,9 @@ fn keys(form: Form, rng: &mut ChaCha20Rng) -> Vec<(u32, u32)> {
     let mut places = sample(rng, form.subjects as usize * dimensions, form.rows).into_vec();
     places.sort_unstable();
     let key = |place: usize| (place / dimensions + 1, place % dimensions + 1);
-    places.into_iter().map(key).map(|(subject, term)| (subject.try_into().unwrap(), term.try_into().unwrap())).collect()
+    places
+        .into_iter()
+        .map(key)
+        .map(|(subject, term)| (subject.try_into().unwrap(), term.try_into().unwrap()))
+        .collect()
 }

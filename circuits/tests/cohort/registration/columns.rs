@@ -135,7 +135,8 @@ fn refuses_to_be_bounded_for_longer() {
 #[test]
 fn refuses_to_start_bounded_twice() {
     // With 2 before the first record, the step at the bound could be paid back before it.
-    let failures = failures_with(Part::Columns, slots(), &[1, 9], |witness| witness.auxiliaries[BOUNDED].head.fill(2));
+    let failures =
+        failures_with(Part::Columns, slots(), &[1, 9], |witness| witness.auxiliaries[BOUNDED].head.fill(2));
     assert!(failures.contains(&"bounded starts at 1".to_owned()), "{failures:?}");
 }
 

@@ -65,7 +65,8 @@ fn accepts_codes_up_to_the_bound_and_no_further() {
 fn refuses_another_bound_than_the_instance() {
     let above = changed(&[(CODES, 0, 6_000), (CODES, 4, 6_000), (DICTIONARY, 2, 6_000)]);
     assert!(failures_of(Part::Dictionary, above.clone(), &[6_000]).is_empty());
-    let failures = failures_with(Part::Dictionary, above.clone(), &[6_000], |witness| witness.numbers[0] = BOUND);
+    let failures =
+        failures_with(Part::Dictionary, above.clone(), &[6_000], |witness| witness.numbers[0] = BOUND);
     assert_eq!(failures, ["the bound is the instance"]);
     // The bound goes up on its way to the row that needs it.
     let failures = failures_with(Part::Dictionary, above, &[6_000], |witness| {
@@ -127,7 +128,8 @@ fn refuses_a_dictionary_that_does_not_rise() {
     let repeated = [(DICTIONARY, 2, 700), (CODES, 0, 700), (CODES, 4, 700)];
     assert_eq!(broken(&repeated), ["the dictionary rises", SUMS]);
     let falling = [(DICTIONARY, 1, 4_000), (DICTIONARY, 2, 700)];
-    let exchanged: Vec<_> = falling.into_iter().chain((0..5).map(|row| (RANK, row, [1, 2, 0, 2, 1][row]))).collect();
+    let exchanged: Vec<_> =
+        falling.into_iter().chain((0..5).map(|row| (RANK, row, [1, 2, 0, 2, 1][row]))).collect();
     assert_eq!(broken(&exchanged), ["the dictionary rises", SUMS]);
 }
 

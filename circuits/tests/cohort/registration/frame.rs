@@ -95,7 +95,8 @@ fn refuses_a_row_that_counts_twice() {
 #[test]
 fn refuses_a_subject_twice() {
     let without_dimension = (0..5).map(|row| (DIMENSION, row, 0));
-    let changes: Vec<_> = without_dimension.chain([(SUBJECT, 1, 2), (SUBJECT, 2, 3), (SUBJECT, 4, 8)]).collect();
+    let changes: Vec<_> =
+        without_dimension.chain([(SUBJECT, 1, 2), (SUBJECT, 2, 3), (SUBJECT, 4, 8)]).collect();
     assert!(broken(&changes, 5).is_empty());
     let twice: Vec<_> = changes.into_iter().chain([(SUBJECT, 2, 2)]).collect();
     assert_eq!(broken(&twice, 5), ["keys rise"]);
@@ -136,7 +137,8 @@ fn refuses_a_distance_in_limbs_that_are_no_rows() {
 
 #[test]
 fn refuses_a_limb_that_was_not_counted() {
-    let failures = failures_with(Part::Frame, slots(), &[5], |witness| witness.auxiliaries[SEEN].records[0] -= 1);
+    let failures =
+        failures_with(Part::Frame, slots(), &[5], |witness| witness.auxiliaries[SEEN].records[0] -= 1);
     assert_eq!(failures, [SUMS]);
 }
 

@@ -52,13 +52,16 @@ fn narrow_columns_go_eight_at_a_time_and_empty_places_are_zero() {
     assert_eq!(first[..3], [Committed::Present, Committed::Codes(0), Committed::Present]);
     assert_eq!(first[3..5], [Committed::Codes(1), Committed::Flag(1)]);
     let second = committed(&plan[2]);
-    assert_eq!(second[..5], [
-        Committed::Present,
-        Committed::Codes(8),
-        Committed::Flag(8),
-        Committed::Codes(9),
-        Committed::Flag(9),
-    ]);
+    assert_eq!(
+        second[..5],
+        [
+            Committed::Present,
+            Committed::Codes(8),
+            Committed::Flag(8),
+            Committed::Codes(9),
+            Committed::Flag(9),
+        ]
+    );
     assert!(second[5..].iter().all(|&column| column == Committed::Zero));
     assert_eq!([first.len(), second.len()], [17, 17]);
 }
@@ -69,8 +72,13 @@ fn columns_beyond_one_lookup_have_a_proof_each() {
     let parts: Vec<Part> = plan.iter().map(Statement::part).collect();
     assert_eq!(parts, [Part::Frame, Part::Columns, Part::Keys, Part::Dictionary]);
     assert_eq!(committed(&plan[2]), [Committed::Present, Committed::Codes(0)]);
-    let dictionary =
-        [Committed::Present, Committed::Codes(1), Committed::Flag(1), Committed::Rank(1), Committed::Dictionary(1)];
+    let dictionary = [
+        Committed::Present,
+        Committed::Codes(1),
+        Committed::Flag(1),
+        Committed::Rank(1),
+        Committed::Dictionary(1),
+    ];
     assert_eq!(committed(&plan[3]), dictionary);
     assert_eq!([plan[2].numbers(77), plan[3].numbers(77)], [[208], [208]]);
 }

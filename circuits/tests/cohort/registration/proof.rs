@@ -13,14 +13,17 @@ use halo2_proofs::{
             strategy::SingleStrategy,
         },
     },
-    transcript::{
-        Blake2bRead, Blake2bWrite, Challenge255, TranscriptReadBuffer, TranscriptWriterBuffer,
-    },
+    transcript::{Blake2bRead, Blake2bWrite, Challenge255, TranscriptReadBuffer, TranscriptWriterBuffer},
 };
 use nightingale_circuits::cohort::registration::{Part, RegistrationCircuit, Shape, plan};
 use rand_chacha::ChaCha20Rng;
 
-fn verifies(params: &ParamsKZG<Bn256>, key: &VerifyingKey<G1Affine>, instances: &[Vec<Fr>], proof: &[u8]) -> bool {
+fn verifies(
+    params: &ParamsKZG<Bn256>,
+    key: &VerifyingKey<G1Affine>,
+    instances: &[Vec<Fr>],
+    proof: &[u8],
+) -> bool {
     let mut transcript = Blake2bRead::<_, G1Affine, Challenge255<_>>::init(proof);
     let instances: Vec<&[Fr]> = instances.iter().map(Vec::as_slice).collect();
     let params = params.verifier_params();

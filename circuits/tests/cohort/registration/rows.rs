@@ -20,7 +20,8 @@ fn system(shape: Shape) -> ConstraintSystem<Fr> {
 }
 
 fn shapes() -> Vec<Shape> {
-    let layouts = [LAYOUT, Layout { k: 7, head: 9 }, Size::Small.layout(), Size::Medium.layout(), Size::Large.layout()];
+    let layouts =
+        [LAYOUT, Layout { k: 7, head: 9 }, Size::Small.layout(), Size::Medium.layout(), Size::Large.layout()];
     layouts.into_iter().flat_map(|layout| Part::ALL.map(|part| Shape { layout, part })).collect()
 }
 
@@ -30,7 +31,8 @@ fn every_gate_has_degree_three_at_most() {
         let system = system(shape);
         // `degree` alone is cut off at 5.
         let gates = system.gates().iter();
-        let degrees = gates.flat_map(|gate| gate.polynomials().iter().map(|polynomial| (gate.name(), polynomial.degree())));
+        let degrees = gates
+            .flat_map(|gate| gate.polynomials().iter().map(|polynomial| (gate.name(), polynomial.degree())));
         for (name, degree) in degrees {
             assert!(degree <= 3, "{name}: {degree}");
         }
@@ -137,7 +139,11 @@ fn reads_only_its_rows(shape: Shape) {
                         (false, true) => records.clone(),
                         (false, false) => 0..records.end,
                     };
-                    assert!(allowed.contains(&cell), "{part:?}, {}: column {column}, row {cell}", gate.name());
+                    assert!(
+                        allowed.contains(&cell),
+                        "{part:?}, {}: column {column}, row {cell}",
+                        gate.name()
+                    );
                 }
             }
             assert!(active, "{part:?}, {}: never applies", gate.name());
