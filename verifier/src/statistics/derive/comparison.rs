@@ -34,7 +34,8 @@ fn compare(first: Option<Sample>, second: Option<Sample>) -> Option<Welch> {
 }
 
 fn welch_row(row: Row, test: &Result<Option<Welch>, HiddenCell>) -> Row {
-    let figures: [(&'static str, fn(&Welch) -> f64); 7] = [
+    type Get = fn(&Welch) -> f64;
+    let figures: [(&'static str, Get); 7] = [
         ("difference", |test| test.difference),
         ("standard_error", |test| test.standard_error),
         ("low", |test| test.low),

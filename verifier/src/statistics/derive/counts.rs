@@ -2,7 +2,7 @@
 
 use super::Reading;
 use crate::statistics::{
-    Figure, Finding, Kind, Row, interval::ascending_bins, number::ratio, source::HiddenCell,
+    Figure, Finding, Kind, Row, interval::ascending_bins, number::ratio, roles::outcome, source::HiddenCell,
 };
 use nightingale_circuits::cohort::Column;
 
@@ -66,7 +66,7 @@ pub(super) fn percent(part: u64, whole: u64) -> Figure {
     Figure::or(ratio(100 * i128::from(part), i128::from(whole)), "nobody is in the group")
 }
 
-/// Whether an axis has an order that a histogram follows.
+/// Whether an axis has an order that a histogram follows: more than no and yes.
 pub(super) fn is_ordered(column: &Column) -> bool {
-    column.offset().is_some() || ascending_bins(column).is_some()
+    (column.offset().is_some() && outcome(column).is_none()) || ascending_bins(column).is_some()
 }

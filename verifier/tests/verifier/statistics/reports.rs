@@ -356,7 +356,7 @@ fn a_status_by_age_is_no_survival() {
     for group in ["STATUS", "DEATH"] {
         let statistics = Statistics::of(&[trial.ask(&[], &[], &["AGE", group], 1)]);
         assert!(statistics.findings.iter().all(|finding| finding.kind != Kind::KaplanMeier), "{statistics}");
-        assert!(!statistics.findings.is_empty(), "it is still counted");
+        only(&statistics, Kind::Histogram);
     }
 }
 
