@@ -3,6 +3,10 @@
 
 #[path = "cohort/agreement.rs"]
 mod agreement;
+#[path = "cohort/dishonest.rs"]
+mod dishonest;
+#[path = "cohort/edges.rs"]
+mod edges;
 #[path = "cohort/registration.rs"]
 mod registration;
 #[path = "cohort/trial.rs"]

@@ -18,7 +18,7 @@ fn accepted(class: Class, layout: Layout, table: &Table, query: &Query, threshol
     answer
 }
 
-fn query(table: &Table, terms: Vec<Term>, values: &[usize], groups: &[usize]) -> Query {
+pub(crate) fn query(table: &Table, terms: Vec<Term>, values: &[usize], groups: &[usize]) -> Query {
     Query::new(table.schema(), terms, values.to_vec(), groups.to_vec()).expect("a query of this table")
 }
 
