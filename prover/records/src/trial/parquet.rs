@@ -19,7 +19,7 @@ use ::parquet::{
     file::reader::{FileReader, SerializedFileReader},
     schema::types::ColumnDescriptor,
 };
-use std::{fs::File, path::Path};
+use std::{fs::File, panic::catch_unwind, path::Path};
 
 /// What a column's values mean.
 #[derive(Clone, Copy)]
@@ -56,6 +56,13 @@ impl From<ParquetError> for Fault {
 
 /// All columns.
 pub(super) fn read(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
+    // The `parquet` crate panics on some damaged files.
+    catch_unwind(|| read_columns(path)).unwrap_or_else(|_| {
+        Err(TrialError::file(path, "not a Parquet file that can be read: it is damaged; write it again"))
+    })
+}
+
+fn read_columns(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
     let file = File::open(path).map_err(TrialError::unreadable(path))?;
     let broken =
         |error: ParquetError| TrialError::file(path, format!("not a Parquet file that can be read: {error}"));

@@ -147,3 +147,34 @@ fn a_cut_file_is_an_error_and_never_a_panic() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_damaged_file_is_read_or_refused_and_never_a_panic() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let invented = synth::trial(3, 60)?;
+    // A fixed sequence (xorshift), so that a failure comes again.
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as usize
+    };
+    for extension in ["parquet", "xpt", "csv"] {
+        let path = folder.path().join(format!("damaged.{extension}"));
+        trial::write(&invented.subjects, &path)?;
+        let bytes = fs::read(&path)?;
+        let mut refused = 0;
+        for _ in 0..1500 {
+            let mut damaged = bytes.clone();
+            for _ in 0..=next() % 3 {
+                let at = next() % damaged.len();
+                damaged[at] = (next() >> 20) as u8;
+            }
+            fs::write(&path, &damaged)?;
+            refused += usize::from(trial::read(&path).is_err());
+        }
+        ensure!(refused > 0, "{extension}: none was refused");
+    }
+    Ok(())
+}
