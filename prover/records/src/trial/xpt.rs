@@ -33,7 +33,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
         TrialError::file(path, format!("not a SAS transport file (version 5): {}", error.message()))
     };
     let mut options = XportReader::options();
-    // SAS writes the session's encoding without saying which; what is not UTF-8 is nearly always this.
+    // SAS does not say in which encoding it wrote; what is not UTF-8 is nearly always this.
     options.add_fallback_encoding(encoding_rs::WINDOWS_1252);
     let reader = options.from_reader(file).map_err(broken)?;
     let Some(mut dataset) = reader.next_dataset().map_err(broken)? else {
