@@ -94,8 +94,11 @@ fn the_inferred_schema_of_the_pilot_study_builds() -> Result<()> {
     Ok(())
 }
 
-/// The figures of a query, by group key: count, then non-missing count, sum and sum of squares of each value in scaled units.
-fn ask(tables: &[Table], text: &str) -> Result<Vec<(Vec<u32>, u64, Vec<(u64, i128, i128)>, Option<i128>)>> {
+/// A cell: key, count; non-missing count, sum and sum of squares of each value in scaled units; sum of products.
+type Row = (Vec<u32>, u64, Vec<(u64, i128, i128)>, Option<i128>);
+
+/// The cells of a query that are not empty.
+fn ask(tables: &[Table], text: &str) -> Result<Vec<Row>> {
     let schemas: Vec<_> = tables.iter().map(|table| table.schema().clone()).collect();
     let asked = sql::parse(text, &schemas)?;
     let schema = &schemas[asked.table];
