@@ -153,8 +153,10 @@ fn every_figure_of_the_answer_counts() {
         let mut fewer = honest.clone();
         fewer.answer.cells.pop();
         refused(&fewer);
+        let last = honest.answer.cells.len() - 1;
+        let other = honest.answer.cells.iter().position(|cell| *cell != honest.answer.cells[last]).unwrap();
         let mut swapped = honest.clone();
-        swapped.answer.cells.swap(1, 2);
+        swapped.answer.cells.swap(other, last);
         refused(&swapped);
     }
 }
