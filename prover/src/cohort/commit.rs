@@ -66,7 +66,12 @@ impl Drop for Salt {
 }
 
 /// `sum records[i] * points[i] + sum salt[j] * span[j]`.
-pub(super) fn column(points: &[G1Affine], records: &[u64], span: &[G1Affine; Layout::SALT], salt: &Salt) -> G1Affine {
+pub(super) fn column(
+    points: &[G1Affine],
+    records: &[u64],
+    span: &[G1Affine; Layout::SALT],
+    salt: &Salt,
+) -> G1Affine {
     let salted: G1 = span.iter().zip(&salt.0).map(|(point, salt)| *point * salt).sum();
     (sum(points, records) + salted).to_affine()
 }
@@ -85,7 +90,11 @@ fn sum(points: &[G1Affine], records: &[u64]) -> G1 {
     if records.iter().all(|&record| record <= 1) {
         let chunks = records.par_chunks(CHUNK).zip(points.par_chunks(CHUNK));
         let chunk = |(records, points): (&[u64], &[G1Affine])| {
-            records.iter().zip(points).filter(|(record, _)| **record == 1).fold(G1::identity(), |sum, (_, point)| sum + point)
+            records
+                .iter()
+                .zip(points)
+                .filter(|(record, _)| **record == 1)
+                .fold(G1::identity(), |sum, (_, point)| sum + point)
         };
         return chunks.map(chunk).reduce(G1::identity, |a, b| a + b);
     }

@@ -70,7 +70,12 @@ impl CohortDataset {
     ///
     /// # Errors
     /// A question that the dataset does not release; whatever stops a proof.
-    pub fn prove(&self, keys: &CohortKeyStore, ask: &Ask, progress: Progress<'_>) -> Result<QueryProof, ProveError> {
+    pub fn prove(
+        &self,
+        keys: &CohortKeyStore,
+        ask: &Ask,
+        progress: Progress<'_>,
+    ) -> Result<QueryProof, ProveError> {
         let (record, secret) = self.find(&ask.table)?;
         let (schema, size) = (record.schema(), record.size());
         let registered = if ask.mode == Mode::Exact { 1 } else { schema.threshold() };
@@ -80,14 +85,20 @@ impl CohortDataset {
         let circuit = CircuitName::Query(class);
         let key = keys.key(circuit, size, progress)?;
         tell(progress, Step::Proving { circuit, proof: 0, proofs: 1 })?;
-        let (witness, answer) = QueryCircuit::new(class, size.layout(), &ask.query, &secret.table, threshold)?;
+        let (witness, answer) =
+            QueryCircuit::new(class, size.layout(), &ask.query, &secret.table, threshold)?;
         let inputs = instances(class, schema, &ask.query, threshold, &answer)
             .ok_or_else(|| ProveError::Bug("an answer that has no public inputs".to_owned()))?;
         let sources = slots::sources(class, size.layout(), schema, &ask.query);
         let identity = key.srs().points().identity;
-        let columns = sources.into_iter().map(|source| column(record, secret, source, identity)).collect::<Result<Vec<_>, _>>()?;
-        let version = record.newest_consent().ok_or_else(|| ProveError::Bug("a table without consents".to_owned()))?;
-        let context = context(record, &ask.query, version, ask.mode, threshold, ask.venue).map_err(ProveError::Release)?;
+        let columns = sources
+            .into_iter()
+            .map(|source| column(record, secret, source, identity))
+            .collect::<Result<Vec<_>, _>>()?;
+        let version =
+            record.newest_consent().ok_or_else(|| ProveError::Bug("a table without consents".to_owned()))?;
+        let context = context(record, &ask.query, version, ask.mode, threshold, ask.venue)
+            .map_err(ProveError::Release)?;
         let proof = prove(&key, &witness, &inputs, &columns, &context, progress)?;
         let proof = QueryProof {
             dataset: *self.public.digest(),
@@ -149,8 +160,10 @@ impl CohortDataset {
         let list = files::read(&directory.join(DIGESTS))?;
         let list = String::from_utf8(list).map_err(|_| corrupt(DIGESTS, "is damaged".to_owned()))?;
         let read = |name: &str| {
-            let listed = list.lines().filter_map(|line| line.split_once("  ")).find(|(_, listed)| *listed == name);
-            let (digest, _) = listed.ok_or_else(|| corrupt(name, "is not in the list of digests".to_owned()))?;
+            let listed =
+                list.lines().filter_map(|line| line.split_once("  ")).find(|(_, listed)| *listed == name);
+            let (digest, _) =
+                listed.ok_or_else(|| corrupt(name, "is not in the list of digests".to_owned()))?;
             let content = zeroize::Zeroizing::new(files::read(&directory.join(name))?);
             if files::digest(&[&content]) == digest {
                 Ok(content)
@@ -158,7 +171,8 @@ impl CohortDataset {
                 Err(corrupt(name, "is damaged: its digest is not the listed one".to_owned()))
             }
         };
-        let public = Dataset::from_json(&read(PUBLIC)?).map_err(|error| corrupt(PUBLIC, error.to_string()))?;
+        let public =
+            Dataset::from_json(&read(PUBLIC)?).map_err(|error| corrupt(PUBLIC, error.to_string()))?;
         let private = public.tables().iter().map(|record| {
             let name = private_name(record);
             PrivateTable::from_bytes(&directory.join(&name), &read(&name)?, record)
@@ -199,4 +213,3 @@ pub(super) fn column(
         }
     })
 }
-

@@ -8,7 +8,9 @@ use zeroize::Zeroizing;
 /// Fresh bytes.
 pub(super) fn bytes<const N: usize>() -> Result<Zeroizing<[u8; N]>, ProveError> {
     let mut bytes = Zeroizing::new([0; N]);
-    OsRng.try_fill_bytes(&mut *bytes).map_err(|error| ProveError::Bug(format!("no randomness from the system: {error}")))?;
+    OsRng
+        .try_fill_bytes(&mut *bytes)
+        .map_err(|error| ProveError::Bug(format!("no randomness from the system: {error}")))?;
     Ok(bytes)
 }
 

@@ -44,7 +44,8 @@ impl Staged {
         let staged = Self { temporary, path: path.to_owned(), committed: false };
         let mode = if readers == Readers::Owner { 0o600 } else { 0o644 };
         let write = || {
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&staged.temporary)?;
+            let mut file =
+                OpenOptions::new().write(true).create_new(true).mode(mode).open(&staged.temporary)?;
             for part in content {
                 file.write_all(part)?;
             }

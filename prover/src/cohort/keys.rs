@@ -40,7 +40,11 @@ impl CohortProvingKey {
     ///
     /// # Errors
     /// A circuit that does not fit the setup, or that verifiers refuse.
-    pub fn generate<C: Circuit<Fr>>(circuit: CircuitName, blank: &C, srs: Arc<Srs>) -> Result<Self, ProveError> {
+    pub fn generate<C: Circuit<Fr>>(
+        circuit: CircuitName,
+        blank: &C,
+        srs: Arc<Srs>,
+    ) -> Result<Self, ProveError> {
         let bug = |error: plonk::Error| ProveError::Bug(format!("no key for {circuit}: {error}"));
         let verifying = keygen_vk(srs.params(), blank).map_err(bug)?;
         let proving = keygen_pk(srs.params(), verifying, blank).map_err(bug)?;
@@ -134,7 +138,12 @@ impl CohortKeyStore {
     ///
     /// # Errors
     /// As [`CohortKeyStore::setup`]; a verifying key in this program that is out of date.
-    pub fn key(&self, circuit: CircuitName, size: Size, progress: Progress<'_>) -> Result<Arc<CohortProvingKey>, ProveError> {
+    pub fn key(
+        &self,
+        circuit: CircuitName,
+        size: Size,
+        progress: Progress<'_>,
+    ) -> Result<Arc<CohortProvingKey>, ProveError> {
         let srs = self.setup(size, progress)?;
         let mut keys = lock(&self.keys);
         if let Some(key) = keys.get(&(circuit, size)) {
@@ -144,7 +153,10 @@ impl CohortKeyStore {
         let key = CohortProvingKey::of_circuit(circuit, srs)?;
         let published = self.published.key(circuit, size).map_err(ProveError::UnsafeKey)?;
         if published.digest() != key.verifying.digest() {
-            return Err(ProveError::Bug(format!("the verifying key of {circuit} for k {} is out of date", size.k())));
+            return Err(ProveError::Bug(format!(
+                "the verifying key of {circuit} for k {} is out of date",
+                size.k()
+            )));
         }
         let key = Arc::new(key);
         keys.insert((circuit, size), Arc::clone(&key));

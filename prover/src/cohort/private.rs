@@ -26,7 +26,11 @@ impl PrivateTable {
     /// The file.
     pub(super) fn to_bytes(&self, record: &TableRecord) -> Zeroizing<Vec<u8>> {
         let columns = record.schema().columns().len();
-        let size = MAGIC.len() + 32 + 12 + self.table.rows() * (4 * columns + 1) + Salt::LENGTH * (self.salts.len() + 1);
+        let size = MAGIC.len()
+            + 32
+            + 12
+            + self.table.rows() * (4 * columns + 1)
+            + Salt::LENGTH * (self.salts.len() + 1);
         // Of the right size at once: growing would leave copies behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(size));
         bytes.extend(MAGIC);
@@ -52,7 +56,8 @@ impl PrivateTable {
             path: path.to_owned(),
             problem: format!("{problem}; restore the dataset directory from its copy"),
         };
-        let mut rest = bytes.strip_prefix(&MAGIC).ok_or_else(|| corrupt("is not a private table of a dataset"))?;
+        let mut rest =
+            bytes.strip_prefix(&MAGIC).ok_or_else(|| corrupt("is not a private table of a dataset"))?;
         let cut = || corrupt("is cut off");
         let mut take = |length: usize| {
             let (taken, after) = rest.split_at_checked(length)?;
@@ -62,10 +67,12 @@ impl PrivateTable {
         if take(32).ok_or_else(cut)? != record.digest() {
             return Err(corrupt("is of another table"));
         }
-        let mut number = || take(4).and_then(|four| four.try_into().ok()).map(u32::from_le_bytes).map(|n| n as usize);
+        let mut number =
+            || take(4).and_then(|four| four.try_into().ok()).map(u32::from_le_bytes).map(|n| n as usize);
         let numbers = [number().ok_or_else(cut)?, number().ok_or_else(cut)?, number().ok_or_else(cut)?];
         let layout: Layout = record.size().layout();
-        let expected = [record.schema().columns().len(), record.rows(), committed(record.schema(), layout).len()];
+        let expected =
+            [record.schema().columns().len(), record.rows(), committed(record.schema(), layout).len()];
         if numbers != expected {
             return Err(corrupt("has another number of columns, rows or salts than the table"));
         }
@@ -77,13 +84,18 @@ impl PrivateTable {
             codes.push(fours.iter().map(|four| u32::from_le_bytes(*four)).collect());
         }
         let consent = take(rows).ok_or_else(cut)?.iter().map(|&byte| byte == 1).collect();
-        let table = Table::new(record.schema().clone(), codes, consent).map_err(|error| corrupt(&error.to_string()))?;
+        let table = Table::new(record.schema().clone(), codes, consent)
+            .map_err(|error| corrupt(&error.to_string()))?;
         let mut salt = || {
             let (words, _) = take(Salt::LENGTH).ok_or_else(cut)?.as_chunks::<32>();
             Salt::from_words(words).ok_or_else(|| corrupt("has a salt that is no scalar"))
         };
         let salts = (0..salts).map(|_| salt()).collect::<Result<Vec<_>, _>>()?;
         let consent_salt = salt()?;
-        if rest.is_empty() { Ok(Self { table, salts, consent_salt }) } else { Err(corrupt("has bytes after its end")) }
+        if rest.is_empty() {
+            Ok(Self { table, salts, consent_salt })
+        } else {
+            Err(corrupt("has bytes after its end"))
+        }
     }
 }

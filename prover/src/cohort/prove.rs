@@ -62,8 +62,9 @@ pub fn prove<C: Circuit<Fr>>(
     tell(progress, Step::Verifying)?;
     let proof = LinkedProof { key: key.verifying().digest(), proof, link };
     let commitments: Vec<G1Affine> = columns.iter().map(|column| column.commitment).collect();
-    verify_linked(key.verifying(), instances, &proof, &commitments, context)
-        .map_err(|error| ProveError::Bug(format!("a finished {} proof was refused: {error}", key.verifying().circuit())))?;
+    verify_linked(key.verifying(), instances, &proof, &commitments, context).map_err(|error| {
+        ProveError::Bug(format!("a finished {} proof was refused: {error}", key.verifying().circuit()))
+    })?;
     Ok(proof)
 }
 
@@ -77,7 +78,11 @@ fn link(
 ) -> Result<Link, ProveError> {
     let bug = |error| ProveError::Bug(format!("a finished proof cannot be read: {error}"));
     let slots = CohortKey::slots(proof, columns.len()).map_err(bug)?;
-    let pairs = slots.into_iter().zip(columns).map(|(slot, column)| Pair { slot, column: column.commitment }).collect();
+    let pairs = slots
+        .into_iter()
+        .zip(columns)
+        .map(|(slot, column)| Pair { slot, column: column.commitment })
+        .collect();
     let claim = Claim::new(key.verifying().circuit(), key.verifying().k(), context, proof, pairs);
     let blinded = key.proving().get_vk().cs().blinding_factors() + 1;
     let rho = claim.weight();

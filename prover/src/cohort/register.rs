@@ -16,7 +16,8 @@ use nightingale_circuits::cohort::{
     registration::{self, RegistrationCircuit, Source, Statement},
 };
 use nightingale_verifier::cohort::{
-    CircuitName, Commitment, ConsentVersion, Dataset, LinkedProof, TableRecord, registration::registration_context,
+    CircuitName, Commitment, ConsentVersion, Dataset, LinkedProof, TableRecord,
+    registration::registration_context,
 };
 use rayon::prelude::*;
 use zeroize::Zeroizing;
@@ -37,7 +38,8 @@ impl CohortDataset {
         let (mut records, mut private) = (Vec::with_capacity(number), Vec::with_capacity(number));
         for (place, table) in tables.into_iter().enumerate() {
             let largest = Size::Large.layout().capacity();
-            let size = Size::holding(table.rows()).ok_or(Unprovable::Rows { rows: table.rows(), capacity: largest })?;
+            let size = Size::holding(table.rows())
+                .ok_or(Unprovable::Rows { rows: table.rows(), capacity: largest })?;
             let srs = keys.setup(size, progress)?;
             tell(progress, Step::Committing { table: place, tables: number })?;
             let (record, secret) = commit_table(&srs, size, table)?;
@@ -45,11 +47,16 @@ impl CohortDataset {
             private.push(secret);
         }
         let mut public = Dataset::new(records, plan, modes).map_err(ProveError::Release)?;
-        let plans = public.tables().iter().map(|record| registration::plan(record.schema(), record.size().layout()).len());
+        let plans = public
+            .tables()
+            .iter()
+            .map(|record| registration::plan(record.schema(), record.size().layout()).len());
         let (proofs, mut done) = (plans.sum(), 0);
         for (record, secret) in public.tables_mut().iter_mut().zip(&private) {
             let mut told = |step: Step| match step {
-                Step::Proving { circuit, proof, .. } => progress(Step::Proving { circuit, proof: done + proof, proofs }),
+                Step::Proving { circuit, proof, .. } => {
+                    progress(Step::Proving { circuit, proof: done + proof, proofs })
+                }
                 other => progress(other),
             };
             prove_table(keys, record, secret, &mut told)?;
@@ -100,13 +107,15 @@ fn commit_table(srs: &Srs, size: Size, table: Table) -> Result<(TableRecord, Pri
         .zip(&salts)
         .map(|(column, salt)| commit(srs, &table, *column, salt))
         .collect::<Result<Vec<_>, _>>()?;
-    let record = TableRecord::new(table.schema().clone(), size, table.rows(), commitments).map_err(ProveError::Release)?;
+    let record = TableRecord::new(table.schema().clone(), size, table.rows(), commitments)
+        .map_err(ProveError::Release)?;
     Ok((record, PrivateTable { table, salts, consent_salt: Salt::random()? }))
 }
 
 fn commit(srs: &Srs, table: &Table, column: Committed, salt: &Salt) -> Result<Commitment, ProveError> {
     let values = Zeroizing::new(values(table, srs.layout(), column));
-    Commitment::new(srs.commit(&values, salt)).ok_or_else(|| ProveError::Bug("a column that commits to infinity".to_owned()))
+    Commitment::new(srs.commit(&values, salt))
+        .ok_or_else(|| ProveError::Bug("a column that commits to infinity".to_owned()))
 }
 
 /// Makes the registration proofs of a table, and its first version of the consents.
@@ -125,7 +134,12 @@ fn prove_table(
     let srs = keys.setup(size, progress)?;
     let consent = commit(&srs, &secret.table, Committed::Consent, &secret.consent_salt)?;
     tell(progress, Step::Proving { circuit: CircuitName::Registration(frame.part()), proof: 0, proofs })?;
-    let newest = Consents { commitments: vec![consent], table: &secret.table, salt: &secret.consent_salt, before: None };
+    let newest = Consents {
+        commitments: vec![consent],
+        table: &secret.table,
+        salt: &secret.consent_salt,
+        before: None,
+    };
     let frame = prove_frame(keys, record, secret, frame, &newest, progress)?;
     let mut finished = Vec::with_capacity(others.len());
     for (place, statement) in (1..).zip(others) {
@@ -134,12 +148,21 @@ fn prove_table(
         tell(progress, Step::Proving { circuit, proof: place, proofs })?;
         let source = |source: &Source| match *source {
             Source::Column(wanted) => column(record, secret, wanted, srs.points().identity),
-            Source::Predecessor => Err(ProveError::Bug("a proof other than a frame asks for consents".to_owned())),
+            Source::Predecessor => {
+                Err(ProveError::Bug("a proof other than a frame asks for consents".to_owned()))
+            }
         };
         let columns = statement.sources().iter().map(source).collect::<Result<Vec<_>, _>>()?;
         let witness = RegistrationCircuit::new(size.layout(), statement, &secret.table, None);
         let context = registration_context(record, place, &[]);
-        finished.push(prove(&key, &witness, &statement.instances(record.rows()), &columns, &context, progress)?);
+        finished.push(prove(
+            &key,
+            &witness,
+            &statement.instances(record.rows()),
+            &columns,
+            &context,
+            progress,
+        )?);
     }
     record.proofs = finished;
     record.consents = vec![ConsentVersion { commitment: consent, frame }];
@@ -171,9 +194,13 @@ fn prove_frame(
     let identity = key.srs().points().identity;
     let this = newest.commitments.last().ok_or_else(|| ProveError::Bug("no consents to prove".to_owned()))?;
     let source = |source: &Source| match *source {
-        Source::Column(Committed::Consent) => Ok(Column { commitment: this.point(), salt: newest.salt.clone() }),
+        Source::Column(Committed::Consent) => {
+            Ok(Column { commitment: this.point(), salt: newest.salt.clone() })
+        }
         Source::Column(wanted) => column(record, secret, wanted, identity),
-        Source::Predecessor if newest.before.is_some() => column(record, secret, Committed::Consent, identity),
+        Source::Predecessor if newest.before.is_some() => {
+            column(record, secret, Committed::Consent, identity)
+        }
         Source::Predecessor => column(record, secret, Committed::Present, identity),
     };
     let columns = statement.sources().iter().map(source).collect::<Result<Vec<_>, _>>()?;
@@ -196,7 +223,8 @@ fn revise(
         .map_err(|error| ProveError::Bug(format!("a registered table is refused: {error}")))?;
     table.revoke(rows);
     let plan = registration::plan(schema, record.size().layout());
-    let statement = plan.first().ok_or_else(|| ProveError::Bug("a registration without a frame".to_owned()))?;
+    let statement =
+        plan.first().ok_or_else(|| ProveError::Bug("a registration without a frame".to_owned()))?;
     let circuit = CircuitName::Registration(statement.part());
     let srs = keys.setup(record.size(), progress)?;
     tell(progress, Step::Proving { circuit, proof: 0, proofs: 1 })?;

@@ -27,7 +27,8 @@ impl CohortDataset {
     pub fn open_row(&self, keys: &CohortKeyStore, table: &str, row: usize) -> Result<RowProof, ProveError> {
         let (record, secret) = self.find(table)?;
         if row >= record.rows() {
-            let problem = format!("row {row} of {}: it has {} records, counted from 0", record.name(), record.rows());
+            let problem =
+                format!("row {row} of {}: it has {} records, counted from 0", record.name(), record.rows());
             return Err(ProveError::Release(VerifyError::Cohort(problem)));
         }
         let srs = keys.setup(record.size(), &mut |_| ControlFlow::Continue(()))?;
@@ -37,8 +38,11 @@ impl CohortDataset {
             row,
             consent_version: record.newest_consent().unwrap_or_default(),
             consent: secret.table.consent()[row],
-            codes: (0..record.schema().columns().len()).map(|column| secret.table.codes(column)[row]).collect(),
-            opening: Commitment::new(G1Affine::generator()).ok_or_else(|| ProveError::Bug("no generator".to_owned()))?,
+            codes: (0..record.schema().columns().len())
+                .map(|column| secret.table.codes(column)[row])
+                .collect(),
+            opening: Commitment::new(G1Affine::generator())
+                .ok_or_else(|| ProveError::Bug("no generator".to_owned()))?,
         };
         let weight = proof.weight(record).map_err(ProveError::Release)?;
         let layout = srs.layout();
@@ -47,13 +51,20 @@ impl CohortDataset {
         for committed in opened(record) {
             let records = Zeroizing::new(values(&secret.table, layout, committed));
             let salt = column(record, secret, committed, srs.points().identity)?.salt;
-            combined[layout.head..].par_iter_mut().zip(records.par_iter()).for_each(|(sum, value)| *sum += power * Fr::from(*value));
-            combined[layout.salt()..].iter_mut().zip(salt.values()).for_each(|(sum, value)| *sum += power * value);
+            combined[layout.head..]
+                .par_iter_mut()
+                .zip(records.par_iter())
+                .for_each(|(sum, value)| *sum += power * Fr::from(*value));
+            combined[layout.salt()..]
+                .iter_mut()
+                .zip(salt.values())
+                .for_each(|(sum, value)| *sum += power * value);
             power *= weight;
         }
         let opening = quotient(&srs, &combined, layout.row(row));
         super::entropy::erase(&mut combined);
-        proof.opening = Commitment::new(opening).ok_or_else(|| ProveError::Bug("an opening at infinity".to_owned()))?;
+        proof.opening =
+            Commitment::new(opening).ok_or_else(|| ProveError::Bug("an opening at infinity".to_owned()))?;
         verify_row(&self.public, &proof, keys.published())
             .map_err(|error| ProveError::Bug(format!("a finished opening was refused: {error}")))?;
         Ok(proof)
@@ -66,7 +77,8 @@ impl CohortDataset {
 /// the vanishing polynomial's derivative at `omega^j` is `n omega^-j`.
 fn quotient(srs: &Srs, values: &[Fr], row: usize) -> G1Affine {
     let omega = root(srs.layout().k);
-    let roots: Vec<Fr> = std::iter::successors(Some(Fr::ONE), |root| Some(*root * omega)).take(values.len()).collect();
+    let roots: Vec<Fr> =
+        std::iter::successors(Some(Fr::ONE), |root| Some(*root * omega)).take(values.len()).collect();
     let (point, value) = (roots[row], values[row]);
     let mut quotient: Vec<Fr> = roots.iter().map(|root| *root - point).collect();
     // Zeros, of which the row itself is the only one, are left as they are.

@@ -69,14 +69,22 @@ impl Srs {
         lagrange.par_iter_mut().zip(&roots).for_each(|(value, root)| *value *= factor * root);
 
         let multiples = FixedBase::<g1::Config>::new(ArkG1::generator());
-        let convert = |scalars: &[ArkFr]| -> Vec<G1Affine> { multiples.multiples(scalars).par_iter().map(from_arkworks).collect() };
+        let convert = |scalars: &[ArkFr]| -> Vec<G1Affine> {
+            multiples.multiples(scalars).par_iter().map(from_arkworks).collect()
+        };
         let in_g2 = (ArkG2::generator() * tau).into_affine();
         let coordinate = |c: ark_bn254::Fq2| Fq2 { c0: coordinate(&c.c0), c1: coordinate(&c.c1) };
         let in_g2 = G2Affine { x: coordinate(in_g2.x), y: coordinate(in_g2.y) };
         Ok(Self::from_points(layout, KeyKind::Development, convert(&powers), convert(&lagrange), in_g2))
     }
 
-    fn from_points(layout: Layout, kind: KeyKind, powers: Vec<G1Affine>, lagrange: Vec<G1Affine>, tau: G2Affine) -> Self {
+    fn from_points(
+        layout: Layout,
+        kind: KeyKind,
+        powers: Vec<G1Affine>,
+        lagrange: Vec<G1Affine>,
+        tau: G2Affine,
+    ) -> Self {
         let identity: Vec<u64> = (0..layout.capacity() as u64).collect();
         let identity = commit::records(&lagrange[layout.head..], &identity);
         let mut span = [G1Affine::identity(); SALT];
@@ -127,8 +135,11 @@ impl Srs {
             problem: format!("{problem}; remove it to have the development setup made anew"),
         };
         let bytes = files::read(path)?;
-        let content = bytes.split_last_chunk::<DIGEST>().filter(|(content, sum)| Sha256::digest(content)[..] == sum[..]);
-        let (content, _) = content.ok_or_else(|| corrupt("is damaged: its digest is not that of its content"))?;
+        let content = bytes
+            .split_last_chunk::<DIGEST>()
+            .filter(|(content, sum)| Sha256::digest(content)[..] == sum[..]);
+        let (content, _) =
+            content.ok_or_else(|| corrupt("is damaged: its digest is not that of its content"))?;
         let header = [&MAGIC[..], &[1, layout.k as u8]].concat();
         if !content.starts_with(&header) || content.len() != HEADER + 128 * layout.rows() {
             return Err(corrupt("is not the development setup of this size"));
@@ -137,7 +148,9 @@ impl Srs {
         let tau = G2Affine::from_raw_bytes(tau).ok_or_else(|| corrupt("has a tau that is no point"))?;
         let (powers, lagrange) = points.split_at(64 * layout.rows());
         // The digest guards against accidents, as for proving keys; a file altered on purpose makes proofs that do not verify.
-        let read = |bytes: &[u8]| -> Vec<G1Affine> { bytes.par_chunks_exact(64).map(G1Affine::from_raw_bytes_unchecked).collect() };
+        let read = |bytes: &[u8]| -> Vec<G1Affine> {
+            bytes.par_chunks_exact(64).map(G1Affine::from_raw_bytes_unchecked).collect()
+        };
         Ok(Self::from_points(layout, KeyKind::Development, read(powers), read(lagrange), tau))
     }
 

@@ -105,7 +105,15 @@ fn group(schema: &Schema, query: &Query, values: &[ValueColumn<'_>], index: usiz
         .map(|(column, code)| (column.name.clone(), text::value(column, code)))
         .collect();
     let Some(figures) = cell.figures() else {
-        return Group { key, suppressed: true, count: None, nonmissing: None, sums: None, squares: None, cross: None };
+        return Group {
+            key,
+            suppressed: true,
+            count: None,
+            nonmissing: None,
+            sums: None,
+            squares: None,
+            cross: None,
+        };
     };
     let each = || values.iter().zip(&figures.values);
     let name = |value: &ValueColumn<'_>| value.name.to_owned();
@@ -142,12 +150,20 @@ fn cell(values: &[ValueColumn<'_>], group: &Group) -> Option<Cell> {
     }
     let figure = |value: &ValueColumn<'_>| {
         let nonmissing = *group.nonmissing.as_ref()?.get(value.name)?;
-        let (sum, squares) = (group.sums.as_ref()?.get(value.name)?.0, group.squares.as_ref()?.get(value.name)?.0);
+        let (sum, squares) =
+            (group.sums.as_ref()?.get(value.name)?.0, group.squares.as_ref()?.get(value.name)?.0);
         let (offset, rows) = (i128::from(value.offset), i128::from(nonmissing));
         let codes = sum.checked_sub(offset.checked_mul(rows)?)?;
         // (c + o)^2 = c^2 + 2 o c + o^2
-        let shift = offset.checked_mul(2)?.checked_mul(codes)?.checked_add(offset.checked_mul(offset)?.checked_mul(rows)?)?;
-        Some(ValueFigures { nonmissing, codes: natural(codes)?, squared_codes: natural(squares.checked_sub(shift)?)? })
+        let shift = offset
+            .checked_mul(2)?
+            .checked_mul(codes)?
+            .checked_add(offset.checked_mul(offset)?.checked_mul(rows)?)?;
+        Some(ValueFigures {
+            nonmissing,
+            codes: natural(codes)?,
+            squared_codes: natural(squares.checked_sub(shift)?)?,
+        })
     };
     let pair = match (values, &group.cross) {
         ([first, second], Some(cross)) => Some(pair(first, second, cross)?),
@@ -165,7 +181,10 @@ fn pair(first: &ValueColumn<'_>, second: &ValueColumn<'_>, cross: &Cross) -> Opt
     };
     let (a, b) = (codes(first, p)?, codes(second, q)?);
     // (a + p)(b + q) = ab + qa + pb + pq
-    let shift = q.checked_mul(a)?.checked_add(p.checked_mul(b)?)?.checked_add(p.checked_mul(q)?.checked_mul(rows)?)?;
+    let shift = q
+        .checked_mul(a)?
+        .checked_add(p.checked_mul(b)?)?
+        .checked_add(p.checked_mul(q)?.checked_mul(rows)?)?;
     Some(PairFigures {
         pairs: cross.pairs,
         first_codes: natural(a)?,

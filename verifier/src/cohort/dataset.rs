@@ -80,19 +80,39 @@ impl TableRecord {
     ///
     /// # Errors
     /// Another number of commitments than the schema's columns need, or of rows than the size holds.
-    pub fn new(schema: Schema, size: Size, rows: usize, commitments: Vec<Commitment>) -> Result<Self, VerifyError> {
+    pub fn new(
+        schema: Schema,
+        size: Size,
+        rows: usize,
+        commitments: Vec<Commitment>,
+    ) -> Result<Self, VerifyError> {
         let layout = size.layout();
         let columns = committed(&schema, layout);
         if rows == 0 || rows > layout.capacity() {
-            return Err(VerifyError::malformed("rows", "is not a number of rows that the table's size holds"));
+            return Err(VerifyError::malformed(
+                "rows",
+                "is not a number of rows that the table's size holds",
+            ));
         }
         if columns.len() != commitments.len() {
-            return Err(VerifyError::malformed("commitments", "are not one for each committed column of the schema"));
+            return Err(VerifyError::malformed(
+                "commitments",
+                "are not one for each committed column of the schema",
+            ));
         }
         let words: Vec<[Keccak; 2]> = commitments.iter().map(Commitment::words).collect();
         let digest =
             TableDigestParts { schema: schema.digest(), k: size.k(), rows, commitments: &words }.digest();
-        Ok(Self { schema, size, rows, columns, commitments, digest, proofs: Vec::new(), consents: Vec::new() })
+        Ok(Self {
+            schema,
+            size,
+            rows,
+            columns,
+            commitments,
+            digest,
+            proofs: Vec::new(),
+            consents: Vec::new(),
+        })
     }
 
     /// Its name.
@@ -142,14 +162,21 @@ impl TableRecord {
     ///
     /// # Errors
     /// The table has no such column or version.
-    pub fn source(&self, column: Committed, version: usize, identity: &G1Affine) -> Result<G1Affine, VerifyError> {
+    pub fn source(
+        &self,
+        column: Committed,
+        version: usize,
+        identity: &G1Affine,
+    ) -> Result<G1Affine, VerifyError> {
         let point = match column {
             Committed::Zero => Some(G1Affine::identity()),
             Committed::Identity => Some(*identity),
             Committed::Consent => self.consents.get(version).map(|consent| consent.commitment.point()),
             _ => self.commitment(column).map(|commitment| commitment.point()),
         };
-        point.ok_or_else(|| VerifyError::malformed("table", "does not have a column or consent version that is asked for"))
+        point.ok_or_else(|| {
+            VerifyError::malformed("table", "does not have a column or consent version that is asked for")
+        })
     }
 }
 
@@ -158,8 +185,14 @@ impl Dataset {
     ///
     /// # Errors
     /// No table, two of one name, or no mode.
-    pub fn new(tables: Vec<TableRecord>, plan: Vec<(String, Query)>, modes: Vec<Mode>) -> Result<Self, VerifyError> {
-        let twice = |table: &TableRecord| tables.iter().filter(|other| other.name().eq_ignore_ascii_case(table.name())).count() > 1;
+    pub fn new(
+        tables: Vec<TableRecord>,
+        plan: Vec<(String, Query)>,
+        modes: Vec<Mode>,
+    ) -> Result<Self, VerifyError> {
+        let twice = |table: &TableRecord| {
+            tables.iter().filter(|other| other.name().eq_ignore_ascii_case(table.name())).count() > 1
+        };
         if tables.is_empty() || tables.iter().any(twice) {
             return Err(VerifyError::malformed("tables", "must be at least one, and have different names"));
         }
@@ -169,7 +202,8 @@ impl Dataset {
         }
         let plan = plan.into_iter().map(|(name, query)| {
             let table = tables.iter().find(|table| table.name() == name);
-            let table = table.ok_or_else(|| VerifyError::malformed("plan", "names a table that is not there"))?;
+            let table =
+                table.ok_or_else(|| VerifyError::malformed("plan", "names a table that is not there"))?;
             let digest = query.digest(table.digest());
             Ok::<_, VerifyError>(PlannedQuery { table: name, query, digest })
         });
@@ -205,7 +239,9 @@ impl Dataset {
     /// There is none.
     pub fn table(&self, name: &str) -> Result<&TableRecord, VerifyError> {
         let found = self.tables.iter().find(|table| table.name().eq_ignore_ascii_case(name));
-        found.ok_or_else(|| VerifyError::Cohort(format!("table {name} is not in the dataset; it has {}", self.names())))
+        found.ok_or_else(|| {
+            VerifyError::Cohort(format!("table {name} is not in the dataset; it has {}", self.names()))
+        })
     }
 
     fn names(&self) -> String {
@@ -259,7 +295,8 @@ impl Dataset {
         let tables = file.tables.iter().map(TableFile::record).collect::<Result<Vec<_>, _>>()?;
         let plan = file.plan.iter().map(|planned| {
             let table = tables.iter().find(|table| table.name() == planned.table);
-            let table = table.ok_or_else(|| VerifyError::malformed("plan", "names a table that is not there"))?;
+            let table =
+                table.ok_or_else(|| VerifyError::malformed("plan", "names a table that is not there"))?;
             Ok::<_, VerifyError>((planned.table.clone(), planned.query.query(table.schema())?))
         });
         let plan = plan.collect::<Result<Vec<_>, _>>()?;
@@ -393,7 +430,10 @@ impl TableFile {
             commitments.collect::<Result<_, _>>()?,
         )?;
         if from_hex::<32>(&self.digest, "table.digest")? != table.digest {
-            return Err(VerifyError::malformed("table.digest", "is not that of the table's schema and commitments"));
+            return Err(VerifyError::malformed(
+                "table.digest",
+                "is not that of the table's schema and commitments",
+            ));
         }
         table.proofs = self.proofs.iter().map(LinkedProofFile::proof).collect::<Result<_, _>>()?;
         let consent = |file: &ConsentFile| {

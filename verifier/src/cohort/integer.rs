@@ -37,7 +37,11 @@ impl de::Visitor<'_> for Spelling {
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Integer, E> {
         let value = i128::from(value);
-        if (-EXACT..=EXACT).contains(&value) { Ok(Integer(value)) } else { Err(E::custom("must be a string beyond 2^53 - 1")) }
+        if (-EXACT..=EXACT).contains(&value) {
+            Ok(Integer(value))
+        } else {
+            Err(E::custom("must be a string beyond 2^53 - 1"))
+        }
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Integer, E> {
@@ -48,7 +52,9 @@ impl de::Visitor<'_> for Spelling {
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Integer, E> {
         let value: i128 = text.parse().map_err(|_| E::custom("is not an integer"))?;
         if value.to_string() != text || (-EXACT..=EXACT).contains(&value) {
-            return Err(E::custom("must be a number up to 2^53 - 1, and digits without a leading zero beyond"));
+            return Err(E::custom(
+                "must be a number up to 2^53 - 1, and digits without a leading zero beyond",
+            ));
         }
         Ok(Integer(value))
     }

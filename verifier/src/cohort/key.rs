@@ -109,7 +109,17 @@ impl CohortKey {
         );
         let bytes = encode(circuit, kind, k, &setup, &halo2);
         let digest = KeyDigest(keccak(&bytes));
-        Ok(Self { circuit, k, kind, digest, bytes, setup, params, halo2, proof_length: 64 * points + 32 * scalars })
+        Ok(Self {
+            circuit,
+            k,
+            kind,
+            digest,
+            bytes,
+            setup,
+            params,
+            halo2,
+            proof_length: 64 * points + 32 * scalars,
+        })
     }
 
     /// Reads a key file, to its last byte.
@@ -117,7 +127,8 @@ impl CohortKey {
     /// # Errors
     /// Whatever is not exactly a key file of a circuit of this program.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, VerifyError> {
-        let unreadable = |problem: &str| VerifyError::Unreadable { what: "cohort key file", problem: problem.to_owned() };
+        let unreadable =
+            |problem: &str| VerifyError::Unreadable { what: "cohort key file", problem: problem.to_owned() };
         let header = bytes.strip_prefix(&MAGIC).and_then(|rest| rest.split_first_chunk::<5>());
         let Some(([kind, circuit, k, high, low], rest)) = header else {
             return Err(unreadable("it does not start with NGHK and version 1, or is cut off"));
@@ -142,7 +153,8 @@ impl CohortKey {
         let setup = SetupPoints { tau, identity, span };
         let key = super::keys::of_circuit(circuit, kind, size, setup, fixed)?;
         if key.bytes != bytes {
-            let problem = "is for another version of the circuit; get the key and this program from one release";
+            let problem =
+                "is for another version of the circuit; get the key and this program from one release";
             return Err(VerifyError::malformed("circuit digest", problem));
         }
         Ok(key)
@@ -310,7 +322,8 @@ fn tau(words: &mut Words<'_>) -> Result<G2Affine, VerifyError> {
     let _ = encoding::g2(&[[a, b], [c, d]], "tau")?;
     let coordinate = |mut word: Keccak| {
         word.reverse();
-        Option::<Fq>::from(Fq::from_repr(word)).ok_or_else(|| VerifyError::malformed("tau", "is not canonical"))
+        Option::<Fq>::from(Fq::from_repr(word))
+            .ok_or_else(|| VerifyError::malformed("tau", "is not canonical"))
     };
     let x = Fq2 { c0: coordinate(b)?, c1: coordinate(a)? };
     let y = Fq2 { c0: coordinate(d)?, c1: coordinate(c)? };

@@ -67,7 +67,10 @@ impl CohortKeys {
         }
         let key = CohortKey::from_bytes(&self.bytes(circuit, size)?)?;
         if key.circuit() != circuit || key.k() != size.k() {
-            return Err(VerifyError::malformed("key file", "holds the key of another circuit than its name says"));
+            return Err(VerifyError::malformed(
+                "key file",
+                "holds the key of another circuit than its name says",
+            ));
         }
         let key = Arc::new(key);
         loaded.insert((circuit, size), Arc::clone(&key));

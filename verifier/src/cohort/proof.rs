@@ -140,7 +140,10 @@ impl QueryProof {
             mode,
             threshold: file.threshold,
             consent_version: file.consent_version,
-            venue: Venue { chain_id: file.chain_id, contract: Address(from_hex(&file.contract, "contract")?) },
+            venue: Venue {
+                chain_id: file.chain_id,
+                contract: Address(from_hex(&file.contract, "contract")?),
+            },
             class: class_from_name(&file.class)?,
             answer,
             proof,

@@ -39,15 +39,26 @@ pub fn verify_registration(
             return Err(VerifyError::Inconsistent("a table without a frame"));
         };
         if others.len() != table.proofs.len() || table.consents.is_empty() {
-            return Err(VerifyError::malformed("registration", "does not have the proofs that the schema asks for"));
+            return Err(VerifyError::malformed(
+                "registration",
+                "does not have the proofs that the schema asks for",
+            ));
         }
         let versions = table.consents.iter().enumerate();
         let frames = versions.map(|(version, consent)| (0, frame, Some(version), &consent.frame));
-        let columns = (1..).zip(others).zip(&table.proofs).map(|((place, statement), proof)| (place, statement, None, proof));
+        let columns = (1..)
+            .zip(others)
+            .zip(&table.proofs)
+            .map(|((place, statement), proof)| (place, statement, None, proof));
         for (place, statement, version, proof) in frames.chain(columns) {
-            let kind = verify_statement(table, place, statement, version, proof, keys, production_only).map_err(|error| {
-                VerifyError::Cohort(format!("registration of {}, {} proof {place}: {error}", table.name(), statement.part().name()))
-            })?;
+            let kind = verify_statement(table, place, statement, version, proof, keys, production_only)
+                .map_err(|error| {
+                    VerifyError::Cohort(format!(
+                        "registration of {}, {} proof {place}: {error}",
+                        table.name(),
+                        statement.part().name()
+                    ))
+                })?;
             if kind == KeyKind::Development {
                 verified.kind = kind;
             }
@@ -70,7 +81,8 @@ fn verify_statement(
     check_key(&key, proof, production_only)?;
     let points = sources(table, statement, version, &key.setup().identity)?;
     let versions = version.map_or(0, |version| version.saturating_add(1));
-    let consents: Vec<Commitment> = table.consents.iter().take(versions).map(|consent| consent.commitment).collect();
+    let consents: Vec<Commitment> =
+        table.consents.iter().take(versions).map(|consent| consent.commitment).collect();
     let context = registration_context(table, place, &consents);
     verify_linked(&key, &statement.instances(table.rows()), proof, &points, &context)?;
     Ok(key.kind())

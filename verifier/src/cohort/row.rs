@@ -75,7 +75,9 @@ impl RowProof {
             .digest(table.digest())
             .words(&consent.commitment.words())
             .number(number(self.row));
-        Ok(reduce(&self.values().into_iter().fold(words, |words, value| words.number(u128::from(value))).finish()))
+        Ok(reduce(
+            &self.values().into_iter().fold(words, |words, value| words.number(u128::from(value))).finish(),
+        ))
     }
 
     /// The file.
@@ -93,7 +95,9 @@ impl RowProof {
             consent_version: self.consent_version,
             consent: self.consent,
             codes: columns().map(|(column, code)| (column.name.clone(), *code)).collect(),
-            values: columns().map(|(column, code)| (column.name.clone(), text::value(column, *code))).collect(),
+            values: columns()
+                .map(|(column, code)| (column.name.clone(), text::value(column, *code)))
+                .collect(),
             opening: self.opening.to_hex(),
         };
         let mut text = serde_json::to_string_pretty(&file).unwrap_or_default();
@@ -112,8 +116,10 @@ impl RowProof {
             return Err(unreadable(format!("its format is not `{FORMAT}`")));
         }
         let columns = dataset.table(&file.table)?.schema().columns();
-        let codes = columns.iter().map(|column| file.codes.get(&column.name).copied()).collect::<Option<Vec<_>>>();
-        let codes = codes.ok_or_else(|| VerifyError::malformed("codes", "must name every column of the table"))?;
+        let codes =
+            columns.iter().map(|column| file.codes.get(&column.name).copied()).collect::<Option<Vec<_>>>();
+        let codes =
+            codes.ok_or_else(|| VerifyError::malformed("codes", "must name every column of the table"))?;
         let proof = Self {
             dataset: from_hex(&file.dataset, "dataset")?,
             table: file.table.clone(),
@@ -123,7 +129,10 @@ impl RowProof {
             codes,
             opening: Commitment::from_hex(&file.opening, "opening")?,
         };
-        let values = columns.iter().zip(&proof.codes).map(|(column, code)| (column.name.clone(), text::value(column, *code)));
+        let values = columns
+            .iter()
+            .zip(&proof.codes)
+            .map(|(column, code)| (column.name.clone(), text::value(column, *code)));
         if values.collect::<BTreeMap<_, _>>() != file.values || file.codes.len() != columns.len() {
             return Err(VerifyError::malformed("values", "are not what the codes stand for"));
         }
@@ -158,7 +167,8 @@ pub fn verify_row(dataset: &Dataset, proof: &RowProof, keys: &CohortKeys) -> Res
         .collect::<Result<Vec<_>, _>>()?;
     let point = row_point(table.size(), proof.row)?;
     // e(sum w^i (D_i - v_i) + point * W, 1) = e(W, tau)
-    let powers: Vec<Fr> = std::iter::successors(Some(Fr::ONE), |power| Some(*power * weight)).take(columns.len()).collect();
+    let powers: Vec<Fr> =
+        std::iter::successors(Some(Fr::ONE), |power| Some(*power * weight)).take(columns.len()).collect();
     let value: Fr = powers.iter().zip(proof.values()).map(|(power, value)| *power * Fr::from(value)).sum();
     let opening = proof.opening.point();
     let scalars: Vec<Fr> = powers.into_iter().chain([-value, point]).collect();
@@ -166,8 +176,13 @@ pub fn verify_row(dataset: &Dataset, proof: &RowProof, keys: &CohortKeys) -> Res
     let left: G1 = best_multiexp(&scalars, &points);
     let prepared = |point: G2Affine| <Bn256 as MultiMillerLoop>::G2Prepared::from(point);
     let (one, tau) = (prepared(G2Affine::generator()), prepared(key.setup().tau));
-    let product = Bn256::multi_miller_loop(&[(&left.to_affine(), &one), (&-opening, &tau)]).final_exponentiation();
-    if bool::from(halo2_proofs::halo2curves::group::Group::is_identity(&product)) { Ok(()) } else { Err(VerifyError::Invalid) }
+    let product =
+        Bn256::multi_miller_loop(&[(&left.to_affine(), &one), (&-opening, &tau)]).final_exponentiation();
+    if bool::from(halo2_proofs::halo2curves::group::Group::is_identity(&product)) {
+        Ok(())
+    } else {
+        Err(VerifyError::Invalid)
+    }
 }
 
 /// The point of the domain that stands for a record.

@@ -19,11 +19,26 @@ pub struct SchemaFile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 enum ColumnFile {
-    Integer { name: String, minimum: i64, maximum: i64, scale: u8 },
+    Integer {
+        name: String,
+        minimum: i64,
+        maximum: i64,
+        scale: u8,
+    },
     /// In days since 1970-01-01.
-    Date { name: String, minimum: i64, maximum: i64 },
-    Category { name: String, dictionary: Vec<String> },
-    Key { name: String, count: u32 },
+    Date {
+        name: String,
+        minimum: i64,
+        maximum: i64,
+    },
+    Category {
+        name: String,
+        dictionary: Vec<String>,
+    },
+    Key {
+        name: String,
+        count: u32,
+    },
 }
 
 impl ColumnFile {
@@ -44,7 +59,9 @@ impl ColumnFile {
             Self::Integer { name, minimum, maximum, scale } => {
                 (name, Kind::Integer { minimum: *minimum, maximum: *maximum, scale: *scale })
             }
-            Self::Date { name, minimum, maximum } => (name, Kind::Date { minimum: *minimum, maximum: *maximum }),
+            Self::Date { name, minimum, maximum } => {
+                (name, Kind::Date { minimum: *minimum, maximum: *maximum })
+            }
             Self::Category { name, dictionary } => (name, Kind::Category { dictionary: dictionary.clone() }),
             Self::Key { name, count } => (name, Kind::Key { count: *count }),
         };
@@ -110,7 +127,8 @@ impl QueryFile {
     /// The file of a query of a table with this schema.
     #[must_use]
     pub fn new(schema: &Schema, query: &Query) -> Self {
-        let name = |index: usize| schema.columns().get(index).map(|column| column.name.clone()).unwrap_or_default();
+        let name =
+            |index: usize| schema.columns().get(index).map(|column| column.name.clone()).unwrap_or_default();
         let names = |indices: &[usize]| indices.iter().map(|&index| name(index)).collect();
         let term = |term: &Term| TermFile {
             column: name(term.column),
@@ -137,17 +155,26 @@ impl QueryFile {
     pub fn query(&self, schema: &Schema) -> Result<Query, VerifyError> {
         let find = |name: &String| {
             let found = schema.columns().iter().position(|column| column.name == *name);
-            found.ok_or_else(|| VerifyError::malformed("query", "names a column that the table does not have"))
+            found
+                .ok_or_else(|| VerifyError::malformed("query", "names a column that the table does not have"))
         };
         let find_all = |names: &[String]| names.iter().map(find).collect::<Result<Vec<_>, _>>();
         let terms = self.terms.iter().map(|term| {
             let intervals = term.intervals.iter().map(|&[low, high]| Interval { low, high }).collect();
             Ok::<_, VerifyError>(Term { column: find(&term.column)?, intervals })
         });
-        let query = Query::new(schema, terms.collect::<Result<_, _>>()?, find_all(&self.values)?, find_all(&self.groups)?)
-            .map_err(|error| VerifyError::Cohort(format!("query: {error}")))?;
+        let query = Query::new(
+            schema,
+            terms.collect::<Result<_, _>>()?,
+            find_all(&self.values)?,
+            find_all(&self.groups)?,
+        )
+        .map_err(|error| VerifyError::Cohort(format!("query: {error}")))?;
         if Self::new(schema, &query) != *self {
-            return Err(VerifyError::malformed("query", "is not in normal form, or its SQL is not that of its terms"));
+            return Err(VerifyError::malformed(
+                "query",
+                "is not in normal form, or its SQL is not that of its terms",
+            ));
         }
         Ok(query)
     }

@@ -9,9 +9,13 @@ use nightingale_circuits::cohort::{Column, Interval, Kind, Query, Schema, Term};
 pub fn value(column: &Column, code: u32) -> Option<String> {
     let place = code.checked_sub(1)?;
     match &column.kind {
-        Kind::Integer { minimum, scale, .. } => Some(decimal(i128::from(*minimum) + i128::from(place), *scale)),
+        Kind::Integer { minimum, scale, .. } => {
+            Some(decimal(i128::from(*minimum) + i128::from(place), *scale))
+        }
         Kind::Date { minimum, .. } => Some(date(minimum.saturating_add(i64::from(place)))),
-        Kind::Category { dictionary } => usize::try_from(place).ok().and_then(|place| dictionary.get(place)).cloned(),
+        Kind::Category { dictionary } => {
+            usize::try_from(place).ok().and_then(|place| dictionary.get(place)).cloned()
+        }
         Kind::Key { .. } => Some(format!("key {code}")),
     }
 }
@@ -109,14 +113,18 @@ mod tests {
 
     #[test]
     fn days_are_dates_of_the_gregorian_calendar() {
-        for (days, text) in [(0, "1970-01-01"), (-1, "1969-12-31"), (11_016, "2000-02-29"), (20_779, "2026-11-22")] {
+        for (days, text) in
+            [(0, "1970-01-01"), (-1, "1969-12-31"), (11_016, "2000-02-29"), (20_779, "2026-11-22")]
+        {
             assert_eq!(date(days), text);
         }
     }
 
     #[test]
     fn scaled_integers_are_decimals() {
-        for (value, scale, text) in [(125, 1, "12.5"), (-5, 2, "-0.05"), (7, 0, "7"), (0, 3, "0.000"), (-1200, 2, "-12.00")] {
+        for (value, scale, text) in
+            [(125, 1, "12.5"), (-5, 2, "-0.05"), (7, 0, "7"), (0, 3, "0.000"), (-1200, 2, "-12.00")]
+        {
             assert_eq!(decimal(value, scale), text);
         }
     }

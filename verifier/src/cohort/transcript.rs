@@ -5,7 +5,8 @@ use super::point::{Words, point_to_words, reduce, scalar_to_word};
 use halo2_proofs::{
     halo2curves::bn256::{Fr, G1Affine},
     transcript::{
-        EncodedChallenge, Transcript, TranscriptRead, TranscriptReadBuffer, TranscriptWrite, TranscriptWriterBuffer,
+        EncodedChallenge, Transcript, TranscriptRead, TranscriptReadBuffer, TranscriptWrite,
+        TranscriptWriterBuffer,
     },
 };
 use nightingale_circuits::cohort::digest::keccak;

@@ -8,9 +8,7 @@ use super::{
 };
 use crate::{KeyDigest, KeyKind, VerifyError};
 use halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
-use nightingale_circuits::cohort::{
-    Answer, Class, Keccak, Mode, Query, Schema, instances::instances, slots,
-};
+use nightingale_circuits::cohort::{Answer, Class, Keccak, Mode, Query, Schema, instances::instances, slots};
 
 /// Which consents a reader accepts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -127,7 +125,11 @@ pub fn verify_linked(
     claim.verify(&proof.link, &key.setup().span)
 }
 
-pub(super) fn check_key(key: &CohortKey, proof: &LinkedProof, production_only: bool) -> Result<(), VerifyError> {
+pub(super) fn check_key(
+    key: &CohortKey,
+    proof: &LinkedProof,
+    production_only: bool,
+) -> Result<(), VerifyError> {
     if key.digest() != proof.key {
         return Err(VerifyError::WrongKey { proof: proof.key, key: key.digest() });
     }
@@ -154,10 +156,15 @@ pub fn check_release(
     }
     let capacity = table.size().layout().capacity();
     if usize::try_from(threshold).map_or(true, |threshold| threshold > capacity) {
-        return Err(VerifyError::malformed("threshold", "is above what a circuit of the table's size compares counts with"));
+        return Err(VerifyError::malformed(
+            "threshold",
+            "is above what a circuit of the table's size compares counts with",
+        ));
     }
     match mode {
-        Mode::Exact if threshold != 1 => Err(VerifyError::malformed("threshold", "must be 1 in mode `exact`")),
+        Mode::Exact if threshold != 1 => {
+            Err(VerifyError::malformed("threshold", "must be 1 in mode `exact`"))
+        }
         Mode::Exact => Ok(()),
         Mode::Plan => {
             let digest = query.digest(table.digest());
@@ -210,7 +217,8 @@ fn check_terms(
     }
     let venue = expectation.venue.unwrap_or(Venue::NONE);
     if venue != proof.venue {
-        let text = |venue: Venue| format!("chain {}, contract 0x{}", venue.chain_id, hex::encode(venue.contract.0));
+        let text =
+            |venue: Venue| format!("chain {}, contract 0x{}", venue.chain_id, hex::encode(venue.contract.0));
         return Err(other("venue", text(venue), text(proof.venue)));
     }
     Ok(())

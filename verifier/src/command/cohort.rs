@@ -7,8 +7,8 @@ use nightingale_circuits::cohort::Mode;
 use nightingale_verifier::{
     KeyKind, VerifyError,
     cohort::{
-        CohortKeys, ConsentExpectation, Dataset, Expectation, QueryProof, RowProof, VerifiedQuery, Venue, answer::AnswerFile,
-        proof::role, text, verify_query, verify_registration, verify_row,
+        CohortKeys, ConsentExpectation, Dataset, Expectation, QueryProof, RowProof, Venue, VerifiedQuery,
+        answer::AnswerFile, proof::role, text, verify_query, verify_registration, verify_row,
     },
     expectation::parse_address,
     statistics::{Source, Statistics},
@@ -137,23 +137,32 @@ impl Cohort {
     pub(super) fn run(&self) -> Result<ExitCode> {
         let (dataset, keys) = (self.about.dataset()?, self.about.keys());
         let expectation = self.expectation()?;
-        let registration = (!self.skip_registration).then(|| verify_registration(&dataset, &keys, self.production));
-        let results: Vec<_> = self.proofs.iter().map(|path| (path, judge(path, &dataset, &expectation, &keys))).collect();
+        let registration =
+            (!self.skip_registration).then(|| verify_registration(&dataset, &keys, self.production));
+        let results: Vec<_> =
+            self.proofs.iter().map(|path| (path, judge(path, &dataset, &expectation, &keys))).collect();
         let errors = results.iter().filter_map(|(_, result)| result.as_ref().err());
-        let errors: Vec<&VerifyError> = errors.chain(registration.iter().filter_map(|result| result.as_ref().err())).collect();
+        let errors: Vec<&VerifyError> =
+            errors.chain(registration.iter().filter_map(|result| result.as_ref().err())).collect();
         // Something wrong outweighs something unreadable: both are there to be read in the output.
         let wrong = errors.iter().find(|error| !error.is_unreadable()).or(errors.first());
         let code = wrong.map_or(ExitCode::SUCCESS, |error| exit_code(error));
         let statistics = if self.stats && errors.is_empty() { Some(statistics(&results)?) } else { None };
         if self.json {
-            let proofs = results.iter().map(|(path, result)| Verdict::of(path, result, &dataset)).collect::<Result<_>>()?;
-            let report = Report { registration: RegistrationVerdict::of(registration.as_ref()), proofs, statistics };
+            let proofs = results
+                .iter()
+                .map(|(path, result)| Verdict::of(path, result, &dataset))
+                .collect::<Result<_>>()?;
+            let report =
+                Report { registration: RegistrationVerdict::of(registration.as_ref()), proofs, statistics };
             print(&serde_json::to_string_pretty(&report)?)?;
             return Ok(code);
         }
         let mut lines = vec![match &registration {
             None => "registration: not verified".to_owned(),
-            Some(Ok(verified)) => format!("registration: valid, {} proofs ({})", verified.proofs, kind(verified.kind)),
+            Some(Ok(verified)) => {
+                format!("registration: valid, {} proofs ({})", verified.proofs, kind(verified.kind))
+            }
             Some(Err(error)) => format!("registration: invalid: {error}"),
         }];
         lines.extend(results.iter().map(|(path, result)| match result {
@@ -168,7 +177,9 @@ impl Cohort {
 
     fn expectation(&self) -> Result<Expectation, VerifyError> {
         let venue = match (self.chain_id, &self.contract) {
-            (Some(chain_id), Some(contract)) => Some(Venue { chain_id, contract: parse_address(contract, "contract")? }),
+            (Some(chain_id), Some(contract)) => {
+                Some(Venue { chain_id, contract: parse_address(contract, "contract")? })
+            }
             _ => None,
         };
         Ok(Expectation {
@@ -203,14 +214,21 @@ impl Row {
     }
 }
 
-fn judge(path: &Path, dataset: &Dataset, expectation: &Expectation, keys: &CohortKeys) -> Result<VerifiedQuery, VerifyError> {
+fn judge(
+    path: &Path,
+    dataset: &Dataset,
+    expectation: &Expectation,
+    keys: &CohortKeys,
+) -> Result<VerifiedQuery, VerifyError> {
     let proof = QueryProof::from_json(&read(path)?, dataset)?;
     verify_query(dataset, &proof, expectation, keys)
 }
 
 fn statistics(results: &[(&PathBuf, Result<VerifiedQuery, VerifyError>)]) -> Result<Statistics, VerifyError> {
     let verified = results.iter().filter_map(|(_, result)| result.as_ref().ok());
-    let sources = verified.map(|verified| Source::new(verified.schema.clone(), verified.query.clone(), verified.answer.clone()));
+    let sources = verified.map(|verified| {
+        Source::new(verified.schema.clone(), verified.query.clone(), verified.answer.clone())
+    });
     Ok(Statistics::of(&sources.collect::<Result<Vec<_>, _>>()?))
 }
 
@@ -247,7 +265,9 @@ impl RegistrationVerdict {
                 proofs: Some(verified.proofs),
                 key_kind: Some(verified.kind.name()),
             },
-            Some(Err(error)) => Self { valid: Some(false), error: Some(error.to_string()), proofs: None, key_kind: None },
+            Some(Err(error)) => {
+                Self { valid: Some(false), error: Some(error.to_string()), proofs: None, key_kind: None }
+            }
         }
     }
 }

@@ -14,7 +14,8 @@ use std::{path::PathBuf, sync::LazyLock};
 pub(super) const PROOFS: [&str; 2] = ["narrow-plan.json", "wide-exact.json"];
 
 pub(super) static KEYS: LazyLock<CohortKeys> = LazyLock::new(CohortKeys::development);
-pub(super) static DATASET: LazyLock<Dataset> = LazyLock::new(|| Dataset::from_json(&bytes("dataset.json")).unwrap());
+pub(super) static DATASET: LazyLock<Dataset> =
+    LazyLock::new(|| Dataset::from_json(&bytes("dataset.json")).unwrap());
 
 pub(super) fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cohort").join(name)

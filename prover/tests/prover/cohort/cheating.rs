@@ -3,8 +3,8 @@
 use super::world::{self, KEYS, age_by_arm, go, subject_schema, subjects};
 use halo2_proofs::halo2curves::{bn256::G1Affine, group::prime::PrimeCurveAffine};
 use nightingale_circuits::cohort::{
-    Answer, Class, Committed, Keccak, Query, Size, circuit::QueryCircuit, columns::values, disclosure, evaluate, instances::instances,
-    slots,
+    Answer, Class, Committed, Keccak, Query, Size, circuit::QueryCircuit, columns::values, disclosure,
+    evaluate, instances::instances, slots,
 };
 use nightingale_prover::cohort::{
     CohortProvingKey, Srs,
@@ -33,7 +33,10 @@ impl Sponsor {
         let (table, layout) = (subjects(), Size::Small.layout());
         let sources = slots::sources(Class::Narrow, layout, &subject_schema(), &age_by_arm());
         let slots = sources.iter().map(|source| values(&table, layout, *source)).collect();
-        let columns = sources.iter().map(|source| registered(key.srs(), &values(&table, layout, *source), *source)).collect();
+        let columns = sources
+            .iter()
+            .map(|source| registered(key.srs(), &values(&table, layout, *source), *source))
+            .collect();
         Self { key, query: age_by_arm(), slots, columns }
     }
 
@@ -50,8 +53,10 @@ impl Sponsor {
     fn prove(&self) -> Result<LinkedProof, String> {
         let schema = subject_schema();
         let layout = Size::Small.layout();
-        let circuit = QueryCircuit::from_slots(Class::Narrow, layout, &schema, &self.query, 11, &self.slots).unwrap();
-        prove(&self.key, &circuit, &self.instances(), &self.columns, &CONTEXT, &mut go).map_err(|error| error.to_string())
+        let circuit =
+            QueryCircuit::from_slots(Class::Narrow, layout, &schema, &self.query, 11, &self.slots).unwrap();
+        prove(&self.key, &circuit, &self.instances(), &self.columns, &CONTEXT, &mut go)
+            .map_err(|error| error.to_string())
     }
 
     fn verify(&self, proof: &LinkedProof, context: &Keccak) -> bool {
@@ -141,7 +146,8 @@ fn salt_hides_and_counts_for_nothing() {
     let layout = Size::Small.layout();
     let source = Committed::Codes(3);
     let records = values(&subjects(), layout, source);
-    sponsor.columns[3] = Column { commitment: sponsor.key.srs().commit(&records, &Salt::none()), salt: Salt::none() };
+    sponsor.columns[3] =
+        Column { commitment: sponsor.key.srs().commit(&records, &Salt::none()), salt: Salt::none() };
     let proof = sponsor.prove().unwrap();
     assert!(sponsor.verify(&proof, &CONTEXT));
     assert_eq!(sponsor.answer(), before);

@@ -12,10 +12,20 @@ fn is_read_back_whole_and_its_private_half_is_for_its_owner() {
     dataset().write(directory.path()).unwrap();
     let again = CohortDataset::open(directory.path()).unwrap();
     assert_eq!(again.public().to_json(), dataset().public().to_json());
-    let ask = Ask { table: "adsl".to_owned(), query: age_by_arm(), mode: Mode::Plan, threshold: None, venue: Venue::NONE };
+    let ask = Ask {
+        table: "adsl".to_owned(),
+        query: age_by_arm(),
+        mode: Mode::Plan,
+        threshold: None,
+        venue: Venue::NONE,
+    };
     again.prove(&KEYS, &ask, &mut go).unwrap();
     for name in ["private/adsl.table", "private/adae.table", "private/digests"] {
-        assert_eq!(fs::metadata(directory.path().join(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+        assert_eq!(
+            fs::metadata(directory.path().join(name)).unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{name}"
+        );
     }
     assert_eq!(fs::metadata(directory.path().join("private")).unwrap().permissions().mode() & 0o777, 0o700);
 }
@@ -36,7 +46,10 @@ fn damage_is_found_by_digest_before_anything_is_proven() {
         }
         fs::write(&path, &whole[..whole.len() - 1]).unwrap();
         // A list of digests that only lacks its last newline lists the same.
-        assert!(name == "private/digests" || CohortDataset::open(directory.path()).is_err(), "{name}, truncated");
+        assert!(
+            name == "private/digests" || CohortDataset::open(directory.path()).is_err(),
+            "{name}, truncated"
+        );
         fs::write(&path, &whole).unwrap();
     }
     CohortDataset::open(directory.path()).unwrap();

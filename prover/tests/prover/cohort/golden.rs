@@ -18,9 +18,16 @@ fn cohort_golden_files_verify() {
         fs::create_dir_all(&directory).unwrap();
         fs::write(directory.join("dataset.json"), dataset.public().to_json()).unwrap();
         for (name, query, mode) in &questions {
-            let ask = Ask { table: "adsl".to_owned(), query: query.clone(), mode: *mode, threshold: None, venue: Venue::NONE };
+            let ask = Ask {
+                table: "adsl".to_owned(),
+                query: query.clone(),
+                mode: *mode,
+                threshold: None,
+                venue: Venue::NONE,
+            };
             let proof = dataset.prove(&KEYS, &ask, &mut go).unwrap();
-            fs::write(directory.join(format!("{name}.json")), proof.to_json(dataset.public()).unwrap()).unwrap();
+            fs::write(directory.join(format!("{name}.json")), proof.to_json(dataset.public()).unwrap())
+                .unwrap();
         }
         let row = dataset.open_row(&KEYS, "adsl", 11).unwrap();
         fs::write(directory.join("row.json"), row.to_json(dataset.public()).unwrap()).unwrap();

@@ -1,6 +1,8 @@
 //! Honest answers, what is refused from the question alone, and revoked consents.
 
-use super::world::{self, KEYS, age_by_arm, dataset, dose_and_age, event_schema, events_by_arm, go, verifying_keys};
+use super::world::{
+    self, KEYS, age_by_arm, dataset, dose_and_age, event_schema, events_by_arm, go, verifying_keys,
+};
 use nightingale_circuits::cohort::{Class, Mode, Query, disclosure, evaluate};
 use nightingale_prover::{ProveError, cohort::Ask};
 use nightingale_verifier::cohort::{
@@ -18,8 +20,11 @@ fn answers_are_those_of_the_reference_and_verify() {
     let verifier = verifying_keys();
     // What a stranger has: the public file alone.
     let public = Dataset::from_json(dataset.public().to_json().as_bytes()).unwrap();
-    let questions =
-        [("adsl", age_by_arm(), Class::Narrow), ("adsl", dose_and_age(), Class::Wide), ("adae", events_by_arm(), Class::Wide)];
+    let questions = [
+        ("adsl", age_by_arm(), Class::Narrow),
+        ("adsl", dose_and_age(), Class::Wide),
+        ("adae", events_by_arm(), Class::Wide),
+    ];
     for (table, query, class) in questions {
         for mode in [Mode::Plan, Mode::Exact] {
             let begun = Instant::now();
@@ -31,7 +36,12 @@ fn answers_are_those_of_the_reference_and_verify() {
             assert_eq!(read.to_json(&public).unwrap(), json);
             let begun = Instant::now();
             let verified = verify_query(&public, &read, &Expectation::default(), &verifier).unwrap();
-            eprintln!("{table} {} {mode}: proved in {proved:.2?}, verified in {:.2?}, {} bytes", class.name(), begun.elapsed(), json.len());
+            eprintln!(
+                "{table} {} {mode}: proved in {proved:.2?}, verified in {:.2?}, {} bytes",
+                class.name(),
+                begun.elapsed(),
+                json.len()
+            );
             let threshold = if mode == Mode::Exact { 1 } else { 11 };
             let totals = evaluate::evaluate(&query, dataset.table(table).unwrap());
             assert_eq!(verified.answer, disclosure::answer(&totals, &disclosure::hidden(&totals, threshold)));
@@ -86,7 +96,9 @@ fn a_revoked_subject_is_in_no_later_answer_and_older_proofs_say_so() {
     let public = dataset.public();
     assert_eq!(verify_registration(public, &keys, false).unwrap().proofs, 7);
     assert_eq!(after.consent_version, 1);
-    let counts = |proof: &QueryProof| proof.answer.cells.iter().filter_map(|cell| cell.figures()).map(|f| f.count).sum::<u64>();
+    let counts = |proof: &QueryProof| {
+        proof.answer.cells.iter().filter_map(|cell| cell.figures()).map(|f| f.count).sum::<u64>()
+    };
     assert!(counts(&after) < counts(&before));
     verify_query(public, &after, &Expectation::default(), &keys).unwrap();
     assert!(verify_query(public, &before, &Expectation::default(), &keys).is_err());

@@ -11,7 +11,8 @@ fn a_row_opens_to_its_codes_and_to_nothing_else() {
     let (public, keys) = (dataset.public(), verifying_keys());
     for (table, row) in [("adsl", 0), ("adsl", 239), ("adae", 7)] {
         let proof = dataset.open_row(&KEYS, table, row).unwrap();
-        let codes: Vec<u32> = (0..proof.codes.len()).map(|column| dataset.table(table).unwrap().codes(column)[row]).collect();
+        let codes: Vec<u32> =
+            (0..proof.codes.len()).map(|column| dataset.table(table).unwrap().codes(column)[row]).collect();
         assert_eq!(proof.codes, codes);
         let read = RowProof::from_json(proof.to_json(public).unwrap().as_bytes(), public).unwrap();
         verify_row(public, &read, &keys).unwrap();
@@ -40,7 +41,14 @@ fn opens_no_row_that_is_not_a_record() {
     let mut proof = dataset.open_row(&KEYS, "adsl", 3).unwrap();
     let layout = Size::Small.layout();
     // Behind the records, in the gap, in the salt, and in the head by way of an overflow.
-    for row in [240, layout.capacity(), layout.salt() - layout.head, layout.rows() - layout.head, layout.rows(), usize::MAX] {
+    for row in [
+        240,
+        layout.capacity(),
+        layout.salt() - layout.head,
+        layout.rows() - layout.head,
+        layout.rows(),
+        usize::MAX,
+    ] {
         proof.row = row;
         assert!(verify_row(dataset.public(), &proof, &verifying_keys()).is_err());
         assert!(row < layout.capacity() || row_point(Size::Small, row).is_err());

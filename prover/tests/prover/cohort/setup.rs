@@ -11,7 +11,10 @@ use halo2_proofs::{
     poly::commitment::ParamsProver,
 };
 use nightingale_circuits::cohort::Layout;
-use nightingale_prover::{ProveError, cohort::{Srs, commit::Salt}};
+use nightingale_prover::{
+    ProveError,
+    cohort::{Srs, commit::Salt},
+};
 
 const LAYOUT: Layout = Layout { k: 7, head: 32 };
 
@@ -22,16 +25,21 @@ fn its_points_are_powers_of_one_tau_and_their_lagrange_basis() {
     assert_eq!((powers.len(), srs.lagrange().len()), (128, 128));
     assert_eq!(powers[0], G1Affine::generator());
     for pair in powers.windows(2) {
-        assert_eq!(Bn256::pairing(&pair[1], &G2Affine::generator()), Bn256::pairing(&pair[0], &srs.points().tau));
+        assert_eq!(
+            Bn256::pairing(&pair[1], &G2Affine::generator()),
+            Bn256::pairing(&pair[0], &srs.points().tau)
+        );
     }
-    let lagrange = g_to_lagrange::<G1Affine>(powers.iter().map(PrimeCurveAffine::to_curve).collect(), LAYOUT.k);
+    let lagrange =
+        g_to_lagrange::<G1Affine>(powers.iter().map(PrimeCurveAffine::to_curve).collect(), LAYOUT.k);
     assert_eq!(lagrange, srs.lagrange());
     assert_eq!(srs.points().span[..], lagrange[120..]);
 }
 
 #[test]
 fn sizes_share_their_tau() {
-    let (small, large) = (Srs::development(LAYOUT).unwrap(), Srs::development(Layout { k: 9, head: 32 }).unwrap());
+    let (small, large) =
+        (Srs::development(LAYOUT).unwrap(), Srs::development(Layout { k: 9, head: 32 }).unwrap());
     assert_eq!(small.params().get_g()[..], large.params().get_g()[..128]);
     assert_eq!(small.points().tau, large.points().tau);
 }
@@ -47,7 +55,10 @@ fn a_commitment_is_the_sum_of_its_rows() {
         vec![1, 0, 1],
     ];
     for records in columns {
-        let rows = records.iter().zip(&srs.lagrange()[LAYOUT.head..]).map(|(record, point)| *point * Fr::from(*record));
+        let rows = records
+            .iter()
+            .zip(&srs.lagrange()[LAYOUT.head..])
+            .map(|(record, point)| *point * Fr::from(*record));
         let salted = salt.values().iter().zip(&srs.points().span).map(|(salt, point)| *point * salt);
         let expected = rows.chain(salted).reduce(|a, b| a + b).unwrap();
         assert_eq!(srs.commit(&records, &salt), expected.to_affine());

@@ -105,7 +105,10 @@ fn events() -> Table {
     for subject in 1..=SUBJECTS {
         for term in 1..=4 {
             if numbers.below(3) == 0 {
-                columns.iter_mut().zip([subject, term, 1 + subject % 3]).for_each(|(column, code)| column.push(code));
+                columns
+                    .iter_mut()
+                    .zip([subject, term, 1 + subject % 3])
+                    .for_each(|(column, code)| column.push(code));
             }
         }
     }

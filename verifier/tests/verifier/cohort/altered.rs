@@ -66,7 +66,8 @@ fn any_character_of_the_file_counts() {
         let proof_text = String::from_utf8(whole.clone()).unwrap();
         let start = proof_text.find("\"proof\": \"").unwrap() + 10;
         let end = start + proof_text[start..].find('"').unwrap();
-        let places = (0..start).step_by(13).chain((start..end).step_by(997)).chain((end..whole.len()).step_by(7));
+        let places =
+            (0..start).step_by(13).chain((start..end).step_by(997)).chain((end..whole.len()).step_by(7));
         for place in places {
             for bit in [1, 32] {
                 let mut altered = whole.clone();
@@ -123,7 +124,8 @@ fn every_figure_of_the_answer_counts() {
             let Cell::Shown(figures) = &honest.answer.cells[cell] else {
                 // A hidden cell that is shown as empty.
                 let mut altered = honest.clone();
-                altered.answer.cells[cell] = Cell::Shown(nightingale_circuits::cohort::instances::no_figures(&honest.query));
+                altered.answer.cells[cell] =
+                    Cell::Shown(nightingale_circuits::cohort::instances::no_figures(&honest.query));
                 refused(&altered);
                 continue;
             };
@@ -142,9 +144,21 @@ fn every_figure_of_the_answer_counts() {
                 changed(&|figures| figures.values[value].codes += 1 << 52);
             }
             if figures.pair.is_some() {
-                changed(&|figures| if let Some(pair) = &mut figures.pair { pair.pairs += 1 });
-                changed(&|figures| if let Some(pair) = &mut figures.pair { pair.second_codes += 1 });
-                changed(&|figures| if let Some(pair) = &mut figures.pair { pair.product_codes += 1 });
+                changed(&|figures| {
+                    if let Some(pair) = &mut figures.pair {
+                        pair.pairs += 1
+                    }
+                });
+                changed(&|figures| {
+                    if let Some(pair) = &mut figures.pair {
+                        pair.second_codes += 1
+                    }
+                });
+                changed(&|figures| {
+                    if let Some(pair) = &mut figures.pair {
+                        pair.product_codes += 1
+                    }
+                });
             }
             let mut altered = honest.clone();
             altered.answer.cells[cell] = Cell::Hidden;
@@ -164,7 +178,10 @@ fn every_figure_of_the_answer_counts() {
 #[test]
 fn a_proof_is_for_one_venue_mode_and_consent_version() {
     let honest = proof("narrow-plan.json");
-    assert!(accepts(&honest, &Expectation { consent: ConsentExpectation::Any, mode: Some(Mode::Plan), ..Expectation::default() }));
+    assert!(accepts(
+        &honest,
+        &Expectation { consent: ConsentExpectation::Any, mode: Some(Mode::Plan), ..Expectation::default() }
+    ));
     let venue = Venue { chain_id: 31337, contract: Address([5; 20]) };
     let refusals = [
         Expectation { venue: Some(venue), ..Expectation::default() },
@@ -192,7 +209,9 @@ fn a_proof_of_one_dataset_is_none_of_another() {
             let column = if place == changed { columns[(changed + 1) % columns.len()] } else { *column };
             table.commitment(column).unwrap()
         });
-        let mut other = TableRecord::new(table.schema().clone(), table.size(), table.rows(), commitments.collect()).unwrap();
+        let mut other =
+            TableRecord::new(table.schema().clone(), table.size(), table.rows(), commitments.collect())
+                .unwrap();
         other.consents = table.consents.clone();
         let plan = vec![("adsl".to_owned(), proof("narrow-plan.json").query)];
         let dataset = Dataset::new(vec![other], plan, vec![Mode::Exact, Mode::Plan]).unwrap();

@@ -14,7 +14,8 @@ fn text(output: &Output) -> String {
 }
 
 fn schema(name: &str) -> jsonschema::Validator {
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(format!("{name}.schema.json"));
+    let file =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(format!("{name}.schema.json"));
     jsonschema::validator_for(&serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()).unwrap()
 }
 
@@ -25,14 +26,25 @@ fn says_in_one_line_a_proof_what_holds() {
     assert_eq!(output.status.code(), Some(0), "{said}");
     let lines: Vec<&str> = said.lines().collect();
     assert!(lines[0].starts_with("registration: valid, 5 proofs"), "{said}");
-    assert!(lines[1].contains("valid: SELECT ARM, COUNT(*), AVG(AGE) FROM adsl WHERE AGE >= 35 GROUP BY ARM;"), "{said}");
+    assert!(
+        lines[1].contains("valid: SELECT ARM, COUNT(*), AVG(AGE) FROM adsl WHERE AGE >= 35 GROUP BY ARM;"),
+        "{said}"
+    );
     assert!(lines[2].contains("for the regulator"), "{said}");
     assert!(said.contains("anybody can forge"), "{said}");
 }
 
 #[test]
 fn says_it_as_json_that_follows_its_schema() {
-    let output = run(&["cohort", "narrow-plan.json", "--dataset", "dataset.json", "--json", "--stats", "--skip-registration"]);
+    let output = run(&[
+        "cohort",
+        "narrow-plan.json",
+        "--dataset",
+        "dataset.json",
+        "--json",
+        "--stats",
+        "--skip-registration",
+    ]);
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     schema("cohort-verdict").validate(&said).unwrap();
     assert_eq!(said["proofs"][0]["valid"], true);

@@ -2,7 +2,8 @@
 
 use super::{DATASET, KEYS, bytes};
 use nightingale_circuits::cohort::{
-    Answer, Cell, Column, Figures, Interval, Kind, PairFigures, Query, Schema, Size, Term, Unit, ValueFigures, registration::Part,
+    Answer, Cell, Column, Figures, Interval, Kind, PairFigures, Query, Schema, Size, Term, Unit,
+    ValueFigures, registration::Part,
 };
 use nightingale_verifier::cohort::{
     CircuitName, CohortKey, Dataset,
@@ -64,7 +65,10 @@ fn every_embedded_key_is_read_and_altered_keys_are_not() {
         let mut altered = honest.to_vec();
         altered[place] ^= 1;
         // What is still a key has another digest, which no proof names.
-        assert!(CohortKey::from_bytes(&altered).map_or(true, |other| other.digest() != key.digest()), "byte {place}");
+        assert!(
+            CohortKey::from_bytes(&altered).map_or(true, |other| other.digest() != key.digest()),
+            "byte {place}"
+        );
     }
     for length in [0, 4, 9, honest.len() - 1] {
         assert!(CohortKey::from_bytes(&honest[..length]).is_err());
@@ -78,11 +82,26 @@ fn every_embedded_key_is_read_and_altered_keys_are_not() {
 #[test]
 fn integers_have_one_spelling() {
     let limit = 9_007_199_254_740_991_i128;
-    for (integer, text) in [(0, "0"), (-5, "-5"), (limit, "9007199254740991"), (limit + 1, "\"9007199254740992\""), (-limit - 1, "\"-9007199254740992\"")] {
+    for (integer, text) in [
+        (0, "0"),
+        (-5, "-5"),
+        (limit, "9007199254740991"),
+        (limit + 1, "\"9007199254740992\""),
+        (-limit - 1, "\"-9007199254740992\""),
+    ] {
         assert_eq!(serde_json::to_string(&Integer(integer)).unwrap(), text);
         assert_eq!(serde_json::from_str::<Integer>(text).unwrap(), Integer(integer));
     }
-    for bad in ["\"5\"", "9007199254740992", "-9007199254740992", "\"09007199254740993\"", "\"+9007199254740993\"", "1.0", "null", "\"\""] {
+    for bad in [
+        "\"5\"",
+        "9007199254740992",
+        "-9007199254740992",
+        "\"09007199254740993\"",
+        "\"+9007199254740993\"",
+        "1.0",
+        "null",
+        "\"\"",
+    ] {
         assert!(serde_json::from_str::<Integer>(bad).is_err(), "{bad}");
     }
 }
@@ -94,7 +113,10 @@ fn queries_and_schemas_are_read_back_as_written() {
     let interval = |low, high| Interval { low, high };
     let terms = vec![
         Term { column: 1, intervals: vec![interval(1, 1)] },
-        Term { column: 2, intervals: vec![interval(1, 10), interval(12, 12), interval(3_999_000, 4_000_001)] },
+        Term {
+            column: 2,
+            intervals: vec![interval(1, 10), interval(12, 12), interval(3_999_000, 4_000_001)],
+        },
         Term { column: 4, intervals: vec![interval(2, 366)] },
     ];
     let query = Query::new(&schema, terms, vec![2, 3], vec![1, 3]).unwrap();

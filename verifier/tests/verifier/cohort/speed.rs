@@ -1,6 +1,6 @@
 //! How long a verification takes, keys being loaded.
 
-use super::{DATASET, KEYS, PROOFS, judge, proof, bytes};
+use super::{DATASET, KEYS, PROOFS, bytes, judge, proof};
 use nightingale_circuits::cohort::instances::instances;
 use nightingale_verifier::cohort::CircuitName;
 use std::time::{Duration, Instant};
@@ -21,7 +21,8 @@ fn a_narrow_proof_verifies_in_ten_milliseconds_and_a_wide_one_in_forty() {
         let proof = proof(name);
         let table = DATASET.table(&proof.table).unwrap();
         let key = KEYS.key(CircuitName::Query(proof.class), table.size()).unwrap();
-        let columns = instances(proof.class, table.schema(), &proof.query, proof.threshold, &proof.answer).unwrap();
+        let columns =
+            instances(proof.class, table.schema(), &proof.query, proof.threshold, &proof.answer).unwrap();
         let bare = fastest(|| key.verify(&columns, &proof.proof.proof).unwrap());
         let file = bytes(name);
         let whole = fastest(|| judge(&file).unwrap());
