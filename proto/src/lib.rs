@@ -13,7 +13,7 @@ pub mod v1 {
 /// The encoded `FileDescriptorSet` of the package, for server reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!("generated/nightingale.v1.bin");
 
-// These two hold a member's record and the opening of an outcome: they print their size, never their content.
+// These hold a member's record, the opening of an outcome, and exact figures: they print their size, never their content.
 
 impl std::fmt::Debug for v1::AdjudicateRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -28,5 +28,11 @@ impl std::fmt::Debug for v1::AdjudicateRequest {
 impl std::fmt::Debug for v1::ClaimResult {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ClaimResult").field("proof_json_bytes", &self.proof_json.len()).finish()
+    }
+}
+
+impl std::fmt::Debug for v1::QueryResult {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("QueryResult").field("proof_json_bytes", &self.proof_json.len()).finish()
     }
 }

@@ -123,7 +123,7 @@ pub struct ListJobsResponse {
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
 }
-/// One adjudication.
+/// One adjudication or question.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Job {
     /// The tenant that submitted it.
@@ -141,7 +141,7 @@ pub struct Job {
     /// About how many hundredths of a running job's work are done.
     #[prost(uint32, tag = "16")]
     pub percent: u32,
-    /// The size class of its claim, `claim-2` or `claim-8`.
+    /// The circuit's class: `claim-2` or `claim-8` of a claim, `cohort-narrow` or `cohort-wide` of a question.
     #[prost(string, tag = "5")]
     pub size_class: ::prost::alloc::string::String,
     /// Higher goes first.
@@ -169,7 +169,7 @@ pub struct Job {
     #[prost(message, optional, tag = "13")]
     pub waiting: ::core::option::Option<Waiting>,
     /// How it ended.
-    #[prost(oneof = "job::Outcome", tags = "14, 15")]
+    #[prost(oneof = "job::Outcome", tags = "14, 15, 17")]
     pub outcome: ::core::option::Option<job::Outcome>,
 }
 /// Nested message and enum types in `Job`.
@@ -183,6 +183,9 @@ pub mod job {
         /// Without one.
         #[prost(message, tag = "15")]
         Failure(super::Failure),
+        /// With the proven answer to a question.
+        #[prost(message, tag = "17")]
+        Answer(super::QueryResult),
     }
 }
 /// What a waiting job waits for.
@@ -199,7 +202,7 @@ pub struct Waiting {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Failure {
     /// A fixed code: ACCOUNT_SPENT, DUPLICATE, AUTHORISATION_USED, DEADLINE_PASSED, REFUSED, KEY_UNAVAILABLE,
-    /// ATTEMPTS_EXHAUSTED, UNREADABLE or INTERNAL.
+    /// ATTEMPTS_EXHAUSTED, UNREADABLE, DATASET_UNAVAILABLE or INTERNAL.
     #[prost(string, tag = "1")]
     pub code: ::prost::alloc::string::String,
     /// What happened and what to do next, in a sentence.
@@ -211,6 +214,47 @@ pub struct Failure {
     /// The X12 claim adjustment reason code where there is one (18 for a duplicate), else empty.
     #[prost(string, tag = "4")]
     pub carc: ::prost::alloc::string::String,
+}
+/// The proven answer to a question.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct QueryResult {
+    /// The dataset's digest.
+    #[prost(bytes = "vec", tag = "1")]
+    pub dataset: ::prost::alloc::vec::Vec<u8>,
+    /// The table.
+    #[prost(string, tag = "2")]
+    pub table: ::prost::alloc::string::String,
+    /// The query in its canonical text.
+    #[prost(string, tag = "3")]
+    pub query: ::prost::alloc::string::String,
+    /// Who asked: `regulator` or `researcher`.
+    #[prost(string, tag = "4")]
+    pub role: ::prost::alloc::string::String,
+    /// Counts from 1 to one less are hidden; 1 in an exact answer.
+    #[prost(uint32, tag = "5")]
+    pub threshold: u32,
+    /// The version of the consents that it counts, from 0.
+    #[prost(uint32, tag = "6")]
+    pub consent_version: u32,
+    /// Cells.
+    #[prost(uint32, tag = "7")]
+    pub groups: u32,
+    /// Hidden cells.
+    #[prost(uint32, tag = "8")]
+    pub suppressed: u32,
+    /// The proof file, as `nightingale-verify cohort` reads it; a sealed file when `sealed`, which the regulator opens with its key.
+    #[prost(bytes = "vec", tag = "9")]
+    pub proof_json: ::prost::alloc::vec::Vec<u8>,
+    /// Whether it is sealed to the regulator.
+    #[prost(bool, tag = "10")]
+    pub sealed: bool,
+    /// Digest of the verifying key.
+    #[prost(bytes = "vec", tag = "11")]
+    pub key_digest: ::prost::alloc::vec::Vec<u8>,
+    /// How long the proof took, in milliseconds.
+    #[prost(uint64, tag = "12")]
+    pub prove_ms: u64,
 }
 /// A decision and its proof.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -273,7 +317,7 @@ pub enum JobState {
     Running = 2,
     /// It cannot go on before something else happens; `Job.waiting` says what.
     Waiting = 3,
-    /// Ended with a proof: an approval or a denial.
+    /// Ended with a proof: an approval, a denial, or the answer to a question.
     Done = 4,
     /// Ended without a proof; `Job.failure` says why and what to do.
     Failed = 5,
@@ -1449,6 +1493,915 @@ pub mod claim_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "nightingale.v1.ClaimService";
     impl<T> tonic::server::NamedService for ClaimServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// One question.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct QueryRequest {
+    /// Whose job it is: 1 to 64 of `a-z`, `0-9`, `-`, `_` and `.`.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    /// Names this question once and for all: the same key with the same question is the same job. 1 to 128 visible ASCII characters.
+    #[prost(string, tag = "2")]
+    pub idempotency_key: ::prost::alloc::string::String,
+    /// The dataset's digest, 32 bytes.
+    #[prost(bytes = "vec", tag = "3")]
+    pub dataset: ::prost::alloc::vec::Vec<u8>,
+    /// The question: SELECT groups, aggregates FROM table WHERE conditions GROUP BY groups.
+    #[prost(string, tag = "4")]
+    pub sql: ::prost::alloc::string::String,
+    /// Who asks.
+    #[prost(enumeration = "Role", tag = "5")]
+    pub role: i32,
+    /// Hide counts below this, not only below the registered threshold; 0 for the registered one.
+    #[prost(uint32, tag = "6")]
+    pub threshold: u32,
+    /// The chain that the proof is for; 0 for none.
+    #[prost(uint64, tag = "7")]
+    pub chain_id: u64,
+    /// The contract that the proof is for, 20 bytes; empty for none.
+    #[prost(bytes = "vec", tag = "8")]
+    pub contract: ::prost::alloc::vec::Vec<u8>,
+    /// From -100 to 100; higher goes first, and among equals the nearer deadline.
+    #[prost(int32, tag = "9")]
+    pub priority: i32,
+    /// The job fails when it has not ended by then. Absent: no deadline.
+    #[prost(message, optional, tag = "10")]
+    pub deadline: ::core::option::Option<::prost_types::Timestamp>,
+    /// Answer when the job has ended, not when it is accepted.
+    #[prost(bool, tag = "11")]
+    pub wait: bool,
+}
+/// The accepted job.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct QueryResponse {
+    /// The job, with its outcome where it was waited for.
+    #[prost(message, optional, tag = "1")]
+    pub job: ::core::option::Option<Job>,
+    /// Whether the key was known and this is the job of an earlier call.
+    #[prost(bool, tag = "2")]
+    pub known: bool,
+}
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Role {
+    /// Taken as ROLE_RESEARCHER.
+    Unspecified = 0,
+    /// Gets the queries of the registered plan, small cells hidden.
+    Researcher = 1,
+    /// Gets any query exactly, sealed to its key.
+    Regulator = 2,
+}
+impl Role {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ROLE_UNSPECIFIED",
+            Self::Researcher => "ROLE_RESEARCHER",
+            Self::Regulator => "ROLE_REGULATOR",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ROLE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ROLE_RESEARCHER" => Some(Self::Researcher),
+            "ROLE_REGULATOR" => Some(Self::Regulator),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod cohort_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Answers questions about registered datasets with proof.
+    #[derive(Debug, Clone)]
+    pub struct CohortServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> CohortServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> CohortServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            CohortServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Accepts one question as a job; with `wait`, answers when the job has ended. Whether it is answered is decided from the question and
+        /// the registration alone, before anything is proven, and is on record in the ledger either way.
+        ///
+        /// INVALID_ARGUMENT: SQL_SYNTAX, SQL_UNSUPPORTED, TABLE_UNKNOWN, COLUMN_UNKNOWN; the message names the part and the nearest form.
+        /// NOT_FOUND: DATASET_UNKNOWN.
+        /// PERMISSION_DENIED: ROLE_NOT_HELD, NO_PLAN, NOT_IN_PLAN, NOT_RELEASED, NO_REGULATOR_KEY.
+        /// DATA_LOSS: DATASET_DAMAGED.
+        /// ALREADY_EXISTS: IDEMPOTENCY_KEY_REUSED, the key names a job of another request.
+        /// RESOURCE_EXHAUSTED: QUEUE_FULL, try again later; or REQUEST_TOO_LARGE.
+        /// UNAVAILABLE: DRAINING or STORAGE; nothing was accepted unless the details name a job.
+        pub async fn query(
+            &mut self,
+            request: impl tonic::IntoRequest<super::QueryRequest>,
+        ) -> std::result::Result<tonic::Response<super::QueryResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/nightingale.v1.CohortService/Query",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("nightingale.v1.CohortService", "Query"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod cohort_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with CohortServiceServer.
+    #[async_trait]
+    pub trait CohortService: std::marker::Send + std::marker::Sync + 'static {
+        /// Accepts one question as a job; with `wait`, answers when the job has ended. Whether it is answered is decided from the question and
+        /// the registration alone, before anything is proven, and is on record in the ledger either way.
+        ///
+        /// INVALID_ARGUMENT: SQL_SYNTAX, SQL_UNSUPPORTED, TABLE_UNKNOWN, COLUMN_UNKNOWN; the message names the part and the nearest form.
+        /// NOT_FOUND: DATASET_UNKNOWN.
+        /// PERMISSION_DENIED: ROLE_NOT_HELD, NO_PLAN, NOT_IN_PLAN, NOT_RELEASED, NO_REGULATOR_KEY.
+        /// DATA_LOSS: DATASET_DAMAGED.
+        /// ALREADY_EXISTS: IDEMPOTENCY_KEY_REUSED, the key names a job of another request.
+        /// RESOURCE_EXHAUSTED: QUEUE_FULL, try again later; or REQUEST_TOO_LARGE.
+        /// UNAVAILABLE: DRAINING or STORAGE; nothing was accepted unless the details name a job.
+        async fn query(
+            &self,
+            request: tonic::Request<super::QueryRequest>,
+        ) -> std::result::Result<tonic::Response<super::QueryResponse>, tonic::Status>;
+    }
+    /// Answers questions about registered datasets with proof.
+    #[derive(Debug)]
+    pub struct CohortServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> CohortServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for CohortServiceServer<T>
+    where
+        T: CohortService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/nightingale.v1.CohortService/Query" => {
+                    #[allow(non_camel_case_types)]
+                    struct QuerySvc<T: CohortService>(pub Arc<T>);
+                    impl<
+                        T: CohortService,
+                    > tonic::server::UnaryService<super::QueryRequest> for QuerySvc<T> {
+                        type Response = super::QueryResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::QueryRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CohortService>::query(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = QuerySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for CohortServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "nightingale.v1.CohortService";
+    impl<T> tonic::server::NamedService for CohortServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Asks to register a folder.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RegisterDatasetRequest {
+    /// Whose dataset it is.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    /// The folder, relative to `datasets` in the server's data folder.
+    #[prost(string, tag = "2")]
+    pub path: ::prost::alloc::string::String,
+}
+/// Asks for one dataset.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DescribeDatasetRequest {
+    /// Whose dataset it is.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    /// The dataset's digest, 32 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub dataset: ::prost::alloc::vec::Vec<u8>,
+}
+/// Asks for all datasets.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDatasetsRequest {
+    /// Whose datasets.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+}
+/// A tenant's datasets.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDatasetsResponse {
+    /// The datasets, the newest first, without their public files: Describe has them.
+    #[prost(message, repeated, tag = "1")]
+    pub datasets: ::prost::alloc::vec::Vec<Dataset>,
+}
+/// A registered dataset.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Dataset {
+    /// The digest by which questions name it, 32 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub dataset: ::prost::alloc::vec::Vec<u8>,
+    /// When it was registered here.
+    #[prost(message, optional, tag = "2")]
+    pub registered: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who is answered: `regulator`, `researcher` or both.
+    #[prost(string, repeated, tag = "3")]
+    pub roles: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Its tables.
+    #[prost(message, repeated, tag = "4")]
+    pub tables: ::prost::alloc::vec::Vec<Table>,
+    /// What a researcher may ask, as SQL.
+    #[prost(string, repeated, tag = "5")]
+    pub plan: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whether exact answers are sealed to a regulator's key; without one this service gives none.
+    #[prost(bool, tag = "6")]
+    pub has_regulator_key: bool,
+    /// The public file, `dataset.json`, with which answers are verified.
+    #[prost(bytes = "vec", tag = "7")]
+    pub dataset_json: ::prost::alloc::vec::Vec<u8>,
+}
+/// A table of a dataset.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Table {
+    /// Its name, as FROM writes it.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Its rows.
+    #[prost(uint64, tag = "2")]
+    pub rows: u64,
+    /// Counts from 1 to one less are hidden from researchers.
+    #[prost(uint32, tag = "3")]
+    pub threshold: u32,
+    /// The newest version of its consents, from 0.
+    #[prost(uint32, tag = "4")]
+    pub consent_version: u32,
+    /// The names of its columns; the public file says what they hold.
+    #[prost(string, repeated, tag = "5")]
+    pub columns: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Generated client implementations.
+pub mod dataset_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Keeps a tenant's registered datasets. Their records stay in folders on the server's side: no record is in any message.
+    #[derive(Debug, Clone)]
+    pub struct DatasetServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> DatasetServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> DatasetServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            DatasetServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Registers a dataset folder, which `nightingale dataset commit` made, under the server's `datasets` folder. Every file is checked
+        /// against its digest and every registration proof is verified before it is listed. Registering the same folder again changes nothing.
+        ///
+        /// INVALID_ARGUMENT: a path that leaves the datasets folder.
+        /// NOT_FOUND: DATASET_UNKNOWN, no dataset folder there.
+        /// ALREADY_EXISTS: DATASET_ELSEWHERE, this dataset is registered at another path.
+        /// DATA_LOSS: DATASET_DAMAGED, a file is not as it was written; the message names it.
+        pub async fn register(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RegisterDatasetRequest>,
+        ) -> std::result::Result<tonic::Response<super::Dataset>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/nightingale.v1.DatasetService/Register",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("nightingale.v1.DatasetService", "Register"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One dataset. NOT_FOUND when the tenant has none of this digest.
+        pub async fn describe(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DescribeDatasetRequest>,
+        ) -> std::result::Result<tonic::Response<super::Dataset>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/nightingale.v1.DatasetService/Describe",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("nightingale.v1.DatasetService", "Describe"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// All datasets of a tenant, the newest first.
+        pub async fn list(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDatasetsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDatasetsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/nightingale.v1.DatasetService/List",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("nightingale.v1.DatasetService", "List"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod dataset_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with DatasetServiceServer.
+    #[async_trait]
+    pub trait DatasetService: std::marker::Send + std::marker::Sync + 'static {
+        /// Registers a dataset folder, which `nightingale dataset commit` made, under the server's `datasets` folder. Every file is checked
+        /// against its digest and every registration proof is verified before it is listed. Registering the same folder again changes nothing.
+        ///
+        /// INVALID_ARGUMENT: a path that leaves the datasets folder.
+        /// NOT_FOUND: DATASET_UNKNOWN, no dataset folder there.
+        /// ALREADY_EXISTS: DATASET_ELSEWHERE, this dataset is registered at another path.
+        /// DATA_LOSS: DATASET_DAMAGED, a file is not as it was written; the message names it.
+        async fn register(
+            &self,
+            request: tonic::Request<super::RegisterDatasetRequest>,
+        ) -> std::result::Result<tonic::Response<super::Dataset>, tonic::Status>;
+        /// One dataset. NOT_FOUND when the tenant has none of this digest.
+        async fn describe(
+            &self,
+            request: tonic::Request<super::DescribeDatasetRequest>,
+        ) -> std::result::Result<tonic::Response<super::Dataset>, tonic::Status>;
+        /// All datasets of a tenant, the newest first.
+        async fn list(
+            &self,
+            request: tonic::Request<super::ListDatasetsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDatasetsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Keeps a tenant's registered datasets. Their records stay in folders on the server's side: no record is in any message.
+    #[derive(Debug)]
+    pub struct DatasetServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> DatasetServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for DatasetServiceServer<T>
+    where
+        T: DatasetService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/nightingale.v1.DatasetService/Register" => {
+                    #[allow(non_camel_case_types)]
+                    struct RegisterSvc<T: DatasetService>(pub Arc<T>);
+                    impl<
+                        T: DatasetService,
+                    > tonic::server::UnaryService<super::RegisterDatasetRequest>
+                    for RegisterSvc<T> {
+                        type Response = super::Dataset;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RegisterDatasetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DatasetService>::register(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RegisterSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/nightingale.v1.DatasetService/Describe" => {
+                    #[allow(non_camel_case_types)]
+                    struct DescribeSvc<T: DatasetService>(pub Arc<T>);
+                    impl<
+                        T: DatasetService,
+                    > tonic::server::UnaryService<super::DescribeDatasetRequest>
+                    for DescribeSvc<T> {
+                        type Response = super::Dataset;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DescribeDatasetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DatasetService>::describe(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DescribeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/nightingale.v1.DatasetService/List" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSvc<T: DatasetService>(pub Arc<T>);
+                    impl<
+                        T: DatasetService,
+                    > tonic::server::UnaryService<super::ListDatasetsRequest>
+                    for ListSvc<T> {
+                        type Response = super::ListDatasetsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListDatasetsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DatasetService>::list(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for DatasetServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "nightingale.v1.DatasetService";
+    impl<T> tonic::server::NamedService for DatasetServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -2,6 +2,8 @@
 //! trouble to standard error.
 
 mod claim;
+mod cohort;
+mod dataset;
 mod demo;
 mod epoch;
 mod files;
@@ -10,12 +12,13 @@ mod job;
 mod keys;
 mod meter;
 mod serve;
+mod store;
 mod submit;
 mod synth;
 
 use clap::{Args, Parser, Subcommand};
 use nightingale::{
-    ServiceError,
+    CohortError, ServiceError,
     client::{Client, ClientError},
 };
 use nightingale_prover::ProveError;
@@ -54,7 +57,13 @@ enum Command {
     /// Read, watch and cancel jobs of a server.
     #[command(subcommand)]
     Job(job::Job),
-    /// Invent an insurer, members and claims.
+    /// Register trial data, describe it, revoke consents.
+    #[command(subcommand)]
+    Dataset(dataset::Dataset),
+    /// Ask registered trial data, with proof.
+    #[command(subcommand)]
+    Cohort(cohort::Cohort),
+    /// Invent an insurer, members and claims, or a trial.
     Synth(synth::Synth),
 }
 
@@ -77,6 +86,12 @@ impl Trouble {
 impl From<ServiceError> for Trouble {
     fn from(error: ServiceError) -> Self {
         Self::unusable(error)
+    }
+}
+
+impl From<CohortError> for Trouble {
+    fn from(error: CohortError) -> Self {
+        if error.is_refusal() { Self::Refused(error.to_string()) } else { Self::unusable(error) }
     }
 }
 
@@ -138,6 +153,11 @@ fn say(text: impl Display) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
+/// A line for a person who should know something before going on.
+fn warn(text: impl Display) {
+    let _ = writeln!(std::io::stderr(), "nightingale: warning: {text}");
+}
+
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command {
         Command::Demo(demo) => demo.run(),
@@ -147,6 +167,8 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Keys(keys) => keys.run(),
         Command::Epoch(epoch) => epoch.run(),
         Command::Job(job) => job.run(),
+        Command::Dataset(dataset) => dataset.run(),
+        Command::Cohort(cohort) => cohort.run(),
         Command::Synth(synth) => synth.run(),
     };
     let (code, text) = match outcome {

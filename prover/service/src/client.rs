@@ -3,7 +3,8 @@
 use crate::server::wire;
 use nightingale_circuits::claim::Epoch;
 use nightingale_proto::v1::{
-    self, claim_service_client::ClaimServiceClient, epoch_service_client::EpochServiceClient,
+    self, claim_service_client::ClaimServiceClient, cohort_service_client::CohortServiceClient,
+    dataset_service_client::DatasetServiceClient, epoch_service_client::EpochServiceClient,
     job_service_client::JobServiceClient, key_service_client::KeyServiceClient,
 };
 use std::time::Duration;
@@ -92,6 +93,8 @@ pub struct Options {
 pub struct Client {
     tenant: String,
     claims: ClaimServiceClient<Channel>,
+    cohorts: CohortServiceClient<Channel>,
+    datasets: DatasetServiceClient<Channel>,
     jobs: JobServiceClient<Channel>,
     epochs: EpochServiceClient<Channel>,
     keys: KeyServiceClient<Channel>,
@@ -113,6 +116,8 @@ impl Client {
         Ok(Self {
             tenant: tenant.to_owned(),
             claims: ClaimServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES),
+            cohorts: CohortServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES),
+            datasets: DatasetServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES),
             jobs: JobServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES),
             epochs: EpochServiceClient::new(channel.clone()).max_encoding_message_size(usize::MAX),
             keys: KeyServiceClient::new(channel),
@@ -165,6 +170,43 @@ impl Client {
             each(answer);
         }
         Ok(())
+    }
+
+    /// Asks a question; with `wait`, returns when its job has ended. The message's tenant is this client's.
+    ///
+    /// # Errors
+    /// As `CohortService.Query`.
+    pub async fn query(&mut self, question: v1::QueryRequest) -> Result<v1::Job, ClientError> {
+        let message = v1::QueryRequest { tenant: self.tenant.clone(), ..question };
+        let answer = self.cohorts.query(message).await?.into_inner();
+        answer.job.ok_or_else(incomplete)
+    }
+
+    /// Registers a dataset folder on the server's side.
+    ///
+    /// # Errors
+    /// As `DatasetService.Register`.
+    pub async fn register_dataset(&mut self, path: &str) -> Result<v1::Dataset, ClientError> {
+        let message = v1::RegisterDatasetRequest { tenant: self.tenant.clone(), path: path.to_owned() };
+        Ok(self.datasets.register(message).await?.into_inner())
+    }
+
+    /// A registered dataset with its public file.
+    ///
+    /// # Errors
+    /// As `DatasetService.Describe`.
+    pub async fn dataset(&mut self, digest: Vec<u8>) -> Result<v1::Dataset, ClientError> {
+        let message = v1::DescribeDatasetRequest { tenant: self.tenant.clone(), dataset: digest };
+        Ok(self.datasets.describe(message).await?.into_inner())
+    }
+
+    /// All registered datasets.
+    ///
+    /// # Errors
+    /// As `DatasetService.List`.
+    pub async fn datasets(&mut self) -> Result<Vec<v1::Dataset>, ClientError> {
+        let message = v1::ListDatasetsRequest { tenant: self.tenant.clone() };
+        Ok(self.datasets.list(message).await?.into_inner().datasets)
     }
 
     /// A job as it is now.

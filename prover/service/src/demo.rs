@@ -1,4 +1,5 @@
-//! `nightingale demo`: one insurer, one provider, 12 members and 20 claims, from registers to a settled payment.
+//! `nightingale demo`: one insurer, one provider, 12 members and 20 claims, from registers to a settled payment; and one trial of
+//! 1,000 subjects, from its files to a page of proven results.
 //!
 //! Everything is real: the service runs in this process and is spoken to over gRPC, every proof is verified as a third
 //! party would, and the contracts run on an EVM in this process or on a node. Only the people are invented.
@@ -6,8 +7,10 @@
 mod cast;
 mod insurer;
 mod ledger;
+mod page;
 mod report;
 mod settle;
+mod trial;
 
 use crate::{Config, adjudicator::groth16::Groth16, server::Server};
 use cast::Cast;
@@ -25,11 +28,12 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 pub use report::Summary;
+pub use trial::CohortSummary;
 
 /// What to demonstrate, and where to put it.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The folder for keys, proofs, chain receipts and `summary.json`; made when absent.
+    /// The folder for keys, proofs, chain receipts, `summary.json` and `report.html`; made when absent.
     pub dir: PathBuf,
     /// A node to settle on, with its key in the environment; an EVM in this process when absent.
     pub chain: Option<String>,
@@ -104,19 +108,28 @@ pub async fn run(options: Options, say: &mut dyn FnMut(&str)) -> Result<Summary,
         batches.push(settle::batch(&mut ledger, &deployment, &cast, &mut answers).await?);
     }
     let credit = settle::credit(&mut ledger, &deployment, &cast).await?;
+
+    say("A sponsor registers a trial of 1,000 subjects; a researcher and a regulator ask about it");
+    let (dir, seed) = (options.dir.clone(), options.seed);
+    let registering = tokio::task::spawn_blocking(move || trial::commit(&dir, seed)).await;
+    let registered = registering.at("registering the trial")??;
+    let questions = trial::ask(&address.to_string(), &options.dir, &registered).await?;
     drop(stop);
     serving.await.at("stopping the service")?.at("stopping the service")?;
 
     let report =
         Report { answers: &answers, batches: &batches, ledger: &ledger, credit, elapsed: start.elapsed() };
     report.table().iter().for_each(|line| say(line));
-    let summary = report.summary();
+    trial::table(&registered, &questions).iter().for_each(|line| say(line));
+    write(&folder("report.html"), &page::page(&registered, &questions))?;
+    let cohort = questions.into_iter().map(|question| question.summary).collect();
+    let summary = Summary { cohort, ..report.summary() };
     write(&folder("summary.json"), &serde_json::to_string_pretty(&summary).at("writing the summary")?)?;
     write(
         &folder("chain").join("deployment.json"),
         &serde_json::to_string_pretty(&deployment).at("writing")?,
     )?;
-    say(&format!("\nProofs, keys, chain receipts and summary.json are in {}", options.dir.display()));
+    say(&format!("\nProofs, keys, chain receipts, summary.json and report.html are in {}", options.dir.display()));
     Ok(summary)
 }
 

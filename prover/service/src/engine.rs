@@ -3,6 +3,7 @@
 use crate::{
     adjudicator::Adjudicator,
     config::Config,
+    error::CohortError,
     events::Events,
     jobs::{Instant, JobId, Tenant},
     store::{Store, lifecycle::Swept},
@@ -12,7 +13,9 @@ use nightingale_circuits::{
     claim::{Id, NoteLeaf},
     merkle::Register,
 };
+use nightingale_prover::cohort::CohortKeyStore;
 use std::{
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -32,11 +35,31 @@ pub(crate) struct BuiltAccounts {
     pub(crate) register: Arc<Register<NoteLeaf>>,
 }
 
+/// The cohort circuits' setup and keys, opened when the first question is proven.
+pub(crate) struct CohortKeys {
+    folder: PathBuf,
+    store: Mutex<Option<Arc<CohortKeyStore>>>,
+}
+
+impl CohortKeys {
+    /// Opens them. Blocks, and computes nothing yet.
+    pub(crate) fn open(&self) -> Result<Arc<CohortKeyStore>, CohortError> {
+        let mut held = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = held.as_ref() {
+            return Ok(store.clone());
+        }
+        let store = Arc::new(CohortKeyStore::development(&self.folder)?);
+        *held = Some(store.clone());
+        Ok(store)
+    }
+}
+
 /// The parts of one server.
 pub(crate) struct Engine {
     pub(crate) config: Config,
     pub(crate) store: Store,
     pub(crate) adjudicator: Arc<dyn Adjudicator>,
+    pub(crate) cohort_keys: Arc<CohortKeys>,
     pub(crate) events: Events,
     pub(crate) metrics: Metrics,
     /// The account register that was used last: building one costs a hash per note.
@@ -51,15 +74,29 @@ impl Engine {
         adjudicator: Arc<dyn Adjudicator>,
         metrics: Metrics,
     ) -> Self {
+        let cohort_keys = CohortKeys { folder: config.keys_dir.join("cohort"), store: Mutex::new(None) };
         Self {
             config,
             store,
             adjudicator,
+            cohort_keys: Arc::new(cohort_keys),
             events: Events::default(),
             metrics,
             accounts: Mutex::new(None),
             draining: watch::Sender::new(false),
         }
+    }
+
+    /// Where a tenant's dataset is.
+    pub(crate) fn dataset_folder(&self, tenant: &Tenant, path: &str) -> PathBuf {
+        self.config.data_dir.join("datasets").join(Path::new(tenant.as_str())).join(path)
+    }
+
+    /// Counts a request that was not accepted.
+    pub(crate) fn reject(&self, status: &tonic::Status) {
+        let reason = crate::server::status::reason(status);
+        self.metrics.rejected.with_label_values(&[reason.as_str()]).inc();
+        tracing::info!(reason, "not accepted");
     }
 
     /// No new work from now on.

@@ -1,6 +1,9 @@
 //! What a job is: its names, its states, and how it can end. Everything here is free of record data.
 
-use nightingale_circuits::claim::{PublicInputs, Reasons, SizeClass};
+use nightingale_circuits::{
+    claim::{PublicInputs, Reasons, SizeClass},
+    cohort::{Class, Keccak},
+};
 use std::{
     fmt,
     time::{SystemTime, UNIX_EPOCH},
@@ -78,6 +81,41 @@ impl fmt::Display for JobId {
 impl fmt::Debug for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
+    }
+}
+
+/// What is proven: a claim or a question, and in which circuit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobClass {
+    /// A claim.
+    Claim(SizeClass),
+    /// A question about a cohort.
+    Cohort(Class),
+}
+
+impl JobClass {
+    /// All.
+    pub const ALL: [Self; 4] = [
+        Self::Claim(SizeClass::ALL[0]),
+        Self::Claim(SizeClass::ALL[1]),
+        Self::Cohort(Class::Narrow),
+        Self::Cohort(Class::Wide),
+    ];
+
+    /// Its name in the database, on the wire and in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Claim(class) => class.name(),
+            Self::Cohort(Class::Narrow) => "cohort-narrow",
+            Self::Cohort(Class::Wide) => "cohort-wide",
+        }
+    }
+
+    /// From its name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.name() == name)
     }
 }
 
@@ -161,13 +199,15 @@ pub enum FailureCode {
     AttemptsExhausted,
     /// The stored request cannot be opened.
     Unreadable,
+    /// The dataset's folder is gone or damaged.
+    DatasetUnavailable,
     /// A defect.
     Internal,
 }
 
 impl FailureCode {
     /// All.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::AccountSpent,
         Self::Duplicate,
         Self::AuthorisationUsed,
@@ -176,6 +216,7 @@ impl FailureCode {
         Self::KeyUnavailable,
         Self::AttemptsExhausted,
         Self::Unreadable,
+        Self::DatasetUnavailable,
         Self::Internal,
     ];
 
@@ -191,6 +232,7 @@ impl FailureCode {
             Self::KeyUnavailable => "KEY_UNAVAILABLE",
             Self::AttemptsExhausted => "ATTEMPTS_EXHAUSTED",
             Self::Unreadable => "UNREADABLE",
+            Self::DatasetUnavailable => "DATASET_UNAVAILABLE",
             Self::Internal => "INTERNAL",
         }
     }
@@ -250,6 +292,10 @@ impl Failure {
             FailureCode::Unreadable => {
                 "the stored request cannot be opened with this master key; the operator restores master.key, then submit \
                  it again under another idempotency key"
+            }
+            FailureCode::DatasetUnavailable => {
+                "the dataset's folder is gone or damaged; the operator reads the server's log and restores it, then ask again under \
+                 another idempotency key"
             }
             FailureCode::Internal => {
                 "a defect in the service; nothing was spent, report it with the job's identifier"
@@ -345,6 +391,36 @@ pub struct Decision {
     pub prove_ms: u64,
 }
 
+/// A proven answer, as it is stored (sealed) and given. No `Debug`: it may hold exact figures.
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The dataset's digest.
+    pub dataset: Keccak,
+    /// The table.
+    pub table: String,
+    /// The query in its canonical text.
+    pub query: String,
+    /// Who asked.
+    pub role: String,
+    /// The disclosure threshold.
+    pub threshold: u32,
+    /// The version of the consents.
+    pub consent_version: u32,
+    /// Cells.
+    pub groups: u32,
+    /// Hidden cells.
+    pub suppressed: u32,
+    /// Whether the file is sealed to the regulator.
+    pub sealed: bool,
+    /// Digest of the verifying key.
+    pub key_digest: [u8; 32],
+    /// How long the proof took, in milliseconds.
+    pub prove_ms: u64,
+    /// The proof file, or the proof file sealed.
+    pub file: String,
+}
+
 /// A job as its tenant sees it.
 #[derive(Clone)]
 pub struct Job {
@@ -356,8 +432,8 @@ pub struct Job {
     pub sequence: i64,
     /// Where it is in its life.
     pub state: State,
-    /// The size class of its claim.
-    pub class: SizeClass,
+    /// What is proven.
+    pub class: JobClass,
     /// Higher goes first.
     pub priority: i32,
     /// When it was accepted.
@@ -378,6 +454,8 @@ pub struct Job {
     pub failure: Option<Failure>,
     /// Its decision, where the read asked for it.
     pub decision: Option<Decision>,
+    /// Its answer, where the read asked for it.
+    pub answer: Option<Answer>,
 }
 
 #[cfg(test)]
@@ -391,6 +469,9 @@ mod tests {
         }
         for code in FailureCode::ALL {
             assert_eq!(FailureCode::parse(code.name()), Some(code));
+        }
+        for class in JobClass::ALL {
+            assert_eq!(JobClass::parse(class.name()), Some(class));
         }
         let id = JobId::random();
         assert_eq!(JobId::parse(&id.to_string()), Some(id));

@@ -5,6 +5,7 @@
 
 pub mod adjudicator;
 pub mod client;
+pub mod cohort;
 pub mod config;
 pub mod demo;
 mod engine;
@@ -17,5 +18,5 @@ pub mod telemetry;
 mod worker;
 
 pub use config::Config;
-pub use error::ServiceError;
+pub use error::{CohortError, ServiceError};
 pub use server::{Server, run};

@@ -1,10 +1,12 @@
 //! The gRPC server: opens everything, serves until told to stop, drains, closes.
 
 mod claims;
+mod cohorts;
+mod datasets;
 mod epochs;
 mod jobs;
 mod keys;
-mod status;
+pub(crate) mod status;
 pub(crate) mod wire;
 
 use crate::{
@@ -18,7 +20,8 @@ use crate::{
     worker,
 };
 use nightingale_proto::v1::{
-    claim_service_server::ClaimServiceServer, epoch_service_server::EpochServiceServer,
+    claim_service_server::ClaimServiceServer, cohort_service_server::CohortServiceServer,
+    dataset_service_server::DatasetServiceServer, epoch_service_server::EpochServiceServer,
     job_service_server::JobServiceServer, key_service_server::KeyServiceServer,
 };
 use std::{future::Future, io::ErrorKind, net::SocketAddr, sync::Arc, time::Duration};
@@ -31,9 +34,11 @@ const LINGER: Duration = Duration::from_secs(5);
 /// What a message holds beside its request.
 const ENVELOPE_BYTES: usize = 1 << 16;
 /// The services whose health is told, `""` for the server as a whole.
-const SERVICES: [&str; 5] = [
+const SERVICES: [&str; 7] = [
     "",
     "nightingale.v1.ClaimService",
+    "nightingale.v1.CohortService",
+    "nightingale.v1.DatasetService",
     "nightingale.v1.EpochService",
     "nightingale.v1.JobService",
     "nightingale.v1.KeyService",
@@ -184,6 +189,10 @@ fn router(engine: &Arc<Engine>) -> Result<(HealthReporter, tonic::transport::ser
         .add_service(
             EpochServiceServer::new(epochs::Epochs(engine.clone())).max_decoding_message_size(publish_limit),
         )
+        .add_service(
+            CohortServiceServer::new(cohorts::Cohorts(engine.clone())).max_decoding_message_size(request_limit),
+        )
+        .add_service(DatasetServiceServer::new(datasets::Datasets(engine.clone())))
         .add_service(JobServiceServer::new(jobs::Jobs(engine.clone())))
         .add_service(KeyServiceServer::new(keys::Keys(engine.clone())));
     Ok((health, router))

@@ -4,10 +4,12 @@
 //! so whatever happened in between is seen as "no row", never overwritten.
 
 pub mod accounts;
+pub mod datasets;
 pub mod epochs;
 pub mod jobs;
 pub mod ledger;
 pub mod lifecycle;
+pub mod questions;
 pub mod queue;
 pub mod rows;
 pub mod seal;
@@ -135,14 +137,14 @@ fn path_error(path: &Path, problem: String) -> ServiceError {
 }
 
 fn migrations() -> Migrator {
-    let first = Migration::new(
-        1,
-        "jobs".into(),
-        MigrationType::Simple,
-        include_str!("store/migrations/0001_jobs.sql").into_sql_str(),
-        false,
-    );
-    Migrator { migrations: vec![first].into(), ..Migrator::DEFAULT }
+    let migration = |number, name: &'static str, sql: &'static str| {
+        Migration::new(number, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    let all = vec![
+        migration(1, "jobs", include_str!("store/migrations/0001_jobs.sql")),
+        migration(2, "cohorts", include_str!("store/migrations/0002_cohorts.sql")),
+    ];
+    Migrator { migrations: all.into(), ..Migrator::DEFAULT }
 }
 
 fn migration_error(error: sqlx::migrate::MigrateError) -> StoreError {

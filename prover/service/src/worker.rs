@@ -3,6 +3,7 @@
 //! The lane never computes and the thread never waits for the database. A thread that dies is replaced and its job
 //! queued again.
 
+mod cohort;
 mod rebase;
 mod task;
 mod thread;
@@ -13,6 +14,7 @@ use crate::{
     jobs::{Failure, FailureCode, Instant},
     store::{
         ledger::{Finish, Standing},
+        questions::Answered,
         queue::Lease,
     },
 };
@@ -140,6 +142,7 @@ async fn settle(engine: &Engine, lease: &Lease, verdict: Verdict) {
 async fn try_settle(engine: &Engine, lease: &Lease, verdict: &Verdict) -> Result<(), StoreError> {
     match verdict {
         Verdict::Proven(proven) => finish(engine, lease, proven).await,
+        Verdict::Answered(proven) => answer(engine, lease, proven).await,
         Verdict::Failed(failure) => fail(engine, lease, failure).await,
         Verdict::SetAside(waiting) => {
             tracing::info!(job = %lease.id, reason = waiting.name(), "waiting");
@@ -185,6 +188,18 @@ async fn finish(engine: &Engine, lease: &Lease, proven: &Proven) -> Result<(), S
             let failure = standing.failure().unwrap_or_else(|| Failure::new(FailureCode::Internal));
             fail(engine, lease, &failure).await?;
         }
+    }
+    Ok(())
+}
+
+async fn answer(engine: &Engine, lease: &Lease, proven: &cohort::Proven) -> Result<(), StoreError> {
+    match engine.store.finish_question(lease, &proven.answer, &proven.line, Instant::now()).await? {
+        Answered::Committed => {
+            let seconds = Duration::from_millis(proven.answer.prove_ms).as_secs_f64();
+            engine.metrics.prove_seconds.with_label_values(&[lease.class.name()]).observe(seconds);
+            engine.ended(lease.id, "ANSWERED");
+        }
+        Answered::Stale => late(engine, lease),
     }
     Ok(())
 }

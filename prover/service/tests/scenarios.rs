@@ -8,6 +8,12 @@ mod account_race;
 mod cancel;
 #[path = "scenarios/clinic.rs"]
 mod clinic;
+#[path = "scenarios/cohort_command.rs"]
+mod cohort_command;
+#[path = "scenarios/cohort_pilot.rs"]
+mod cohort_pilot;
+#[path = "scenarios/cohort_service.rs"]
+mod cohort_service;
 #[path = "scenarios/deadline.rs"]
 mod deadline;
 #[path = "scenarios/demo.rs"]

@@ -57,7 +57,8 @@ fn failure(error: ProveError) -> ProveFailure {
         | ProveError::UnsafeKey(_)
         | ProveError::Io { .. }
         | ProveError::WrongClass { .. } => ProveFailure::Key(error.to_string()),
-        ProveError::UnknownDevice(_) => ProveFailure::Lost(error.to_string()),
+        ProveError::UnknownDevice(_) | ProveError::Processor => ProveFailure::Lost(error.to_string()),
         ProveError::Bug(text) => ProveFailure::Bug(text),
+        ProveError::Release(_) | ProveError::Unprovable(_) => ProveFailure::Bug(error.to_string()),
     }
 }

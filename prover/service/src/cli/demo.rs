@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 #[derive(Args)]
 pub(super) struct Demo {
-    /// The folder for keys, proofs, chain receipts and summary.json; made when absent.
+    /// The folder for keys, proofs, chain receipts and summary.json and report.html; made when absent.
     #[arg(long, default_value = "demo")]
     dir: PathBuf,
     /// A node to settle on, such as http://127.0.0.1:8545, with a funded key in `NIGHTINGALE_POSTER_KEY`; without it an EVM in

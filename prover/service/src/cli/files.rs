@@ -24,12 +24,21 @@ pub(super) fn request(path: &Path) -> Result<Request, Trouble> {
 
 /// Writes a file that only its owner may read: it holds, or opens, a record.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
+    write_as(path, bytes, 0o600)
+}
+
+/// Writes a file for everybody.
+pub(super) fn publish(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
+    write_as(path, bytes, 0o644)
+}
+
+fn write_as(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Trouble> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".draft");
     let draft = PathBuf::from(draft);
     let write = || {
         let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&draft)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&draft, path)

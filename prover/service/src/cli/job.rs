@@ -82,8 +82,13 @@ impl Job {
             match self {
                 Self::Get(Get { one, out }) => {
                     let job = one.remote.connect().await?.job(&one.id).await?;
-                    if let (Some(out), Some(v1::job::Outcome::Result(result))) = (out, &job.outcome) {
-                        files::write(out, &result.proof_json)?;
+                    let proof = match &job.outcome {
+                        Some(v1::job::Outcome::Result(result)) => Some(&result.proof_json),
+                        Some(v1::job::Outcome::Answer(answer)) => Some(&answer.proof_json),
+                        Some(v1::job::Outcome::Failure(_)) | None => None,
+                    };
+                    if let (Some(out), Some(proof)) = (out, proof) {
+                        files::write(out, proof)?;
                     }
                     show(&job, one.json);
                 }
@@ -117,6 +122,9 @@ fn show(job: &v1::Job, json: bool) {
             let decision = if result.approved { "approve" } else { "deny" };
             format!(" {decision} {}", super::claim::amount(result.payable_cents))
         }
+        (Some(v1::job::Outcome::Answer(answer)), _) => {
+            format!(" {} of {} cells hidden: {}", answer.suppressed, answer.groups, answer.query)
+        }
         (None, Some(waiting)) => format!(" {}: {}", waiting.reason, waiting.message),
         (None, None) if job.percent > 0 => format!(" {}%", job.percent),
         (None, None) => String::new(),
@@ -126,7 +134,7 @@ fn show(job: &v1::Job, json: bool) {
 
 /// One line of JSON.
 fn to_json(job: &v1::Job) -> Value {
-    let (mut result, mut failure) = (Value::Null, Value::Null);
+    let (mut result, mut answer, mut failure) = (Value::Null, Value::Null, Value::Null);
     match &job.outcome {
         Some(v1::job::Outcome::Result(r)) => {
             result = json!({
@@ -135,6 +143,20 @@ fn to_json(job: &v1::Job) -> Value {
                 "payable_cents": r.payable_cents,
                 "key_digest": hex::encode(&r.key_digest),
                 "prove_ms": r.prove_ms,
+            });
+        }
+        Some(v1::job::Outcome::Answer(a)) => {
+            answer = json!({
+                "query": a.query,
+                "dataset": hex::encode(&a.dataset),
+                "role": a.role,
+                "threshold": a.threshold,
+                "consent_version": a.consent_version,
+                "groups": a.groups,
+                "suppressed": a.suppressed,
+                "sealed": a.sealed,
+                "key_digest": hex::encode(&a.key_digest),
+                "prove_ms": a.prove_ms,
             });
         }
         Some(v1::job::Outcome::Failure(f)) => {
@@ -152,6 +174,7 @@ fn to_json(job: &v1::Job) -> Value {
         "rebases": job.rebases,
         "waiting": job.waiting.as_ref().map(|w| &w.reason),
         "result": result,
+        "answer": answer,
         "failure": failure,
     })
 }

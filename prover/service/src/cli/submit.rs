@@ -124,6 +124,9 @@ pub(super) fn outcome(job: v1::Job) -> Result<v1::ClaimResult, Trouble> {
                 if lines.is_empty() { String::new() } else { format!(" (lines {})", lines.join(", ")) };
             Err(Trouble::Refused(format!("{}{lines}: {}", failure.code, failure.message)))
         }
+        Some(v1::job::Outcome::Answer(_)) => {
+            Err(Trouble::Refused(format!("the job {} answers a question and holds no claim", job.id)))
+        }
         None => Err(Trouble::Refused(format!("the job {} was cancelled", job.id))),
     }
 }

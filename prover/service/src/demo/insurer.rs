@@ -167,7 +167,7 @@ fn from_job(id: &str, job: v1::Job) -> Result<Answer, DemoError> {
             answer.reasons = Some(failure.carc).filter(|carc| !carc.is_empty()).into_iter().collect();
             answer.note = failure.message;
         }
-        None => {
+        Some(Outcome::Answer(_)) | None => {
             answer.decision = "refused";
             answer.note = "ended without a result".to_owned();
         }

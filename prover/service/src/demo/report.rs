@@ -4,6 +4,7 @@ use super::{
     insurer::{Answer, Answers},
     ledger::Ledger,
     settle::Batch,
+    trial::CohortSummary,
 };
 use serde::Serialize;
 use std::time::Duration;
@@ -17,6 +18,8 @@ pub struct Summary {
     pub totals: Totals,
     /// Gas.
     pub gas: Gas,
+    /// Every question about the trial.
+    pub cohort: Vec<CohortSummary>,
 }
 
 /// One claim.
@@ -110,6 +113,7 @@ impl Report<'_> {
                 seconds: self.elapsed.as_secs_f64(),
             },
             gas: Gas { settlements: self.batches.iter().map(settlement).collect(), total: self.ledger.gas() },
+            cohort: Vec::new(),
         }
     }
 

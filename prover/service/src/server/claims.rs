@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     engine::Engine,
-    jobs::{Instant, Job, JobId, SpentAccount, State, Tenant},
+    jobs::{Instant, Job, JobClass, JobId, SpentAccount, State, Tenant},
     store::{
         epochs::EpochStanding,
         jobs::{Submission, Submitted},
@@ -60,12 +60,7 @@ impl Claims {
         }
         let tenant = wire::tenant(&message.tenant)?;
         let key = message.idempotency_key.as_str();
-        if !(1..=128).contains(&key.len()) || !key.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(invalid("idempotency_key", "expected 1 to 128 visible ASCII characters"));
-        }
-        if !(-100..=100).contains(&message.priority) {
-            return Err(invalid("priority", "expected -100 to 100"));
-        }
+        wire::naming(key, message.priority)?;
         let limit = engine.config.request_bytes;
         if message.request.len() > limit {
             let text = format!("request: larger than {limit} bytes");
@@ -101,9 +96,9 @@ impl Claims {
             tenant: &tenant,
             idempotency_key: key,
             request: &request,
-            payer: facts.payer,
+            payer: Some(facts.payer),
             account: facts.account.as_deref(),
-            class: facts.class,
+            class: JobClass::Claim(facts.class),
             priority: message.priority,
             deadline,
             spent_account,
@@ -151,33 +146,12 @@ impl Claims {
         }
     }
 
-    /// Waits until the job has ended or waits for something itself.
-    async fn outcome(&self, tenant: &Tenant, id: JobId) -> Result<v1::Job, Status> {
-        let mut watcher = self.0.events.watch(id);
-        loop {
-            let job = self.0.store.job(tenant, &id).await?;
-            let job =
-                job.ok_or_else(|| typed(Code::NotFound, "JOB_UNKNOWN", "id: no such job of this tenant"))?;
-            if job.state.has_ended() || job.state == State::Waiting {
-                return Ok(wire::job(job, None));
-            }
-            tokio::select! {
-                () = watcher.changed() => {}
-                () = tokio::time::sleep(LOOK) => {}
-                () = self.0.drained() => {
-                    let text = "the server is stopping; the job is accepted and goes on when it is back, watch it then";
-                    return Err(with_metadata(Code::Unavailable, "DRAINING", text, [("job", id.to_string())]));
-                }
-            }
-        }
-    }
-
     async fn answer(&self, message: v1::AdjudicateRequest) -> v1::AdjudicateStreamResponse {
         use v1::adjudicate_stream_response::Answer;
         let idempotency_key = message.idempotency_key.clone();
         let answer = async {
             let (tenant, job, _) = self.accept(message).await?;
-            self.outcome(&tenant, job.id).await
+            outcome(&self.0, &tenant, job.id).await
         };
         let answer = match answer.await {
             Ok(job) => Answer::Job(job),
@@ -189,7 +163,8 @@ impl Claims {
     fn rejection(&self, status: &Status) -> v1::Rejection {
         let details = status.get_error_details();
         let violations = details.bad_request().map(|bad| bad.field_violations.as_slice()).unwrap_or_default();
-        let reason = self.reject(status);
+        self.0.reject(status);
+        let reason = super::status::reason(status);
         v1::Rejection {
             code: status.code().into(),
             reason,
@@ -198,17 +173,29 @@ impl Claims {
         }
     }
 
-    /// Counts a request that was not accepted, and gives its reason.
-    fn reject(&self, status: &Status) -> String {
-        let reason =
-            status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default();
-        self.0.metrics.rejected.with_label_values(&[reason.as_str()]).inc();
-        tracing::info!(reason, "not accepted");
-        reason
+}
+
+/// Waits until the job has ended or waits for something itself.
+pub(super) async fn outcome(engine: &Engine, tenant: &Tenant, id: JobId) -> Result<v1::Job, Status> {
+    let mut watcher = engine.events.watch(id);
+    loop {
+        let job = engine.store.job(tenant, &id).await?;
+        let job = job.ok_or_else(|| typed(Code::NotFound, "JOB_UNKNOWN", "id: no such job of this tenant"))?;
+        if job.state.has_ended() || job.state == State::Waiting {
+            return Ok(wire::job(job, None));
+        }
+        tokio::select! {
+            () = watcher.changed() => {}
+            () = tokio::time::sleep(LOOK) => {}
+            () = engine.drained() => {
+                let text = "the server is stopping; the job is accepted and goes on when it is back, watch it then";
+                return Err(with_metadata(Code::Unavailable, "DRAINING", text, [("job", id.to_string())]));
+            }
+        }
     }
 }
 
-fn known_job(tenant: Tenant, submitted: Submitted) -> Result<(Tenant, Job, bool), Status> {
+pub(super) fn known_job(tenant: Tenant, submitted: Submitted) -> Result<(Tenant, Job, bool), Status> {
     match submitted {
         Submitted::Known(job) | Submitted::New(job) => Ok((tenant, job, true)),
         Submitted::KeyReused => {
@@ -234,10 +221,10 @@ impl ClaimService for Claims {
         let message = request.into_inner();
         let wait = message.wait;
         let (tenant, job, known) = self.accept(message).await.inspect_err(|status| {
-            self.reject(status);
+            self.0.reject(status);
         })?;
         let job = if wait {
-            self.outcome(&tenant, job.id).await?
+            outcome(&self.0, &tenant, job.id).await?
         } else {
             let progress = self.0.events.phase(job.id);
             wire::job(job, progress)

@@ -1,8 +1,9 @@
 //! Errors on the wire: a gRPC code, a fixed reason in `ErrorInfo` (domain `nightingale`), and the element that is meant.
 //! No text holds a value of a request.
 
-use crate::error::StoreError;
+use crate::error::{CohortError, StoreError};
 use nightingale_circuits::claim::Refusal;
+use nightingale_prover::ProveError;
 use nightingale_records::RecordsError;
 use std::collections::HashMap;
 use tonic::{Code, Status};
@@ -54,6 +55,33 @@ pub(super) fn unreadable(error: &RecordsError) -> Status {
         RecordsError::Unresolved { element, problem } => invalid(element, problem),
         RecordsError::Refused(refusal) => refused(refusal),
         RecordsError::Register(_) | RecordsError::Unreadable { .. } => invalid("request", "cannot be read"),
+    }
+}
+
+/// The fixed reason of a status; empty where it has none.
+pub(crate) fn reason(status: &Status) -> String {
+    status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default()
+}
+
+/// Why a question or a dataset is refused. Paths and the texts of defects are the operator's to see.
+pub(super) fn cohort(error: &CohortError) -> Status {
+    let reason = error.reason();
+    match error {
+        CohortError::NoDataset(_) => {
+            typed(Code::NotFound, reason, "no dataset folder there; the operator puts what `nightingale dataset commit` made there")
+        }
+        CohortError::Sql(_) | CohortError::Plan { .. } => typed(Code::InvalidArgument, reason, error.to_string()),
+        refusal if refusal.is_refusal() => typed(Code::PermissionDenied, reason, error.to_string()),
+        CohortError::Prove(ProveError::Corrupt { path, .. }) => {
+            tracing::error!(%error, "the dataset is damaged");
+            let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let text = format!("{file}: the dataset's folder is damaged; nothing is proven before the operator restores it");
+            typed(Code::DataLoss, reason, text)
+        }
+        _ => {
+            tracing::error!(%error, "the dataset cannot be used");
+            typed(Code::Internal, reason, "the dataset cannot be used; the server's log says why")
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Between wire messages and the domain, once, at the edge.
 
 use super::status::invalid;
-use crate::jobs::{Decision, Failure, Instant, Job, JobId, Phase, State, Tenant};
+use crate::jobs::{Answer, Decision, Failure, Instant, Job, JobId, Phase, State, Tenant};
 use nightingale_circuits::{
     Fr,
     claim::{Address, Epoch, Id, PublicInputs, Venue},
@@ -17,6 +17,17 @@ pub(super) fn tenant(name: &str) -> Result<Tenant, Status> {
 
 pub(super) fn job_id(text: &str) -> Result<JobId, Status> {
     JobId::parse(text).ok_or_else(|| invalid("id", "expected 32 hexadecimal digits"))
+}
+
+/// Checks how a request is named and placed.
+pub(super) fn naming(idempotency_key: &str, priority: i32) -> Result<(), Status> {
+    if !(1..=128).contains(&idempotency_key.len()) || !idempotency_key.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(invalid("idempotency_key", "expected 1 to 128 visible ASCII characters"));
+    }
+    if !(-100..=100).contains(&priority) {
+        return Err(invalid("priority", "expected -100 to 100"));
+    }
+    Ok(())
 }
 
 pub(super) fn instant(element: &str, time: Timestamp) -> Result<Instant, Status> {
@@ -117,6 +128,23 @@ fn result(decision: Decision) -> v1::ClaimResult {
     }
 }
 
+fn answer(answer: Answer) -> v1::QueryResult {
+    v1::QueryResult {
+        dataset: answer.dataset.to_vec(),
+        table: answer.table,
+        query: answer.query,
+        role: answer.role,
+        threshold: answer.threshold,
+        consent_version: answer.consent_version,
+        groups: answer.groups,
+        suppressed: answer.suppressed,
+        proof_json: answer.file.into_bytes(),
+        sealed: answer.sealed,
+        key_digest: answer.key_digest.to_vec(),
+        prove_ms: answer.prove_ms,
+    }
+}
+
 fn failure(failure: Failure) -> v1::Failure {
     v1::Failure {
         code: failure.code.name().to_owned(),
@@ -159,10 +187,11 @@ pub(super) fn job(job: Job, progress: Option<(Phase, u8)>) -> v1::Job {
         Some(Phase::Proving) => v1::Phase::Proving,
         Some(Phase::Verifying) => v1::Phase::Verifying,
     };
-    let outcome = match (job.decision, job.failure) {
-        (Some(decision), _) => Some(v1::job::Outcome::Result(result(decision))),
-        (None, Some(why)) => Some(v1::job::Outcome::Failure(failure(why))),
-        (None, None) => None,
+    let outcome = match (job.decision, job.answer, job.failure) {
+        (Some(decision), ..) => Some(v1::job::Outcome::Result(result(decision))),
+        (None, Some(proven), _) => Some(v1::job::Outcome::Answer(answer(proven))),
+        (None, None, Some(why)) => Some(v1::job::Outcome::Failure(failure(why))),
+        (None, None, None) => None,
     };
     v1::Job {
         tenant: job.tenant.as_str().to_owned(),

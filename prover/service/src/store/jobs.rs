@@ -3,10 +3,10 @@
 use super::{Store, rows};
 use crate::{
     error::StoreError,
-    jobs::{Instant, Job, JobId, SpentAccount, State, Tenant},
+    jobs::{Instant, Job, JobClass, JobId, SpentAccount, State, Tenant},
     store::seal::Kind,
 };
-use nightingale_circuits::claim::{Id, SizeClass};
+use nightingale_circuits::claim::Id;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite, SqliteConnection};
 
 /// A request to be made a job.
@@ -17,12 +17,12 @@ pub struct Submission<'a> {
     pub idempotency_key: &'a str,
     /// The request's bytes.
     pub request: &'a [u8],
-    /// The payer that it is addressed to.
-    pub payer: Id,
+    /// The payer that a claim is addressed to.
+    pub payer: Option<Id>,
     /// Member, coverage and benefit year: what is never proven twice at a time. `None` when it is not enrolled.
     pub account: Option<&'a [u8]>,
-    /// The size class of the claim.
-    pub class: SizeClass,
+    /// What is proven.
+    pub class: JobClass,
     /// Higher goes first.
     pub priority: i32,
     /// When it fails unless it has ended.
@@ -95,7 +95,7 @@ impl Store {
             .bind(id.0.as_slice())
             .bind(idempotency.as_slice())
             .bind(digest.as_slice())
-            .bind(payer_bytes(new.payer))
+            .bind(new.payer.map(payer_bytes).unwrap_or_default())
             .bind(lock)
             .bind(new.class.name())
             .bind(new.priority)
@@ -139,7 +139,7 @@ impl Store {
         job.map(Submitted::Known).ok_or_else(|| StoreError::Bug("a known job is gone".into()))
     }
 
-    /// A tenant's job with its decision.
+    /// A tenant's job with its decision or answer.
     ///
     /// # Errors
     /// The database refuses.
@@ -153,7 +153,11 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let mut job = rows::job(&row)?;
         if let Some(sealed) = rows::column::<Option<&[u8]>>(&row, "result")? {
-            job.decision = Some(rows::open_decision(&self.seal(tenant), id, sealed)?);
+            let seal = self.seal(tenant);
+            match job.class {
+                JobClass::Claim(_) => job.decision = Some(rows::open_decision(&seal, id, sealed)?),
+                JobClass::Cohort(_) => job.answer = Some(rows::open_answer(&seal, id, sealed)?),
+            }
         }
         Ok(Some(job))
     }

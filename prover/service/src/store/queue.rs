@@ -6,10 +6,10 @@
 use super::{Store, rows};
 use crate::{
     error::StoreError,
-    jobs::{Failure, Instant, JobId, SpentAccount, Tenant, Waiting},
+    jobs::{Failure, Instant, JobClass, JobId, SpentAccount, Tenant, Waiting},
     store::seal::Kind,
 };
-use nightingale_circuits::claim::{Id, SizeClass};
+use nightingale_circuits::claim::Id;
 use sqlx::sqlite::SqliteRow;
 use zeroize::Zeroizing;
 
@@ -21,10 +21,10 @@ pub struct Lease {
     pub id: JobId,
     /// The number of this lease.
     pub fence: i64,
-    /// The size class of its claim.
-    pub class: SizeClass,
-    /// The payer.
-    pub payer: Id,
+    /// What is proven.
+    pub class: JobClass,
+    /// The payer of a claim.
+    pub payer: Option<Id>,
     /// What is never proven twice at a time.
     pub account_lock: Option<Vec<u8>>,
     /// What to do when the account version is used up.
@@ -64,13 +64,13 @@ impl Store {
         let (tenant, id) = (rows::tenant(row)?, rows::id(row)?);
         let request = self.seal(&tenant).open(Kind::Witness, &id, rows::column(row, "witness")?);
         let payer: &[u8] = rows::column(row, "payer")?;
-        let payer = payer.iter().fold(0u128, |number, byte| number << 8 | u128::from(*byte));
+        let payer = (!payer.is_empty()).then(|| payer.iter().fold(0u128, |number, byte| number << 8 | u128::from(*byte)));
         Ok(Lease {
             tenant,
             id,
             fence: rows::column(row, "fence")?,
-            class: rows::size_class(row)?,
-            payer: Id::new(payer).map_err(|_| rows::damaged("payer"))?,
+            class: rows::class(row)?,
+            payer: payer.map(Id::new).transpose().map_err(|_| rows::damaged("payer"))?,
             account_lock: rows::column(row, "account_lock")?,
             spent_account: match rows::column::<i64>(row, "rebases_spent")? {
                 1 => SpentAccount::Rebase,

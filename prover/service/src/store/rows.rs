@@ -2,12 +2,12 @@
 
 use crate::{
     error::StoreError,
-    jobs::{AccountAfter, Decision, Failure, FailureCode, Instant, Job, JobId, State, Tenant, Waiting},
+    jobs::{AccountAfter, Answer, Decision, Failure, FailureCode, Instant, Job, JobClass, JobId, State, Tenant, Waiting},
     store::seal::{Kind, Seal},
 };
 use nightingale_circuits::{
     Fr,
-    claim::{PublicInputs, Reasons, SizeClass},
+    claim::{PublicInputs, Reasons},
     field::{from_be_bytes, to_be_bytes},
 };
 use serde::{Deserialize, Serialize};
@@ -39,9 +39,8 @@ pub(super) fn id(row: &SqliteRow) -> Result<JobId, StoreError> {
     bytes.try_into().map(JobId).map_err(|_| damaged("id"))
 }
 
-pub(super) fn size_class(row: &SqliteRow) -> Result<SizeClass, StoreError> {
-    let name: &str = column(row, "size_class")?;
-    SizeClass::ALL.into_iter().find(|c| c.name() == name).ok_or_else(|| damaged("size_class"))
+pub(super) fn class(row: &SqliteRow) -> Result<JobClass, StoreError> {
+    JobClass::parse(column(row, "size_class")?).ok_or_else(|| damaged("size_class"))
 }
 
 fn count(row: &SqliteRow, name: &str) -> Result<u32, StoreError> {
@@ -73,7 +72,7 @@ pub(super) fn job(row: &SqliteRow) -> Result<Job, StoreError> {
         id: id(row)?,
         sequence: column(row, "sequence")?,
         state: State::parse(column(row, "state")?).ok_or_else(|| damaged("state"))?,
-        class: size_class(row)?,
+        class: class(row)?,
         priority: column(row, "priority")?,
         accepted: Instant(column(row, "accepted")?),
         deadline: time(row, "deadline")?,
@@ -84,6 +83,7 @@ pub(super) fn job(row: &SqliteRow) -> Result<Job, StoreError> {
         waiting,
         failure: failure(row)?,
         decision: None,
+        answer: None,
     })
 }
 
@@ -125,6 +125,12 @@ pub(super) fn seal_decision(seal: &Seal, id: &JobId, decision: &Decision) -> Res
     };
     let plain = Zeroizing::new(serde_json::to_vec(&file).map_err(|_| damaged("result"))?);
     seal.seal(Kind::Result, id, &plain)
+}
+
+/// Opens a sealed answer.
+pub(super) fn open_answer(seal: &Seal, id: &JobId, sealed: &[u8]) -> Result<Answer, StoreError> {
+    let plain = seal.open(Kind::Result, id, sealed)?;
+    serde_json::from_slice(&plain).map_err(|_| damaged("result"))
 }
 
 /// Opens a sealed decision.

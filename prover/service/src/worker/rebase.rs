@@ -62,7 +62,7 @@ async fn account_register(
     thread: &ProverThread,
     lease: &Lease,
 ) -> Result<Option<Arc<Register<NoteLeaf>>>, Verdict> {
-    let (tenant, payer) = (&lease.tenant, lease.payer);
+    let (tenant, payer) = (&lease.tenant, lease.payer.ok_or(FailureCode::Internal)?);
     let Some((revision, _)) = engine.store.accounts_revision(tenant, payer).await? else { return Ok(None) };
     if let Some(register) = engine.built_accounts(tenant, payer, revision) {
         return Ok(Some(register));

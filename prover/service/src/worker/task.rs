@@ -2,6 +2,7 @@
 //! where that is needed, prove it.
 
 use super::{
+    cohort,
     rebase::rebase,
     thread::{Died, ProverThread},
 };
@@ -9,7 +10,7 @@ use crate::{
     adjudicator::ProveFailure,
     engine::Engine,
     error::StoreError,
-    jobs::{AccountAfter, Decision, Failure, FailureCode, Phase, SpentAccount, Waiting},
+    jobs::{AccountAfter, Decision, Failure, FailureCode, JobClass, Phase, SpentAccount, Waiting},
     store::{
         ledger::{Effects, Standing},
         queue::Lease,
@@ -34,6 +35,7 @@ pub(super) struct Proven {
 /// What is to become of the job.
 pub(super) enum Verdict {
     Proven(Box<Proven>),
+    Answered(Box<cohort::Proven>),
     Failed(Failure),
     SetAside(Waiting),
     /// Back to the queue.
@@ -94,10 +96,12 @@ pub(super) async fn work(
     lease: &Lease,
     stop: &Arc<AtomicBool>,
 ) -> Verdict {
-    match try_work(engine, thread, lease, stop).await {
-        Ok(proven) => Verdict::Proven(Box::new(proven)),
-        Err(verdict) => verdict,
-    }
+    engine.events.set_phase(lease.id, Some((Phase::Checking, 0)));
+    let done = match lease.class {
+        JobClass::Claim(_) => try_work(engine, thread, lease, stop).await.map(|proven| Verdict::Proven(Box::new(proven))),
+        JobClass::Cohort(_) => cohort::work(engine, thread, lease, stop).await.map(Verdict::Answered),
+    };
+    done.unwrap_or_else(|verdict| verdict)
 }
 
 async fn try_work(
@@ -106,7 +110,6 @@ async fn try_work(
     lease: &Lease,
     stop: &Arc<AtomicBool>,
 ) -> Result<Proven, Verdict> {
-    engine.events.set_phase(lease.id, Some((Phase::Checking, 0)));
     let Ok(bytes) = &lease.request else { return Err(FailureCode::Unreadable.into()) };
     let bytes = bytes.clone();
     let mut checked = thread.run(move |_| Checked::read(&bytes)).await?.map_err(Verdict::Failed)?;

@@ -3,7 +3,11 @@
 use crate::end_to_end::keys;
 use anyhow::{Context as _, Result};
 use nightingale::demo::{Options, Summary, run};
-use nightingale_verifier::{ClaimProof, Context, KeyDirectory, verify_claim};
+use nightingale_verifier::{
+    ClaimProof, Context, KeyDirectory,
+    cohort::{CohortKeys, Dataset, Expectation, QueryProof, verify_query},
+    verify_claim,
+};
 use std::{collections::BTreeSet, fs, path::Path};
 
 fn with_keys(folder: &Path) -> Result<()> {
@@ -22,7 +26,7 @@ async fn shows_every_story_and_settles_what_is_approved() -> Result<()> {
     let folder = tempfile::tempdir()?;
     with_keys(folder.path())?;
     let options = Options { dir: folder.path().to_owned(), chain: None, seed: 7 };
-    let Summary { claims, totals, gas } = run(options, &mut |_| ()).await?;
+    let Summary { claims, totals, gas, cohort } = run(options, &mut |_| ()).await?;
     assert_eq!((claims.len(), totals.claims), (20, 20));
 
     let of = |decision: &'static str| claims.iter().filter(move |claim| claim.decision == decision);
@@ -46,6 +50,18 @@ async fn shows_every_story_and_settles_what_is_approved() -> Result<()> {
             (claim.decision.as_str(), claim.payable_cents)
         );
     }
+    let dataset = Dataset::from_json(&fs::read(folder.path().join("trial/public/dataset.json"))?)?;
+    let (answered, refused): (Vec<_>, Vec<_>) = cohort.iter().partition(|question| question.verdict == "valid");
+    assert_eq!((answered.len(), refused.len()), (7, 1));
+    assert!(answered.iter().any(|question| question.suppressed > 0), "no cell was hidden");
+    let page = fs::read_to_string(folder.path().join("report.html"))?;
+    for question in answered {
+        let file = question.proof.as_ref().context("no proof file")?;
+        let proof = QueryProof::from_json(&fs::read(folder.path().join(file))?, &dataset)?;
+        verify_query(&dataset, &proof, &Expectation::default(), &CohortKeys::development())?;
+        assert!(page.contains(file), "{file} is not in the report");
+    }
+    assert_eq!(page.matches("<svg").count(), 2, "survival curves and a histogram");
     let summary: serde_json::Value = serde_json::from_slice(&fs::read(folder.path().join("summary.json"))?)?;
     let first = summary["claims"].get(0).context("a claim")?;
     for member in

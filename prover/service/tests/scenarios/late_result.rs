@@ -8,7 +8,7 @@ use crate::{
 use anyhow::{Context, Result};
 use nightingale::{
     adjudicator::Adjudicator,
-    jobs::{Decision, Instant, SpentAccount, State, Tenant},
+    jobs::{Decision, Instant, JobClass, SpentAccount, State, Tenant},
     store::{
         Store,
         jobs::{Submission, Submitted},
@@ -25,9 +25,9 @@ async fn submit(store: &Store, tenant: &Tenant, request: &[u8]) -> Result<()> {
         tenant,
         idempotency_key: "k",
         request,
-        payer: facts.epoch.payer,
+        payer: Some(facts.epoch.payer),
         account: Some(&[1; 36]),
-        class: SizeClass::Two,
+        class: JobClass::Claim(SizeClass::Two),
         priority: 0,
         deadline: None,
         spent_account: SpentAccount::Rebase,

@@ -42,7 +42,7 @@ async fn health_and_reflection_answer() -> Result<()> {
     let answer = answers.message().await?.and_then(|a| a.message_response).context("no answer")?;
     let MessageResponse::ListServicesResponse(list) = answer else { anyhow::bail!("another answer") };
     let names: Vec<&str> = list.service.iter().map(|s| s.name.as_str()).collect();
-    for service in ["Claim", "Epoch", "Job", "Key"] {
+    for service in ["Claim", "Cohort", "Dataset", "Epoch", "Job", "Key"] {
         assert!(names.contains(&format!("nightingale.v1.{service}Service").as_str()), "{names:?}");
     }
     server.stop().await

@@ -1,0 +1,219 @@
+//! A dataset folder: what the prover keeps of a dataset, and beside it who its subjects are and to whom exact answers are sealed.
+//!
+//! Opening checks every file against its digest before anything is proven.
+
+use super::{Ledger, RegulatorKey};
+use crate::error::CohortError;
+use nightingale_circuits::cohort::Unit;
+use nightingale_prover::{ProveError, cohort::CohortDataset};
+use nightingale_records::trial::Subjects;
+use nightingale_verifier::cohort::{Dataset, text};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+use zeroize::Zeroizing;
+
+const FORMAT: &str = "nightingale dataset folder 1";
+const REGISTRATION: &str = "private/registration.json";
+const SUBJECTS: &str = "private/subjects.json";
+const REGULATOR: &str = "public/regulator.key";
+
+/// An open folder. No `Debug`: it holds codes and salts.
+pub struct Folder {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The dataset.
+    pub dataset: CohortDataset,
+    /// To whom exact answers are sealed.
+    pub regulator: Option<RegulatorKey>,
+    subjects_digest: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RegistrationFile {
+    format: String,
+    dataset: String,
+    regulator: Option<String>,
+    subjects: String,
+}
+
+/// A file of the folder that is not as it was written.
+fn damaged(path: PathBuf, problem: &str) -> CohortError {
+    CohortError::Prove(ProveError::Corrupt { path, problem: format!("{problem}; restore the dataset directory from its copy") })
+}
+
+impl Folder {
+    /// Opens a folder that `nightingale dataset commit` wrote.
+    ///
+    /// # Errors
+    /// There is none; a file that cannot be read or is damaged.
+    pub fn open(path: &Path) -> Result<Self, CohortError> {
+        if !path.join("private").is_dir() || !path.join("public").is_dir() {
+            return Err(CohortError::NoDataset(path.to_owned()));
+        }
+        let dataset = CohortDataset::open(path)?;
+        let file = path.join(REGISTRATION);
+        let bytes = read(&file)?;
+        let registration: RegistrationFile =
+            serde_json::from_slice(&bytes).map_err(|_| damaged(file.clone(), "is damaged"))?;
+        if registration.format != FORMAT || registration.dataset != hex::encode(dataset.public().digest()) {
+            return Err(damaged(file, "is not of this dataset"));
+        }
+        let published = match fs::read_to_string(path.join(REGULATOR)) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(trouble(&path.join(REGULATOR), &error)),
+        };
+        // Without this, removing a file would let exact answers leave in clear.
+        if published != registration.regulator {
+            return Err(damaged(path.join(REGULATOR), "is not the key that was registered"));
+        }
+        let regulator = published.as_deref().map(RegulatorKey::parse).transpose()?;
+        Ok(Self { path: path.to_owned(), dataset, regulator, subjects_digest: registration.subjects })
+    }
+
+    /// Writes a new folder.
+    ///
+    /// # Errors
+    /// A folder that is there already and not empty; a file that cannot be written.
+    pub fn create(
+        path: &Path,
+        dataset: CohortDataset,
+        subjects: &Subjects,
+        regulator: Option<RegulatorKey>,
+    ) -> Result<Self, CohortError> {
+        vacant(path)?;
+        dataset.write(path)?;
+        let names: Zeroizing<Vec<u8>> = Zeroizing::new(
+            serde_json::to_vec(&subjects.iter().collect::<Vec<_>>()).map_err(|_| CohortError::Bug("keys that are no JSON"))?,
+        );
+        let subjects_digest = hex::encode(Sha256::digest(&*names));
+        write(&path.join(SUBJECTS), &names, 0o600)?;
+        let key = regulator.map(RegulatorKey::to_text);
+        if let Some(key) = &key {
+            write(&path.join(REGULATOR), key.as_bytes(), 0o644)?;
+        }
+        let registration = RegistrationFile {
+            format: FORMAT.to_owned(),
+            dataset: hex::encode(dataset.public().digest()),
+            regulator: key,
+            subjects: subjects_digest.clone(),
+        };
+        let text = serde_json::to_vec_pretty(&registration).map_err(|_| CohortError::Bug("a registration that is no JSON"))?;
+        write(&path.join(REGISTRATION), &text, 0o600)?;
+        Ok(Self { path: path.to_owned(), dataset, regulator, subjects_digest })
+    }
+
+    /// Who the subjects are.
+    ///
+    /// # Errors
+    /// A file that is damaged.
+    pub fn subjects(&self) -> Result<Subjects, CohortError> {
+        let path = self.path.join(SUBJECTS);
+        let bytes = Zeroizing::new(read(&path)?);
+        if hex::encode(Sha256::digest(&*bytes)) != self.subjects_digest {
+            return Err(damaged(path, "is damaged: its digest is not the registered one"));
+        }
+        let keys: Option<Vec<String>> = serde_json::from_slice(&bytes).ok();
+        keys.and_then(Subjects::new).ok_or_else(|| damaged(path, "is damaged"))
+    }
+
+    /// Codes of subjects by their keys.
+    ///
+    /// # Errors
+    /// A key that the dataset does not have, by its place in the list.
+    pub fn codes(&self, keys: &[String]) -> Result<Vec<u32>, CohortError> {
+        let subjects = self.subjects()?;
+        let code = |(place, key): (usize, &String)| subjects.code(key).ok_or(CohortError::NoSubject { place });
+        (1..).zip(keys).map(code).collect()
+    }
+
+    /// The row of a table, from 0, that a subject has; with a dimension, the one of this word.
+    ///
+    /// # Errors
+    /// There is no such row, or it takes a word of the dimension to tell which.
+    pub fn row(&self, table: &str, subject: &str, word: Option<&str>) -> Result<usize, CohortError> {
+        let subject = self.codes(&[subject.to_owned()])?.first().copied().unwrap_or_default();
+        let table = self.dataset.table(table)?;
+        let schema = table.schema();
+        let rows: Vec<usize> =
+            (0..).zip(table.codes(schema.subject())).filter(|(_, code)| **code == subject).map(|(row, _)| row).collect();
+        let chosen: Vec<usize> = match (schema.unit(), word) {
+            (Unit::SubjectAnd(dimension), Some(word)) => {
+                let column = schema.columns().get(dimension).ok_or(CohortError::Bug("a unit without its column"))?;
+                let codes = table.codes(dimension);
+                let is = |row: &usize| codes.get(*row).and_then(|code| text::value(column, *code)).as_deref() == Some(word);
+                rows.into_iter().filter(is).collect()
+            }
+            _ => rows,
+        };
+        match chosen[..] {
+            [row] => Ok(row),
+            [] => Err(CohortError::NoRow("the table has no such row")),
+            _ => Err(CohortError::NoRow("the subject has several rows there; name one with --dimension WORD, or with --row")),
+        }
+    }
+
+    /// What everybody sees.
+    #[must_use]
+    pub const fn public(&self) -> &Dataset {
+        self.dataset.public()
+    }
+
+    /// Who asked what.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        Ledger::of(&self.path)
+    }
+}
+
+/// The public half of a folder, or of a `public/` folder alone.
+///
+/// # Errors
+/// There is none, or it is damaged.
+pub fn public(path: &Path) -> Result<Dataset, CohortError> {
+    let places = [path.join("public/dataset.json"), path.join("dataset.json"), path.to_owned()];
+    let found = places.into_iter().find(|place| place.is_file());
+    let found = found.ok_or_else(|| CohortError::NoDataset(path.to_owned()))?;
+    Dataset::from_json(&read(&found)?).map_err(|error| damaged(found, &error.to_string()))
+}
+
+/// Refuses a folder that holds anything: a registration is never overwritten.
+///
+/// # Errors
+/// It does, or is no folder.
+pub fn vacant(path: &Path) -> Result<(), CohortError> {
+    let first = fs::read_dir(path).map(|mut entries| entries.next());
+    match first {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => Err(CohortError::Path {
+            path: path.to_owned(),
+            problem: "is there already, and a registration is never overwritten; choose another --out".to_owned(),
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(trouble(path, &error)),
+    }
+}
+
+fn trouble(path: &Path, error: &std::io::Error) -> CohortError {
+    CohortError::Path { path: path.to_owned(), problem: error.to_string() }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, CohortError> {
+    fs::read(path).map_err(|error| trouble(path, &error))
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), CohortError> {
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(|error: std::io::Error| trouble(path, &error))
+}

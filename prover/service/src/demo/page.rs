@@ -1,0 +1,186 @@
+//! `report.html`: the trial's results, each beside the file that proves it. One file, with its plots drawn in it.
+
+mod plot;
+
+use super::trial::{Answer, Registered};
+use nightingale_verifier::{
+    cohort::{answer::AnswerFile, answer::Group},
+    statistics::{Figure, Finding, Kind, Row, Source, Statistics, Word, number::ten_digits},
+};
+use plot::{Bar, Curve, Point};
+use std::collections::BTreeMap;
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;color:#1c2530;max-width:62rem;margin:2rem auto;padding:0 1rem}\
+    h1{font-size:1.7rem}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid #d4dae1}\
+    h3{font-size:1rem;margin-bottom:.3rem}table{border-collapse:collapse;font-size:.85rem;margin:.4rem 0}\
+    th,td{padding:.15rem .7rem .15rem 0;text-align:right;border-bottom:1px solid #eceff3}\
+    th:first-child,td:first-child,.left{text-align:left}code{font-size:.82rem;overflow-wrap:anywhere}\
+    .proof{font-size:.85rem;color:#475569;background:#f5f7f9;padding:.4rem .7rem;border-left:3px solid #1f7a5c}\
+    .refused{border-left-color:#b4471f}.hidden{color:#8a94a3;font-style:italic}svg{max-width:100%;height:auto}";
+
+/// The page.
+pub(super) fn page(trial: &Registered, answers: &[Answer]) -> String {
+    let digest = hex::encode(trial.dataset.digest());
+    let mut html = format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>An invented trial, proven</title><style>{STYLE}</style></head>\
+         <body><h1>An invented trial, proven</h1><p>Every figure here follows from integers that a zero-knowledge proof vouches for: each \
+         row of the registered table was counted, and no cell below the threshold is shown to a researcher. Anybody can check the files \
+         named beside the figures: <code>nightingale-verify cohort proofs/trial-*.json --dataset trial/public --stats</code>.</p>\
+         <p class=\"proof\">Dataset <code>0x{digest}</code>. The proofs are made under development keys, whose seed is public: they show \
+         the way and convince nobody.</p>"
+    );
+    let mut rest = answers;
+    while let Some(first) = rest.first() {
+        let same = rest.iter().take_while(|answer| answer.story.title == first.story.title).count();
+        let (group, others) = rest.split_at(same);
+        html.push_str(&section(group, answers));
+        rest = others;
+    }
+    html.push_str("</body></html>\n");
+    html
+}
+
+/// Questions about one thing, with their proofs and what follows from them.
+fn section(group: &[Answer], all: &[Answer]) -> String {
+    let title = group.first().map_or("", |answer| answer.story.title);
+    let mut html = format!("<h2>{}</h2>", escape(title));
+    for answer in group {
+        html.push_str(&proof(answer));
+    }
+    let sources: Vec<Source> = group.iter().filter_map(Answer::source).collect();
+    if sources.is_empty() {
+        return html;
+    }
+    html.push_str(&plots(group, &sources));
+    // Incidences need the subjects' table for their denominators.
+    let events = sources.iter().any(|source| source.schema().table().ends_with("_events"));
+    let denominators = all.iter().find(|answer| answer.story.title.contains("age by arm")).and_then(Answer::source);
+    let with: Vec<Source> = sources.into_iter().chain(denominators.filter(|_| events)).collect();
+    let statistics = Statistics::of(&with);
+    let shown = |finding: &&Finding| {
+        let of_events = !events || finding.kind == Kind::Incidence;
+        of_events && !matches!(finding.kind, Kind::KaplanMeier | Kind::Histogram | Kind::Quantiles)
+    };
+    for finding in statistics.findings.iter().filter(shown) {
+        html.push_str(&table(finding));
+    }
+    html
+}
+
+fn proof(answer: &Answer) -> String {
+    let summary = &answer.summary;
+    let query = escape(&summary.query);
+    match &summary.proof {
+        Some(file) => format!(
+            "<p class=\"proof\"><code>{query}</code><br>asked by the {}; <b>{}</b>: <code>{}</code>, {} bytes of proof, {} of {} cells hidden, \
+             proven in {:.1} s, verified in {:.1} ms. {}</p>",
+            escape(&summary.role),
+            escape(&summary.verdict),
+            escape(file),
+            summary.proof_bytes,
+            summary.suppressed,
+            summary.groups,
+            std::time::Duration::from_millis(summary.prove_ms).as_secs_f64(),
+            summary.verify_ms,
+            escape(&summary.note)
+        ),
+        None => format!(
+            "<p class=\"proof refused\"><code>{query}</code><br>asked by the {}; <b>refused</b>, from its text alone: {}</p>",
+            escape(&summary.role),
+            escape(&summary.note)
+        ),
+    }
+}
+
+fn plots(group: &[Answer], sources: &[Source]) -> String {
+    let statistics = Statistics::of(sources);
+    let curves: Vec<&Finding> = statistics.findings.iter().filter(|finding| finding.kind == Kind::KaplanMeier).collect();
+    if !curves.is_empty() {
+        return plot::survival(&curves.iter().flat_map(|finding| curves_of(finding)).collect::<Vec<_>>(), "days", "without event");
+    }
+    let bars = group.iter().find(|answer| answer.story.title.contains("age groups")).and_then(bars);
+    bars.map(|bars| plot::histogram(&bars, "age", "subjects")).unwrap_or_default()
+}
+
+/// One curve for each group of a survival finding.
+fn curves_of(finding: &Finding) -> Vec<Curve> {
+    let mut curves: BTreeMap<String, Curve> = BTreeMap::new();
+    for row in &finding.rows {
+        let name = row.key.iter().map(|(_, word)| group_name(word)).collect::<Vec<_>>().join(", ");
+        let number = |name: &str| match row.figure(name) {
+            Some(Figure::Number(number)) => Some(*number),
+            Some(Figure::Word(word)) => word.parse().ok(),
+            Some(Figure::Count(count)) => u32::try_from(*count).ok().map(f64::from),
+            _ => None,
+        };
+        let curve = curves.entry(name.clone()).or_insert_with(|| Curve { name, points: Vec::new() });
+        if let (Some(time), Some(survival)) = (number("time"), number("survival")) {
+            let bounds = number("log_log_low").zip(number("log_log_high"));
+            curve.points.push(Point { time, survival, bounds });
+        }
+    }
+    curves.into_values().collect()
+}
+
+/// The bars of a count by arm and age group.
+fn bars(answer: &Answer) -> Option<Vec<Bar>> {
+    let verified = answer.verified.as_ref()?;
+    let file = AnswerFile::new(&verified.schema, &verified.query, &verified.answer);
+    let bar = |group: &Group| {
+        let word = |name: &str| group.key.get(name).cloned().flatten();
+        Some(Bar { series: word("ARM")?, label: word("AGEGR")?, count: group.count })
+    };
+    Some(file.groups.iter().filter_map(bar).collect())
+}
+
+fn group_name(word: &Word) -> String {
+    match word {
+        Word::One(group) => group.clone(),
+        Word::Versus(first, second) => format!("{first} against {second}"),
+    }
+}
+
+fn table(finding: &Finding) -> String {
+    let of = finding.of.as_ref().map(|of| format!(": {}", escape(of))).unwrap_or_default();
+    let mut names: Vec<&str> = Vec::new();
+    for (name, _) in finding.rows.iter().flat_map(|row| &row.figures) {
+        if !names.contains(name) {
+            names.push(name);
+        }
+    }
+    let head: String = names.iter().map(|name| format!("<th>{}</th>", escape(&name.replace('_', " ")))).collect();
+    let row = |row: &Row| {
+        let key = row.key.iter().map(|(_, word)| group_name(word)).collect::<Vec<_>>().join(", ");
+        let key = if key.is_empty() { "all".to_owned() } else { key };
+        let cells: String = names.iter().map(|name| format!("<td>{}</td>", row.figure(name).map(cell).unwrap_or_default())).collect();
+        format!("<tr><td>{}</td>{cells}</tr>", escape(&key))
+    };
+    let rows: String = finding.rows.iter().map(row).collect();
+    let notes: String = finding.notes.iter().map(|note| format!("<p>{}</p>", escape(note))).collect();
+    format!("<h3>{}{of}</h3><table><tr><th></th>{head}</tr>{rows}</table>{notes}", escape(finding.kind.title()))
+}
+
+fn cell(figure: &Figure) -> String {
+    match figure {
+        Figure::Count(count) => count.to_string(),
+        Figure::Number(number) => ten_digits(*number),
+        Figure::Word(word) => escape(word),
+        Figure::Hidden(_) => "<span class=\"hidden\">hidden</span>".to_owned(),
+        Figure::Undefined(why) => format!("<span class=\"hidden\" title=\"{}\">none</span>", escape(why)),
+    }
+}
+
+/// Text in HTML and SVG.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escape;
+
+    #[test]
+    fn no_text_becomes_markup() {
+        assert_eq!(escape("<40 & \"x\""), "&lt;40 &amp; &quot;x&quot;");
+    }
+}

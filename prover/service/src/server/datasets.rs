@@ -1,0 +1,137 @@
+//! `DatasetService`: datasets by the folders that hold them. Records never travel.
+
+use super::{
+    status::{cohort, invalid, typed},
+    wire,
+};
+use crate::{
+    cohort::{Folder, folder},
+    engine::Engine,
+    error::CohortError,
+    jobs::{Instant, Tenant},
+    store::datasets::DatasetRow,
+};
+use nightingale_circuits::cohort::Keccak;
+use nightingale_proto::v1::{self, dataset_service_server::DatasetService};
+use nightingale_verifier::cohort::{Dataset, proof::role, text, verify_registration};
+use std::{
+    path::{Component, Path, PathBuf},
+    sync::Arc,
+};
+use tonic::{Code, Request, Response, Status};
+
+/// The service.
+#[derive(Clone)]
+pub(super) struct Datasets(pub(super) Arc<Engine>);
+
+/// A folder's public half, and whether exact answers are sealed.
+struct Public {
+    dataset: Dataset,
+    has_regulator_key: bool,
+}
+
+/// A dataset that the tenant does not have.
+pub(super) fn unknown() -> Status {
+    typed(Code::NotFound, "DATASET_UNKNOWN", "dataset: no such dataset of this tenant; DatasetService.List lists them")
+}
+
+pub(super) fn digest(bytes: &[u8]) -> Result<Keccak, Status> {
+    bytes.try_into().map_err(|_| invalid("dataset", "expected 32 bytes"))
+}
+
+/// Runs what reads files.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, CohortError> + Send + 'static,
+) -> Result<Result<T, CohortError>, Status> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| typed(Code::Internal, "INTERNAL", "reading the dataset failed; report it"))
+}
+
+impl Datasets {
+    async fn public(&self, tenant: &Tenant, row: &DatasetRow) -> Result<Public, Status> {
+        let path = self.0.dataset_folder(tenant, &row.path);
+        let read = move || {
+            Ok(Public { dataset: folder::public(&path)?, has_regulator_key: path.join("public/regulator.key").is_file() })
+        };
+        blocking(read).await?.map_err(|error| cohort(&error))
+    }
+}
+
+/// Opens a folder and verifies its registration.
+fn check(path: &Path) -> Result<Public, CohortError> {
+    let folder = Folder::open(path)?;
+    let keys = nightingale_verifier::cohort::CohortKeys::development();
+    verify_registration(folder.public(), &keys, false).map_err(CohortError::Release)?;
+    Ok(Public { dataset: folder.public().clone(), has_regulator_key: folder.regulator.is_some() })
+}
+
+fn message(row: &DatasetRow, public: &Public, with_file: bool) -> v1::Dataset {
+    let dataset = &public.dataset;
+    let planned = dataset.plan().iter().filter_map(|planned| {
+        let table = dataset.table(&planned.table).ok()?;
+        Some(text::sql(table.schema(), &planned.query))
+    });
+    let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    let table = |table: &nightingale_verifier::cohort::TableRecord| v1::Table {
+        name: table.name().to_owned(),
+        rows: table.rows() as u64,
+        threshold: table.schema().threshold(),
+        consent_version: number(table.newest_consent().unwrap_or_default()),
+        columns: table.schema().columns().iter().map(|column| column.name.clone()).collect(),
+    };
+    v1::Dataset {
+        dataset: row.dataset.to_vec(),
+        registered: Some(wire::timestamp(row.registered)),
+        roles: dataset.modes().iter().map(|mode| role(*mode).to_owned()).collect(),
+        tables: dataset.tables().iter().map(table).collect(),
+        plan: planned.collect(),
+        has_regulator_key: public.has_regulator_key,
+        dataset_json: if with_file { dataset.to_json().into_bytes() } else { Vec::new() },
+    }
+}
+
+#[tonic::async_trait]
+impl DatasetService for Datasets {
+    async fn register(&self, request: Request<v1::RegisterDatasetRequest>) -> Result<Response<v1::Dataset>, Status> {
+        let asked = request.into_inner();
+        let tenant = wire::tenant(&asked.tenant)?;
+        let inside = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
+        let path = PathBuf::from(&asked.path);
+        if asked.path.is_empty() || !inside(&path) {
+            return Err(invalid("path", "expected a folder below the tenant's datasets folder, without `..`"));
+        }
+        let folder = self.0.dataset_folder(&tenant, &asked.path);
+        let public = match blocking(move || check(&folder)).await? {
+            Ok(public) => public,
+            Err(CohortError::Release(error)) => {
+                tracing::warn!(%error, "a registration does not verify");
+                return Err(typed(Code::DataLoss, "DATASET_DAMAGED", format!("the registration does not verify: {error}")));
+            }
+            Err(error) => return Err(cohort(&error)),
+        };
+        let row = self.0.store.register_dataset(&tenant, public.dataset.digest(), &asked.path, Instant::now()).await?;
+        if row.path != asked.path {
+            let text = "path: this dataset is registered at another path; use that one";
+            return Err(typed(Code::AlreadyExists, "DATASET_ELSEWHERE", text));
+        }
+        tracing::info!(tenant = tenant.as_str(), dataset = hex::encode(row.dataset), "dataset registered");
+        Ok(Response::new(message(&row, &public, true)))
+    }
+
+    async fn describe(&self, request: Request<v1::DescribeDatasetRequest>) -> Result<Response<v1::Dataset>, Status> {
+        let asked = request.into_inner();
+        let (tenant, digest) = (wire::tenant(&asked.tenant)?, digest(&asked.dataset)?);
+        let row = self.0.store.dataset(&tenant, &digest).await?.ok_or_else(unknown)?;
+        let public = self.public(&tenant, &row).await?;
+        Ok(Response::new(message(&row, &public, true)))
+    }
+
+    async fn list(&self, request: Request<v1::ListDatasetsRequest>) -> Result<Response<v1::ListDatasetsResponse>, Status> {
+        let tenant = wire::tenant(&request.into_inner().tenant)?;
+        let mut datasets = Vec::new();
+        for row in self.0.store.datasets(&tenant).await? {
+            datasets.push(message(&row, &self.public(&tenant, &row).await?, false));
+        }
+        Ok(Response::new(v1::ListDatasetsResponse { datasets }))
+    }
+}

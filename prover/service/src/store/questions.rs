@@ -1,0 +1,163 @@
+//! Questions: their ledger, which only grows, and answers committed together with their line in it.
+
+use super::{Store, queue::Lease, rows, seal::Kind};
+use crate::{
+    error::StoreError,
+    jobs::{Answer, Instant, JobId, Tenant},
+};
+use nightingale_circuits::cohort::Keccak;
+use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
+use zeroize::Zeroizing;
+
+/// A question as a job holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredQuestion {
+    /// The dataset's digest.
+    pub dataset: Keccak,
+    /// In SQL, as it was asked.
+    pub sql: String,
+    /// Whether the regulator asks, and not a researcher.
+    pub regulator: bool,
+    /// A higher disclosure threshold.
+    pub threshold: Option<u32>,
+    /// The chain that the proof is for.
+    pub chain_id: u64,
+    /// The contract that the proof is for.
+    pub contract: [u8; 20],
+}
+
+/// A line of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerLine {
+    /// The dataset's digest.
+    pub dataset: Keccak,
+    /// As whom.
+    pub role: String,
+    /// The query in its canonical text.
+    pub query: String,
+    /// Its digest.
+    pub digest: Keccak,
+    /// The disclosure threshold.
+    pub threshold: u32,
+    /// The version of the consents that answered, or the reason of the refusal.
+    pub outcome: Result<u32, String>,
+}
+
+/// What became of a finished answer.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// It is the job's result, and on record.
+    Committed,
+    /// The lease is no longer held: the proof is dropped.
+    Stale,
+}
+
+async fn record(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    line: &LedgerLine,
+    job: Option<&JobId>,
+    now: Instant,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO query_ledger (tenant, dataset, at, role, query, digest, threshold, consent_version, refused, job) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(tenant.as_str())
+    .bind(line.dataset.as_slice())
+    .bind(now.0)
+    .bind(&line.role)
+    .bind(&line.query)
+    .bind(line.digest.as_slice())
+    .bind(i64::from(line.threshold))
+    .bind(line.outcome.as_ref().ok().map(|version| i64::from(*version)))
+    .bind(line.outcome.as_ref().err())
+    .bind(job.map(|id| id.0.as_slice()))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+impl Store {
+    /// Puts a refusal on record.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn record_refusal(&self, tenant: &Tenant, line: &LedgerLine, now: Instant) -> Result<(), StoreError> {
+        let mut connection = self.write.acquire().await?;
+        record(&mut connection, tenant, line, None, now).await
+    }
+
+    /// Ends the job with its answer and puts it on record, or changes nothing.
+    ///
+    /// # Errors
+    /// The database refuses; nothing was changed.
+    pub async fn finish_question(
+        &self,
+        lease: &Lease,
+        answer: &Answer,
+        line: &LedgerLine,
+        now: Instant,
+    ) -> Result<Answered, StoreError> {
+        let plain = Zeroizing::new(serde_json::to_vec(answer).map_err(|_| rows::damaged("result"))?);
+        let sealed = self.seal(&lease.tenant).seal(Kind::Result, &lease.id, &plain)?;
+        let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let ended = sqlx::query(
+            "UPDATE jobs SET state = 'done', result = ?, ended = ?, lease_until = NULL, witness = NULL \
+             WHERE tenant = ? AND id = ? AND state = 'leased' AND fence = ? AND (deadline IS NULL OR deadline > ?)",
+        )
+        .bind(sealed)
+        .bind(now.0)
+        .bind(lease.tenant.as_str())
+        .bind(lease.id.0.as_slice())
+        .bind(lease.fence)
+        .bind(now.0)
+        .execute(&mut *tx)
+        .await?;
+        if ended.rows_affected() != 1 {
+            return Ok(Answered::Stale);
+        }
+        record(&mut tx, &lease.tenant, line, Some(&lease.id), now).await?;
+        tx.commit().await?;
+        Ok(Answered::Committed)
+    }
+
+    /// The ledger of a dataset, the oldest line first.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn query_ledger(&self, tenant: &Tenant, dataset: &Keccak) -> Result<Vec<LedgerLine>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT dataset, role, query, digest, threshold, consent_version, refused FROM query_ledger \
+             WHERE tenant = ? AND dataset = ? ORDER BY sequence",
+        )
+        .bind(tenant.as_str())
+        .bind(dataset.as_slice())
+        .fetch_all(&self.read)
+        .await?;
+        let line = |row: &sqlx::sqlite::SqliteRow| {
+            let digest = |name: &str| {
+                let bytes: &[u8] = rows::column(row, name)?;
+                Keccak::try_from(bytes).map_err(|_| rows::damaged(name))
+            };
+            let number = |value: i64, name: &str| u32::try_from(value).map_err(|_| rows::damaged(name));
+            let refused: Option<String> = rows::column(row, "refused")?;
+            let version: Option<i64> = rows::column(row, "consent_version")?;
+            Ok(LedgerLine {
+                dataset: digest("dataset")?,
+                role: rows::column(row, "role")?,
+                query: rows::column(row, "query")?,
+                digest: digest("digest")?,
+                threshold: number(rows::column(row, "threshold")?, "threshold")?,
+                outcome: match (refused, version) {
+                    (Some(reason), None) => Err(reason),
+                    (None, Some(version)) => Ok(number(version, "consent_version")?),
+                    _ => return Err(rows::damaged("refused")),
+                },
+            })
+        };
+        rows.iter().map(line).collect()
+    }
+}

@@ -1,0 +1,165 @@
+//! Questions over gRPC: registered, asked, refused, and proven through kills, on a real trial with the real prover.
+
+use crate::{
+    cohort_command::{dataset, place, verified},
+    running::{Running, config},
+    server_kill::{start, write_config},
+    stand_in::StandIn,
+};
+use anyhow::{Context, Result};
+use nightingale::{
+    Config,
+    client::{Client, ClientError},
+    jobs::Tenant,
+    store::Store,
+};
+use nightingale_proto::v1::{self, JobState, Role, job::Outcome};
+use std::{fs, path::Path, time::Duration};
+use tonic::Code;
+
+const SQL: &str = "SELECT ARM, AVG(AGE) FROM t GROUP BY ARM";
+/// How long a proof may take on a busy machine, its setup and key included.
+const LONG: Duration = Duration::from_secs(300);
+
+fn question(dataset: &[u8], key: &str, sql: &str, role: Role) -> v1::QueryRequest {
+    v1::QueryRequest {
+        idempotency_key: key.to_owned(),
+        dataset: dataset.to_vec(),
+        sql: sql.to_owned(),
+        role: role.into(),
+        ..v1::QueryRequest::default()
+    }
+}
+
+fn refusal(answer: Result<v1::Job, ClientError>) -> Result<(Code, String, String)> {
+    match answer {
+        Err(ClientError::Refused { code, reason, message, .. }) => Ok((code, reason, message)),
+        Err(ClientError::Unavailable { reason, message }) => Ok((Code::Unavailable, reason, message)),
+        Err(error) => Err(error.into()),
+        Ok(job) => anyhow::bail!("accepted as {}", job.id),
+    }
+}
+
+async fn answered(client: &mut Client, id: &str) -> Result<v1::QueryResult> {
+    tokio::time::timeout(LONG, client.watch(id, LONG, |_| {})).await.context("the job does not end")??;
+    match client.job(id).await?.outcome {
+        Some(Outcome::Answer(answer)) => Ok(answer),
+        Some(Outcome::Failure(failure)) => anyhow::bail!("{}: {}", failure.code, failure.message),
+        _ => anyhow::bail!("the job has no answer"),
+    }
+}
+
+/// Where the tenant `north` keeps the dataset.
+fn placed(folder: &Path) -> Result<std::path::PathBuf> {
+    let path = folder.join("data/datasets/north/trial");
+    place(&path)?;
+    Ok(path)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registered_dataset_answers_its_planned_questions_once_each() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = placed(folder.path())?;
+    let server = Running::start(config(folder.path()), StandIn::default()).await?;
+    let mut client = server.client().await?;
+
+    let registered = client.register_dataset("trial").await?;
+    assert_eq!(registered.dataset, dataset(&path)?.digest());
+    assert_eq!(registered, client.register_dataset("trial").await?, "registering again changes nothing");
+    assert_eq!(client.datasets().await?.len(), 1);
+    let described = client.dataset(registered.dataset.clone()).await?;
+    assert_eq!(described.dataset_json, fs::read(path.join("public/dataset.json"))?);
+    assert!(described.plan.iter().any(|sql| sql == "SELECT ARM, COUNT(*), AVG(AGE) FROM t GROUP BY ARM"), "{:?}", described.plan);
+
+    let digest = &registered.dataset;
+    let job = client.query(question(digest, "k", SQL, Role::Researcher)).await?;
+    assert_eq!(job.size_class, "cohort-narrow");
+    assert_eq!(client.query(question(digest, "k", SQL, Role::Researcher)).await?.id, job.id, "the key names one job");
+    let other = refusal(client.query(question(digest, "k", "SELECT COUNT(*) FROM t", Role::Researcher)).await)?;
+    assert_eq!((other.0, other.1.as_str()), (Code::AlreadyExists, "IDEMPOTENCY_KEY_REUSED"));
+    let answer = answered(&mut client, &job.id).await?;
+    assert_eq!((answer.role.as_str(), answer.threshold, answer.groups, answer.sealed), ("researcher", 11, 4, false));
+    let proof = folder.path().join("p.json");
+    fs::write(&proof, &answer.proof_json)?;
+    assert_eq!(verified(&path, &proof)?.answer.cells.len(), 4);
+
+    let mut elsewhere = server.client_of("south").await?;
+    assert!(elsewhere.datasets().await?.is_empty());
+    let foreign = refusal(elsewhere.query(question(digest, "k", SQL, Role::Researcher)).await)?;
+    assert_eq!((foreign.0, foreign.1.as_str()), (Code::NotFound, "DATASET_UNKNOWN"));
+    server.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_released_is_refused_before_it_is_a_job_and_put_on_record() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = placed(folder.path())?;
+    let server = Running::start(config(folder.path()), StandIn::default()).await?;
+    let mut client = server.client().await?;
+    for outside in ["../south/trial", "/etc", "", "."] {
+        let error = client.register_dataset(outside).await.err().context("registered")?;
+        assert!(matches!(error, ClientError::Refused { code: Code::InvalidArgument, .. }), "{outside}: {error}");
+    }
+    let missing = client.register_dataset("nothing").await.err().context("registered")?;
+    assert!(missing.to_string().contains("DATASET_UNKNOWN"), "{missing}");
+    let digest = client.register_dataset("trial").await?.dataset;
+    for (sql, role, code, reason) in [
+        ("SELECT COUNT(*) FROM t WHERE AGE > 60", Role::Researcher, Code::PermissionDenied, "NOT_IN_PLAN"),
+        ("SELECT COUNT(*) FROM t", Role::Regulator, Code::PermissionDenied, "NO_REGULATOR_KEY"),
+        ("SELECT COUNT(*) FROM t ORDER BY 1", Role::Researcher, Code::InvalidArgument, "SQL_UNSUPPORTED"),
+        ("SELECT AVG(AGEE) FROM t", Role::Researcher, Code::InvalidArgument, "COLUMN_UNKNOWN"),
+    ] {
+        let told = refusal(client.query(question(&digest, reason, sql, role)).await)?;
+        assert_eq!((told.0, told.1.as_str()), (code, reason), "{sql}: {}", told.2);
+    }
+    let unknown = refusal(client.query(question(&[7; 32], "k", SQL, Role::Researcher)).await)?;
+    assert_eq!((unknown.0, unknown.1.as_str()), (Code::NotFound, "DATASET_UNKNOWN"));
+
+    let table = path.join("private/t.table");
+    let mut bytes = fs::read(&table)?;
+    *bytes.last_mut().context("an empty file")? ^= 1;
+    fs::write(&table, bytes)?;
+    let damaged = refusal(client.query(question(&digest, "d", SQL, Role::Researcher)).await)?;
+    assert_eq!(damaged.1, "DATASET_DAMAGED");
+    assert!(damaged.2.contains("t.table") && !damaged.2.contains("/data/"), "{}", damaged.2);
+    assert!(client.jobs(&[], 10).await?.is_empty(), "a refused question is no job");
+    server.stop().await?;
+
+    let tenant = Tenant::new("north").context("a tenant")?;
+    let store = Store::open(&config(folder.path())).await?;
+    let ledger = store.query_ledger(&tenant, &digest.as_slice().try_into()?).await?;
+    let reasons: Vec<_> = ledger.iter().map(|line| line.outcome.clone()).collect();
+    assert_eq!(reasons, [Err("NOT_IN_PLAN".to_owned()), Err("NO_REGULATOR_KEY".to_owned())]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_outlives_kills_and_is_answered_and_recorded_once() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    placed(folder.path())?;
+    let (file, log) = (write_config(folder.path())?, folder.path().join("log"));
+    let (mut digest, mut id) = (Vec::new(), String::new());
+    for life in [300, 900, 2_000] {
+        let mut server = start(&file, &log).await?;
+        let mut client = Client::connect(&server.address, "north").await?;
+        digest = client.register_dataset("trial").await?.dataset;
+        let job = client.query(question(&digest, "k", SQL, Role::Researcher)).await?;
+        assert!(id.is_empty() || id == job.id, "an accepted job was lost");
+        id = job.id;
+        tokio::time::sleep(Duration::from_millis(life)).await;
+        // `kill` is SIGKILL.
+        server.child.kill().await?;
+    }
+    let mut server = start(&file, &log).await?;
+    let mut client = Client::connect(&server.address, "north").await?;
+    let answer = answered(&mut client, &id).await?;
+    assert_eq!(answer.groups, 4);
+    assert_eq!(client.jobs(&[JobState::Done], 10).await?.len(), 1);
+    server.child.kill().await?;
+    let store = Store::open(&Config::read(&file)?).await?;
+    let tenant = Tenant::new("north").context("a tenant")?;
+    let ledger = store.query_ledger(&tenant, &digest.as_slice().try_into()?).await?;
+    assert_eq!(ledger.len(), 1, "answered once, on record once");
+    assert_eq!(ledger.first().context("no line")?.outcome, Ok(0));
+    Ok(())
+}
