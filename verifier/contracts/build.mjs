@@ -13,6 +13,8 @@ const solc = createRequire(path.join(tools, "package.json"))("solc");
 const artefacts = {
   "src/Registry.sol": "Registry",
   "src/ClaimSettlement.sol": "ClaimSettlement",
+  "src/CohortLog.sol": "CohortLog",
+  "src/cohort/CohortVerifier.sol": "CohortVerifier",
   "src/interfaces/IClaimVerifier.sol": "IClaimVerifier",
   "test/TestToken.sol": "TestToken",
   "test/HostileToken.sol": "HostileToken",
@@ -24,6 +26,9 @@ const yulOptimizer = {
   details: { yul: true, constantOptimizer: false, cse: true, deduplicate: true, inliner: true, jumpdestRemover: true,
     orderLiterals: true, peephole: true },
 };
+// Generated verifiers, one for each size of tables. The optimizer of Yul itself does not get through so long a block.
+const generated = ["NarrowVerifier14"];
+const peephole = { enabled: true, runs: 20000, details: { ...yulOptimizer.details, yul: false } };
 const metadata = { appendCBOR: false, bytecodeHash: "none" };
 const evmVersion = "cancun";
 
@@ -56,15 +61,14 @@ function solidity() {
   return Object.entries(artefacts).map(([source, name]) => ({ source, name, output: contracts[source][name] }));
 }
 
-function yul() {
-  const source = "src/ClaimVerifier.yul";
+function yul(source, name, optimizer) {
   const outputSelection = { "*": { "*": ["evm.bytecode.object", "evm.deployedBytecode.object"] } };
   const contracts = compile({
     language: "Yul",
     sources: { [source]: read(source) },
-    settings: { optimizer: yulOptimizer, evmVersion, outputSelection },
+    settings: { optimizer, evmVersion, outputSelection },
   });
-  return { source, name: "ClaimVerifier", output: contracts[source].ClaimVerifier };
+  return { source, name, output: contracts[source][name] };
 }
 
 function render({ source, name, output }, abi) {
@@ -86,7 +90,9 @@ const verifierAbi = compiled.find((each) => each.name === "IClaimVerifier").outp
 const files = compiled
   .filter((each) => each.name !== "IClaimVerifier")
   .map((each) => [each.name, render(each, each.output.abi)]);
-files.push(["ClaimVerifier", render(yul(), verifierAbi)]);
+files.push(["ClaimVerifier", render(yul("src/ClaimVerifier.yul", "ClaimVerifier", yulOptimizer), verifierAbi)]);
+// What is generated has no ABI and no errors.
+for (const name of generated) files.push([name, render(yul(`generated/${name}.yul`, name, peephole), [])]);
 
 let stale = 0;
 for (const [name, text] of files) {

@@ -3,6 +3,7 @@ pragma solidity ^0.8.24;
 
 import {IRegistry} from "./interfaces/IRegistry.sol";
 import {Verdict} from "./interfaces/Verdict.sol";
+import {CohortKeyRegister} from "./registry/CohortKeyRegister.sol";
 import {ConsentRegister} from "./registry/ConsentRegister.sol";
 import {KeyRegister} from "./registry/KeyRegister.sol";
 import {PayerRegister} from "./registry/PayerRegister.sol";
@@ -10,9 +11,9 @@ import {Roles} from "./registry/Roles.sol";
 import {RootLog} from "./registry/RootLog.sol";
 import {Venue} from "./registry/Venue.sol";
 
-/// @title The registry: keys, payers and roots that settlement trusts
+/// @title The registry: keys, payers and roots that settlement trusts, and the tables that the log of answers trusts
 /// @notice One responsibility in each parent; this file says when their roots may be used together.
-contract Registry is KeyRegister, PayerRegister, ConsentRegister, Venue {
+contract Registry is KeyRegister, PayerRegister, ConsentRegister, CohortKeyRegister, Venue {
     using RootLog for RootLog.Log;
 
     /// @notice Seconds for which a superseded epoch is still settled.

@@ -49,6 +49,30 @@ pub fn claim_verifier() -> Result<Artefact, Error> {
     parse("ClaimVerifier", include_str!("../build/ClaimVerifier.json"))
 }
 
+/// `CohortLog`.
+///
+/// # Errors
+/// As for [`registry`].
+pub fn cohort_log() -> Result<Artefact, Error> {
+    parse("CohortLog", include_str!("../build/CohortLog.json"))
+}
+
+/// `CohortVerifier`, for one size of tables and one setup.
+///
+/// # Errors
+/// As for [`registry`].
+pub fn cohort_verifier() -> Result<Artefact, Error> {
+    parse("CohortVerifier", include_str!("../build/CohortVerifier.json"))
+}
+
+/// The halo2 verifier that was generated for tables of 2^14 rows under the development setup.
+///
+/// # Errors
+/// As for [`registry`].
+pub fn narrow_verifier_14() -> Result<Artefact, Error> {
+    parse("NarrowVerifier14", include_str!("../build/NarrowVerifier14.json"))
+}
+
 /// `TestToken`: anybody mints it. For tests and local chains.
 ///
 /// # Errors

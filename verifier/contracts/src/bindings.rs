@@ -3,7 +3,10 @@
 use alloy_primitives::hex;
 use alloy_sol_types::SolInterface;
 
-pub use registry::Registry;
+pub mod cohort;
+
+pub use cohort::{CohortAnswer, CohortLog, CohortVerifier};
+pub use registry::{DatasetRegistration, Registry};
 pub use settlement::{ClaimSettlement, Group};
 pub use token::Token;
 pub use verifier::ClaimVerifier;
@@ -27,6 +30,23 @@ pub mod registry {
         struct Key { address verifier; uint16 inputs; uint8 kind; bool disabled; }
 
         #[derive(Debug, PartialEq, Eq)]
+        struct Dataset {
+            address sponsor; uint8 k; uint32 rows; uint32 threshold; uint24 versions; bytes32 consent;
+        }
+
+        #[derive(Debug, PartialEq, Eq)]
+        struct DatasetRegistration {
+            address sponsor; uint8 k; uint32 rows; uint256[] schema; uint256[] commitments; uint256[2] consent;
+            uint256[][] plan;
+        }
+
+        #[derive(Debug, PartialEq, Eq)]
+        struct CohortKey { address verifier; uint8 k; uint8 kind; bool disabled; }
+
+        #[derive(Debug, PartialEq, Eq)]
+        struct CohortTerms { address verifier; uint32 threshold; bytes32 columns; bytes32 consent; }
+
+        #[derive(Debug, PartialEq, Eq)]
         interface Registry {
             event AdminOffered(address indexed from, address indexed to);
             event AdminChanged(address indexed from, address indexed to);
@@ -45,6 +65,18 @@ pub mod registry {
             event AuthorityChanged(address indexed authority, bool accepted);
             event ConsentRootPublished(address indexed authority, bytes32 indexed consentRoot);
             event SettlementBound(address indexed settlement);
+            event DatasetRegistered(
+                bytes32 indexed table, address indexed sponsor, uint256 k, uint256 rows, uint256 threshold,
+                bytes32 schema
+            );
+            event QueryPlanned(bytes32 indexed table, bytes32 indexed query, uint256[] words);
+            event DatasetConsentsPublished(
+                bytes32 indexed table, uint256 indexed version, uint256 x, uint256 y
+            );
+            event CohortKeyRegistered(
+                bytes32 indexed digest, address indexed verifier, uint8 kind, uint256 k, bytes32 codeHash
+            );
+            event CohortKeyDisabled(bytes32 indexed digest);
 
             error NotAdmin(address caller);
             error NotOffered(address caller);
@@ -67,6 +99,20 @@ pub mod registry {
             error GraceTooLong(uint256 grace);
             error SettlementAlreadyBound(address settlement);
             error SettlementMissing(address settlement);
+            error DatasetExists(bytes32 table);
+            error DatasetUnknown(bytes32 table);
+            error NotSponsor(bytes32 table, address caller);
+            error SizeUnsupported(uint256 k, uint256 rows);
+            error CommitmentCount(uint256 given, uint256 expected);
+            error CommitmentMissing(uint256 commitment);
+            error NotTheNextVersion(uint256 next);
+            error SchemaMalformed(uint256 word);
+            error QueryMalformed(uint256 word);
+            error ColumnUnusable(uint256 column);
+            error CohortKeyAlreadyRegistered(bytes32 digest);
+            error CohortKeyUnknown(bytes32 digest);
+            error CohortVerifierDiffers(address verifier, bytes32 codeHash);
+            error DevelopmentCohortKeyOnPublicChain(uint256 chainId);
 
             constructor(
                 address admin, bytes32 template, uint256 templateSize, uint256 epochGrace, uint256 accountGrace,
@@ -108,6 +154,16 @@ pub mod registry {
 
             function settlement() external view returns (address);
             function bindSettlement(address settlement_) external;
+
+            function registerDataset(DatasetRegistration calldata given) external returns (bytes32 table);
+            function publishDatasetConsents(bytes32 table, uint256 version, uint256[2] calldata consent) external;
+            function dataset(bytes32 table) external view returns (Dataset memory);
+            function plannedColumns(bytes32 query) external view returns (bytes32 columns);
+            function registerCohortKey(bytes32 digest, uint8 kind, address verifier, bytes32 codeHash) external;
+            function disableCohortKey(bytes32 digest) external;
+            function cohortKey(bytes32 digest) external view returns (CohortKey memory found);
+            function cohortTerms(bytes32 table, bytes32 query, bytes32 key)
+                external view returns (CohortTerms memory terms);
 
             function epochGrace() external view returns (uint256);
             function accountGrace() external view returns (uint256);
@@ -318,6 +374,12 @@ pub fn explain(output: &[u8]) -> String {
         return named(&error);
     }
     if let Ok(error) = registry::Registry::RegistryErrors::abi_decode(output) {
+        return named(&error);
+    }
+    if let Ok(error) = cohort::CohortLog::CohortLogErrors::abi_decode(output) {
+        return named(&error);
+    }
+    if let Ok(error) = cohort::CohortVerifier::CohortVerifierErrors::abi_decode(output) {
         return named(&error);
     }
     if let Ok(error) = verifier::ClaimVerifier::ClaimVerifierErrors::abi_decode(output) {

@@ -14,7 +14,7 @@ use alloy_sol_types::{SolCall, SolConstructor};
 use crate::bindings::ClaimSettlement;
 
 /// Every role of the registry, by number (`registry/Roles.sol`).
-const ROLES: [u8; 4] = [0, 1, 2, 3];
+const ROLES: [u8; 5] = [0, 1, 2, 3, 4];
 
 /// One transaction of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]

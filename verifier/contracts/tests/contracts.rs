@@ -8,6 +8,7 @@ mod contracts {
     mod anvil;
     mod batch;
     mod business;
+    mod cohort;
     mod deployment;
     mod escrow;
     mod fixture;

@@ -12,7 +12,9 @@ enum Role {
     /// Accepts and drops consent authorities.
     Consents,
     /// Stops settlement, stops one payer, disables keys. Can start nothing again but a payer.
-    Guardian
+    Guardian,
+    /// Registers tables for cohort statistics.
+    Datasets
 }
 
 /// @title Roles, an administrator who hands over in two steps, and the emergency stop

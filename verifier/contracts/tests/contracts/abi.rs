@@ -65,6 +65,17 @@ fn settlement_bindings_are_the_artefacts_interface() -> Result<()> {
 }
 
 #[test]
+fn cohort_bindings_are_the_artefacts_interfaces() -> Result<()> {
+    let bound = from_bindings!(bindings::cohort::CohortLog, CohortLogErrors, CohortLogEvents, CohortLogCalls);
+    compare("CohortLog", from_json(&artefacts::cohort_log()?.abi)?, bound)?;
+    use bindings::cohort::CohortVerifier::{CohortVerifierCalls, CohortVerifierErrors};
+    let mut bound = BTreeSet::new();
+    bound.extend(CohortVerifierErrors::SIGNATURES.iter().map(|signature| format!("error:{signature}")));
+    bound.extend(CohortVerifierCalls::SIGNATURES.iter().map(|signature| format!("function:{signature}")));
+    compare("CohortVerifier", from_json(&artefacts::cohort_verifier()?.abi)?, bound)
+}
+
+#[test]
 fn verdicts_have_the_numbers_of_the_contract() -> Result<()> {
     let source = include_str!("../../src/interfaces/Verdict.sol");
     let body = source.split_once("enum Verdict {").context("enum")?.1;

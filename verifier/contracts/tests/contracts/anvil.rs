@@ -26,7 +26,7 @@ use std::{
 };
 
 /// A node that dies with the test.
-struct Anvil {
+pub(crate) struct Anvil {
     process: Child,
     address: String,
 }
@@ -39,7 +39,7 @@ impl Drop for Anvil {
 }
 
 impl Anvil {
-    fn start(tools: &Path) -> Result<Self> {
+    pub(crate) fn start(tools: &Path) -> Result<Self> {
         let mut process = Command::new(tools.join("node_modules/.bin/anvil"))
             .args(["--port", "0", "--timestamp", &NOON.to_string()])
             .stdout(Stdio::piped())
@@ -55,7 +55,7 @@ impl Anvil {
         anyhow::bail!("anvil ended before it listened")
     }
 
-    fn ask(&self, method: &str, parameters: Value) -> Result<Value> {
+    pub(crate) fn ask(&self, method: &str, parameters: Value) -> Result<Value> {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).to_string();
         let mut stream = TcpStream::connect(&self.address)?;
         write!(
@@ -72,7 +72,7 @@ impl Anvil {
         Ok(answer["result"].clone())
     }
 
-    fn send(&self, from: Address, to: Option<Address>, data: &Bytes) -> Result<Option<Address>> {
+    pub(crate) fn send(&self, from: Address, to: Option<Address>, data: &Bytes) -> Result<Option<Address>> {
         let mut transaction = json!({"from": from, "data": data, "gas": "0xf00000"});
         if let Some(to) = to {
             transaction["to"] = json!(to);

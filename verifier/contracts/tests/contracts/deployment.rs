@@ -35,7 +35,7 @@ fn hands_administration_and_roles_to_another_account() -> Result<()> {
     ensure!(chain.ask(deployment.registry, &adminCall {})? == DEPLOYER);
     chain.send(INSURER, deployment.registry, &acceptAdminCall {})?;
     ensure!(chain.ask(deployment.registry, &adminCall {})? == INSURER);
-    for role in 0..4 {
+    for role in 0..5 {
         ensure!(chain.ask(deployment.registry, &hasRoleCall { role, account: INSURER })?);
         ensure!(!chain.ask(deployment.registry, &hasRoleCall { role, account: DEPLOYER })?);
     }

@@ -88,6 +88,7 @@ fn measure() -> Result<BTreeMap<String, u64>> {
     gas.insert("settle_2_lines_2_paid_batch_64_per_claim".to_owned(), used / 64);
     gas.insert("settle_paid_line_storage_osaka".to_owned(), paid_line(Fork::Osaka)?);
     gas.insert("settle_paid_line_storage_amsterdam".to_owned(), paid_line(Fork::Amsterdam)?);
+    gas.extend(super::cohort::measure()?);
     Ok(gas)
 }
 

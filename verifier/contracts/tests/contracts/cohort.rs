@@ -1,0 +1,12 @@
+//! Cohort statistics on a chain in this process, with real halo2 proofs of the narrow class.
+
+mod case;
+mod fixture;
+mod gas;
+mod generated;
+mod logging;
+mod node;
+mod registering;
+mod world;
+
+pub(crate) use gas::measure;
