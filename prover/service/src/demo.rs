@@ -129,7 +129,10 @@ pub async fn run(options: Options, say: &mut dyn FnMut(&str)) -> Result<Summary,
         &folder("chain").join("deployment.json"),
         &serde_json::to_string_pretty(&deployment).at("writing")?,
     )?;
-    say(&format!("\nProofs, keys, chain receipts, summary.json and report.html are in {}", options.dir.display()));
+    say(&format!(
+        "\nProofs, keys, chain receipts, summary.json and report.html are in {}",
+        options.dir.display()
+    ));
     Ok(summary)
 }
 

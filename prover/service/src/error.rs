@@ -141,7 +141,9 @@ pub enum CohortError {
     #[error(transparent)]
     Sql(#[from] SqlError),
     /// A role that the dataset does not answer.
-    #[error("the dataset does not answer the role {role}, only {held}; ask as such, or register the data anew with this role under [roles]")]
+    #[error(
+        "the dataset does not answer the role {role}, only {held}; ask as such, or register the data anew with this role under [roles]"
+    )]
     Role {
         /// Who asked.
         role: &'static str,

@@ -190,7 +190,8 @@ fn router(engine: &Arc<Engine>) -> Result<(HealthReporter, tonic::transport::ser
             EpochServiceServer::new(epochs::Epochs(engine.clone())).max_decoding_message_size(publish_limit),
         )
         .add_service(
-            CohortServiceServer::new(cohorts::Cohorts(engine.clone())).max_decoding_message_size(request_limit),
+            CohortServiceServer::new(cohorts::Cohorts(engine.clone()))
+                .max_decoding_message_size(request_limit),
         )
         .add_service(DatasetServiceServer::new(datasets::Datasets(engine.clone())))
         .add_service(JobServiceServer::new(jobs::Jobs(engine.clone())))

@@ -4,7 +4,7 @@ use super::{Outcome, Trouble, files, meter::watched, say, store, warn};
 use clap::{Args, Subcommand, ValueEnum};
 use nightingale::{
     CohortError,
-    cohort::{Folder, Outcome as Asked, Question, Released, RegulatorSecret, Understood, answer, understand},
+    cohort::{Folder, Outcome as Asked, Question, RegulatorSecret, Released, Understood, answer, understand},
 };
 use nightingale_circuits::cohort::Mode;
 use nightingale_records::trial::Role;
@@ -102,7 +102,9 @@ impl Query {
         // A ledger that cannot be continued is found before the work, not after it.
         folder.ledger().entries()?;
         if understood.ask.mode == Mode::Exact && folder.regulator.is_none() {
-            warn("the exact answer is written in clear, since the dataset was registered without a regulator's key; keep it as a record");
+            warn(
+                "the exact answer is written in clear, since the dataset was registered without a regulator's key; keep it as a record",
+            );
         }
         let keys = self.keys.open()?;
         let released = watched("proving", |progress| answer::prove(&folder, &keys, &understood, progress))?;
@@ -124,9 +126,10 @@ impl Query {
             RoleName::Researcher => Role::Researcher,
         };
         let venue = match (self.chain_id, &self.contract) {
-            (Some(chain_id), Some(contract)) => {
-                Venue { chain_id, contract: parse_address(contract, "--contract").map_err(Trouble::unusable)? }
-            }
+            (Some(chain_id), Some(contract)) => Venue {
+                chain_id,
+                contract: parse_address(contract, "--contract").map_err(Trouble::unusable)?,
+            },
             _ => Venue::NONE,
         };
         Ok(Question { sql: self.sql.clone(), role, threshold: self.threshold, venue })
@@ -138,7 +141,8 @@ impl Query {
             say("the answer is sealed to the regulator's key: `nightingale cohort open` opens it");
         } else {
             let schema = understood.table(folder.public())?.schema().clone();
-            let source = Source::new(schema, proof.query.clone(), proof.answer.clone()).map_err(Trouble::unusable)?;
+            let source =
+                Source::new(schema, proof.query.clone(), proof.answer.clone()).map_err(Trouble::unusable)?;
             say(Statistics::of(&[source]));
         }
         say(format_args!(

@@ -195,15 +195,23 @@ impl Revoke {
         let mut folder = Folder::open(&self.dataset)?;
         let codes = folder.codes(&self.subjects)?;
         let keys = self.keys.open()?;
-        let tables = watched("revoking", |progress| Ok(folder.dataset.revoke_subjects(&keys, &codes, progress)?))?;
+        let tables =
+            watched("revoking", |progress| Ok(folder.dataset.revoke_subjects(&keys, &codes, progress)?))?;
         if tables.is_empty() {
             say("nothing to revoke: none of them has a row in use");
             return Ok(());
         }
         folder.dataset.write(&folder.path).map_err(CohortError::from)?;
         for name in tables {
-            let version = folder.public().table(&name).map_err(CohortError::Release)?.newest_consent().unwrap_or_default();
-            say(format_args!("{name}: consent version {version}; proofs under an earlier one are refused from now on"));
+            let version = folder
+                .public()
+                .table(&name)
+                .map_err(CohortError::Release)?
+                .newest_consent()
+                .unwrap_or_default();
+            say(format_args!(
+                "{name}: consent version {version}; proofs under an earlier one are refused from now on"
+            ));
         }
         Ok(())
     }
@@ -220,7 +228,11 @@ impl Row {
         let proof = folder.dataset.open_row(&keys, &self.table, row).map_err(CohortError::from)?;
         let json = proof.to_json(folder.public()).map_err(CohortError::Release)?;
         files::write(&self.out, json.as_bytes())?;
-        say(format_args!("row {row} of {} written to {}; give it to whom the record concerns only", proof.table, self.out.display()));
+        say(format_args!(
+            "row {row} of {} written to {}; give it to whom the record concerns only",
+            proof.table,
+            self.out.display()
+        ));
         Ok(())
     }
 }

@@ -45,7 +45,10 @@ struct RegistrationFile {
 
 /// A file of the folder that is not as it was written.
 fn damaged(path: PathBuf, problem: &str) -> CohortError {
-    CohortError::Prove(ProveError::Corrupt { path, problem: format!("{problem}; restore the dataset directory from its copy") })
+    CohortError::Prove(ProveError::Corrupt {
+        path,
+        problem: format!("{problem}; restore the dataset directory from its copy"),
+    })
 }
 
 impl Folder {
@@ -91,7 +94,8 @@ impl Folder {
         vacant(path)?;
         dataset.write(path)?;
         let names: Zeroizing<Vec<u8>> = Zeroizing::new(
-            serde_json::to_vec(&subjects.iter().collect::<Vec<_>>()).map_err(|_| CohortError::Bug("keys that are no JSON"))?,
+            serde_json::to_vec(&subjects.iter().collect::<Vec<_>>())
+                .map_err(|_| CohortError::Bug("keys that are no JSON"))?,
         );
         let subjects_digest = hex::encode(Sha256::digest(&*names));
         write(&path.join(SUBJECTS), &names, 0o600)?;
@@ -105,7 +109,8 @@ impl Folder {
             regulator: key,
             subjects: subjects_digest.clone(),
         };
-        let text = serde_json::to_vec_pretty(&registration).map_err(|_| CohortError::Bug("a registration that is no JSON"))?;
+        let text = serde_json::to_vec_pretty(&registration)
+            .map_err(|_| CohortError::Bug("a registration that is no JSON"))?;
         write(&path.join(REGISTRATION), &text, 0o600)?;
         Ok(Self { path: path.to_owned(), dataset, regulator, subjects_digest })
     }
@@ -130,7 +135,8 @@ impl Folder {
     /// A key that the dataset does not have, by its place in the list.
     pub fn codes(&self, keys: &[String]) -> Result<Vec<u32>, CohortError> {
         let subjects = self.subjects()?;
-        let code = |(place, key): (usize, &String)| subjects.code(key).ok_or(CohortError::NoSubject { place });
+        let code =
+            |(place, key): (usize, &String)| subjects.code(key).ok_or(CohortError::NoSubject { place });
         (1..).zip(keys).map(code).collect()
     }
 
@@ -142,13 +148,19 @@ impl Folder {
         let subject = self.codes(&[subject.to_owned()])?.first().copied().unwrap_or_default();
         let table = self.dataset.table(table)?;
         let schema = table.schema();
-        let rows: Vec<usize> =
-            (0..).zip(table.codes(schema.subject())).filter(|(_, code)| **code == subject).map(|(row, _)| row).collect();
+        let rows: Vec<usize> = (0..)
+            .zip(table.codes(schema.subject()))
+            .filter(|(_, code)| **code == subject)
+            .map(|(row, _)| row)
+            .collect();
         let chosen: Vec<usize> = match (schema.unit(), word) {
             (Unit::SubjectAnd(dimension), Some(word)) => {
-                let column = schema.columns().get(dimension).ok_or(CohortError::Bug("a unit without its column"))?;
+                let column =
+                    schema.columns().get(dimension).ok_or(CohortError::Bug("a unit without its column"))?;
                 let codes = table.codes(dimension);
-                let is = |row: &usize| codes.get(*row).and_then(|code| text::value(column, *code)).as_deref() == Some(word);
+                let is = |row: &usize| {
+                    codes.get(*row).and_then(|code| text::value(column, *code)).as_deref() == Some(word)
+                };
                 rows.into_iter().filter(is).collect()
             }
             _ => rows,
@@ -156,7 +168,9 @@ impl Folder {
         match chosen[..] {
             [row] => Ok(row),
             [] => Err(CohortError::NoRow("the table has no such row")),
-            _ => Err(CohortError::NoRow("the subject has several rows there; name one with --dimension WORD, or with --row")),
+            _ => Err(CohortError::NoRow(
+                "the subject has several rows there; name one with --dimension WORD, or with --row",
+            )),
         }
     }
 
@@ -194,7 +208,8 @@ pub fn vacant(path: &Path) -> Result<(), CohortError> {
         Ok(None) => Ok(()),
         Ok(Some(_)) => Err(CohortError::Path {
             path: path.to_owned(),
-            problem: "is there already, and a registration is never overwritten; choose another --out".to_owned(),
+            problem: "is there already, and a registration is never overwritten; choose another --out"
+                .to_owned(),
         }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(trouble(path, &error)),

@@ -106,7 +106,8 @@ impl Ledger {
             consent_version,
             previous,
         };
-        let mut line = serde_json::to_string(&entry).map_err(|_| CohortError::Bug("a ledger line that is no JSON"))?;
+        let mut line =
+            serde_json::to_string(&entry).map_err(|_| CohortError::Bug("a ledger line that is no JSON"))?;
         line.push('\n');
         let end = file.seek(SeekFrom::End(0)).map_err(|error| self.io(&error))?;
         file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| {

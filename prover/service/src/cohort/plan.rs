@@ -27,9 +27,13 @@ pub fn invent(seed: u64, rows: usize, out: &Path) -> Result<InventedTrial, Cohor
         }));
     }
     let files = write_trial(seed, rows, out)?;
-    let stem = |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let stem =
+        |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
     let plan = files.schema.with_file_name(format!("{}_plan.sql", stem(&files.schema)));
-    let trouble = |path: &Path, error: std::io::Error| CohortError::Path { path: path.to_owned(), problem: error.to_string() };
+    let trouble = |path: &Path, error: std::io::Error| CohortError::Path {
+        path: path.to_owned(),
+        problem: error.to_string(),
+    };
     let text = std::fs::read_to_string(&files.schema).map_err(|error| trouble(&files.schema, error))?;
     let mut schema = SchemaFile::parse(&text)?;
     schema.plan = plan.file_name().map(|name| name.to_string_lossy().into_owned());

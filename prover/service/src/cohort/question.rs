@@ -87,7 +87,8 @@ impl Understood {
                 return Err(CohortError::NotInPlan { sql: self.sql.clone(), planned: dataset.plan().len() });
             }
         }
-        check_release(dataset, table, &self.ask.query, self.ask.mode, self.threshold).map_err(CohortError::Release)
+        check_release(dataset, table, &self.ask.query, self.ask.mode, self.threshold)
+            .map_err(CohortError::Release)
     }
 
     /// The table that is asked.

@@ -36,7 +36,11 @@ pub fn read(files: &[PathBuf]) -> Result<Vec<RawTable>, CohortError> {
 ///
 /// # Errors
 /// Data that the schema file does not describe, by file, row and column; whatever stops a proof; a folder that is not new.
-pub fn register(registration: &Registration, keys: &CohortKeyStore, progress: Progress<'_>) -> Result<Folder, CohortError> {
+pub fn register(
+    registration: &Registration,
+    keys: &CohortKeyStore,
+    progress: Progress<'_>,
+) -> Result<Folder, CohortError> {
     vacant(&registration.out)?;
     let mut schema = read_schema(&registration.schema)?;
     if let Some(key) = &registration.key_column {

@@ -59,7 +59,9 @@ impl RegulatorKey {
         if probe.diffie_hellman(&PublicKey::from(key.0)).was_contributory() {
             Ok(key)
         } else {
-            Err(unreadable("the regulator key is a point of small order, with which anybody could open answers; ask for another"))
+            Err(unreadable(
+                "the regulator key is a point of small order, with which anybody could open answers; ask for another",
+            ))
         }
     }
 
@@ -133,7 +135,8 @@ impl RegulatorSecret {
             let mut bytes = [0u8; 32];
             hex::decode_to_slice(text, &mut bytes).map(|()| bytes).map_err(|_| malformed())
         };
-        let (ephemeral, recipient, dataset) = (word(&file.ephemeral)?, word(&file.recipient)?, word(&file.dataset)?);
+        let (ephemeral, recipient, dataset) =
+            (word(&file.ephemeral)?, word(&file.recipient)?, word(&file.dataset)?);
         if file.format != FORMAT {
             return Err(malformed());
         }

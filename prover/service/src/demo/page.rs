@@ -14,7 +14,7 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;color:#1c2530;max-w
     h1{font-size:1.7rem}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid #d4dae1}\
     h3{font-size:1rem;margin-bottom:.3rem}table{border-collapse:collapse;font-size:.85rem;margin:.4rem 0}\
     th,td{padding:.15rem .7rem .15rem 0;text-align:right;border-bottom:1px solid #eceff3}\
-    th:first-child,td:first-child,.left{text-align:left}code{font-size:.82rem;overflow-wrap:anywhere}\
+    th:first-child,td:first-child{text-align:left;white-space:nowrap}.wide{overflow-x:auto}code{font-size:.82rem;overflow-wrap:anywhere}\
     .proof{font-size:.85rem;color:#475569;background:#f5f7f9;padding:.4rem .7rem;border-left:3px solid #1f7a5c}\
     .refused{border-left-color:#b4471f}.hidden{color:#8a94a3;font-style:italic}svg{max-width:100%;height:auto}";
 
@@ -54,7 +54,8 @@ fn section(group: &[Answer], all: &[Answer]) -> String {
     html.push_str(&plots(group, &sources));
     // Incidences need the subjects' table for their denominators.
     let events = sources.iter().any(|source| source.schema().table().ends_with("_events"));
-    let denominators = all.iter().find(|answer| answer.story.title.contains("age by arm")).and_then(Answer::source);
+    let denominators =
+        all.iter().find(|answer| answer.story.title.contains("age by arm")).and_then(Answer::source);
     let with: Vec<Source> = sources.into_iter().chain(denominators.filter(|_| events)).collect();
     let statistics = Statistics::of(&with);
     let shown = |finding: &&Finding| {
@@ -94,9 +95,14 @@ fn proof(answer: &Answer) -> String {
 
 fn plots(group: &[Answer], sources: &[Source]) -> String {
     let statistics = Statistics::of(sources);
-    let curves: Vec<&Finding> = statistics.findings.iter().filter(|finding| finding.kind == Kind::KaplanMeier).collect();
+    let curves: Vec<&Finding> =
+        statistics.findings.iter().filter(|finding| finding.kind == Kind::KaplanMeier).collect();
     if !curves.is_empty() {
-        return plot::survival(&curves.iter().flat_map(|finding| curves_of(finding)).collect::<Vec<_>>(), "days", "without event");
+        return plot::survival(
+            &curves.iter().flat_map(|finding| curves_of(finding)).collect::<Vec<_>>(),
+            "days",
+            "without event",
+        );
     }
     let bars = group.iter().find(|answer| answer.story.title.contains("age groups")).and_then(bars);
     bars.map(|bars| plot::histogram(&bars, "age", "subjects")).unwrap_or_default()
@@ -140,30 +146,46 @@ fn group_name(word: &Word) -> String {
     }
 }
 
+/// A finding; rows with other figures (groups, and comparisons of groups) have a table of their own.
 fn table(finding: &Finding) -> String {
     let of = finding.of.as_ref().map(|of| format!(": {}", escape(of))).unwrap_or_default();
-    let mut names: Vec<&str> = Vec::new();
-    for (name, _) in finding.rows.iter().flat_map(|row| &row.figures) {
-        if !names.contains(name) {
-            names.push(name);
+    let mut kinds: Vec<(Vec<&str>, Vec<&Row>)> = Vec::new();
+    for row in &finding.rows {
+        let names: Vec<&str> = row.figures.iter().map(|(name, _)| *name).collect();
+        match kinds.iter_mut().find(|(other, _)| *other == names) {
+            Some((_, rows)) => rows.push(row),
+            None => kinds.push((names, vec![row])),
         }
     }
-    let head: String = names.iter().map(|name| format!("<th>{}</th>", escape(&name.replace('_', " ")))).collect();
-    let row = |row: &Row| {
+    let tables: String = kinds.iter().map(|(names, rows)| rows_table(names, rows)).collect();
+    let notes: String = finding.notes.iter().map(|note| format!("<p>{}</p>", escape(note))).collect();
+    format!("<h3>{}{of}</h3>{tables}{notes}", escape(finding.kind.title()))
+}
+
+fn rows_table(names: &[&str], rows: &[&Row]) -> String {
+    let head: String =
+        names.iter().map(|name| format!("<th>{}</th>", escape(&name.replace('_', " ")))).collect();
+    let row = |row: &&Row| {
         let key = row.key.iter().map(|(_, word)| group_name(word)).collect::<Vec<_>>().join(", ");
         let key = if key.is_empty() { "all".to_owned() } else { key };
-        let cells: String = names.iter().map(|name| format!("<td>{}</td>", row.figure(name).map(cell).unwrap_or_default())).collect();
+        let cells: String = names
+            .iter()
+            .map(|name| format!("<td>{}</td>", row.figure(name).map(cell).unwrap_or_default()))
+            .collect();
         format!("<tr><td>{}</td>{cells}</tr>", escape(&key))
     };
-    let rows: String = finding.rows.iter().map(row).collect();
-    let notes: String = finding.notes.iter().map(|note| format!("<p>{}</p>", escape(note))).collect();
-    format!("<h3>{}{of}</h3><table><tr><th></th>{head}</tr>{rows}</table>{notes}", escape(finding.kind.title()))
+    let rows: String = rows.iter().map(row).collect();
+    format!("<div class=\"wide\"><table><tr><th></th>{head}</tr>{rows}</table></div>")
 }
 
 fn cell(figure: &Figure) -> String {
     match figure {
         Figure::Count(count) => count.to_string(),
-        Figure::Number(number) => ten_digits(*number),
+        // Four digits to read; all ten to whoever points at them.
+        Figure::Number(number) => {
+            let short = format!("{number:.3e}").parse().unwrap_or(*number);
+            format!("<span title=\"{}\">{}</span>", ten_digits(*number), ten_digits(short))
+        }
         Figure::Word(word) => escape(word),
         Figure::Hidden(_) => "<span class=\"hidden\">hidden</span>".to_owned(),
         Figure::Undefined(why) => format!("<span class=\"hidden\" title=\"{}\">none</span>", escape(why)),

@@ -7,10 +7,12 @@ use crate::{
     cohort::{Registration, RegulatorSecret, plan::invent, register},
 };
 use nightingale_circuits::cohort::Mode;
-use nightingale_prover::cohort::CohortKeyStore;
 use nightingale_proto::v1::{self, job::Outcome};
+use nightingale_prover::cohort::CohortKeyStore;
 use nightingale_verifier::{
-    cohort::{CohortKeys, Dataset, Expectation, QueryProof, VerifiedQuery, verify_query, verify_registration},
+    cohort::{
+        CohortKeys, Dataset, Expectation, QueryProof, VerifiedQuery, verify_query, verify_registration,
+    },
     statistics::Source,
 };
 use serde::Serialize;
@@ -138,7 +140,8 @@ pub(super) fn commit(dir: &Path, seed: u64) -> Result<Registered, DemoError> {
         fs::create_dir_all(parent).at("making the folder")?;
     }
     let keys = CohortKeyStore::development(dir.join("keys/cohort")).at("making the setup")?;
-    let registered = register(&registration, &keys, &mut |_| ControlFlow::Continue(())).at("registering the trial")?;
+    let registered =
+        register(&registration, &keys, &mut |_| ControlFlow::Continue(())).at("registering the trial")?;
     let dataset = registered.public().clone();
     let public = trial.join("public");
     fs::create_dir_all(&public).at("making the folder")?;
@@ -157,7 +160,11 @@ pub(super) async fn ask(address: &str, dir: &Path, trial: &Registered) -> Result
             idempotency_key: format!("{}-{}", trial.folder, story.name),
             dataset: trial.dataset.digest().to_vec(),
             sql: story.sql.to_owned(),
-            role: if story.mode == Mode::Exact { v1::Role::Regulator.into() } else { v1::Role::Researcher.into() },
+            role: if story.mode == Mode::Exact {
+                v1::Role::Regulator.into()
+            } else {
+                v1::Role::Researcher.into()
+            },
             wait: true,
             ..v1::QueryRequest::default()
         };
@@ -203,7 +210,8 @@ impl Story {
         let start = Instant::now();
         let proof = QueryProof::from_json(&file, &trial.dataset).at("reading a proof")?;
         let expectation = Expectation { mode: Some(self.mode), ..Expectation::default() };
-        let verified = verify_query(&trial.dataset, &proof, &expectation, &CohortKeys::development()).at("verifying a proof")?;
+        let verified = verify_query(&trial.dataset, &proof, &expectation, &CohortKeys::development())
+            .at("verifying a proof")?;
         let verify_ms = start.elapsed().as_secs_f64() * 1000.0;
         let summary = CohortSummary {
             query: result.query,
@@ -215,7 +223,11 @@ impl Story {
             prove_ms: result.prove_ms,
             verify_ms,
             proof: Some(name.display().to_string()),
-            note: if result.sealed { "sealed to the regulator, opened with its key".to_owned() } else { String::new() },
+            note: if result.sealed {
+                "sealed to the regulator, opened with its key".to_owned()
+            } else {
+                String::new()
+            },
         };
         Ok(Answer { story: self, verified: Some(verified), summary })
     }
@@ -246,7 +258,11 @@ pub(super) fn table(trial: &Registered, answers: &[Answer]) -> Vec<String> {
     );
     let row = |answer: &Answer| {
         let summary = &answer.summary;
-        let note = if summary.verdict == "refused" { "not a query of the registered plan" } else { summary.note.as_str() };
+        let note = if summary.verdict == "refused" {
+            "not a query of the registered plan"
+        } else {
+            summary.note.as_str()
+        };
         format!(
             "{:<28} {:<10} {:<8} {:>7} {:>7} {:>7} {:>9} {:>10.1}  {note}",
             answer.story.title,

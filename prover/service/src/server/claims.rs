@@ -172,7 +172,6 @@ impl Claims {
             element: violations.first().map(|v| v.field.clone()).unwrap_or_default(),
         }
     }
-
 }
 
 /// Waits until the job has ended or waits for something itself.
@@ -180,7 +179,8 @@ pub(super) async fn outcome(engine: &Engine, tenant: &Tenant, id: JobId) -> Resu
     let mut watcher = engine.events.watch(id);
     loop {
         let job = engine.store.job(tenant, &id).await?;
-        let job = job.ok_or_else(|| typed(Code::NotFound, "JOB_UNKNOWN", "id: no such job of this tenant"))?;
+        let job =
+            job.ok_or_else(|| typed(Code::NotFound, "JOB_UNKNOWN", "id: no such job of this tenant"))?;
         if job.state.has_ended() || job.state == State::Waiting {
             return Ok(wire::job(job, None));
         }

@@ -89,7 +89,11 @@ impl Cohorts {
             return known_job(tenant, known);
         }
         if deadline.is_some_and(|deadline| deadline <= now) {
-            return Err(typed(Code::DeadlineExceeded, "DEADLINE_PASSED", "deadline: has passed; nothing was accepted"));
+            return Err(typed(
+                Code::DeadlineExceeded,
+                "DEADLINE_PASSED",
+                "deadline: has passed; nothing was accepted",
+            ));
         }
         let row = engine.store.dataset(&tenant, &question.dataset).await?.ok_or_else(unknown)?;
         let path = engine.dataset_folder(&tenant, &row.path);

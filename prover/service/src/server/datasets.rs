@@ -32,7 +32,11 @@ struct Public {
 
 /// A dataset that the tenant does not have.
 pub(super) fn unknown() -> Status {
-    typed(Code::NotFound, "DATASET_UNKNOWN", "dataset: no such dataset of this tenant; DatasetService.List lists them")
+    typed(
+        Code::NotFound,
+        "DATASET_UNKNOWN",
+        "dataset: no such dataset of this tenant; DatasetService.List lists them",
+    )
 }
 
 pub(super) fn digest(bytes: &[u8]) -> Result<Keccak, Status> {
@@ -51,7 +55,10 @@ impl Datasets {
     async fn public(&self, tenant: &Tenant, row: &DatasetRow) -> Result<Public, Status> {
         let path = self.0.dataset_folder(tenant, &row.path);
         let read = move || {
-            Ok(Public { dataset: folder::public(&path)?, has_regulator_key: path.join("public/regulator.key").is_file() })
+            Ok(Public {
+                dataset: folder::public(&path)?,
+                has_regulator_key: path.join("public/regulator.key").is_file(),
+            })
         };
         blocking(read).await?.map_err(|error| cohort(&error))
     }
@@ -92,24 +99,38 @@ fn message(row: &DatasetRow, public: &Public, with_file: bool) -> v1::Dataset {
 
 #[tonic::async_trait]
 impl DatasetService for Datasets {
-    async fn register(&self, request: Request<v1::RegisterDatasetRequest>) -> Result<Response<v1::Dataset>, Status> {
+    async fn register(
+        &self,
+        request: Request<v1::RegisterDatasetRequest>,
+    ) -> Result<Response<v1::Dataset>, Status> {
         let asked = request.into_inner();
         let tenant = wire::tenant(&asked.tenant)?;
         let inside = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
         let path = PathBuf::from(&asked.path);
         if asked.path.is_empty() || !inside(&path) {
-            return Err(invalid("path", "expected a folder below the tenant's datasets folder, without `..`"));
+            return Err(invalid(
+                "path",
+                "expected a folder below the tenant's datasets folder, without `..`",
+            ));
         }
         let folder = self.0.dataset_folder(&tenant, &asked.path);
         let public = match blocking(move || check(&folder)).await? {
             Ok(public) => public,
             Err(CohortError::Release(error)) => {
                 tracing::warn!(%error, "a registration does not verify");
-                return Err(typed(Code::DataLoss, "DATASET_DAMAGED", format!("the registration does not verify: {error}")));
+                return Err(typed(
+                    Code::DataLoss,
+                    "DATASET_DAMAGED",
+                    format!("the registration does not verify: {error}"),
+                ));
             }
             Err(error) => return Err(cohort(&error)),
         };
-        let row = self.0.store.register_dataset(&tenant, public.dataset.digest(), &asked.path, Instant::now()).await?;
+        let row = self
+            .0
+            .store
+            .register_dataset(&tenant, public.dataset.digest(), &asked.path, Instant::now())
+            .await?;
         if row.path != asked.path {
             let text = "path: this dataset is registered at another path; use that one";
             return Err(typed(Code::AlreadyExists, "DATASET_ELSEWHERE", text));
@@ -118,7 +139,10 @@ impl DatasetService for Datasets {
         Ok(Response::new(message(&row, &public, true)))
     }
 
-    async fn describe(&self, request: Request<v1::DescribeDatasetRequest>) -> Result<Response<v1::Dataset>, Status> {
+    async fn describe(
+        &self,
+        request: Request<v1::DescribeDatasetRequest>,
+    ) -> Result<Response<v1::Dataset>, Status> {
         let asked = request.into_inner();
         let (tenant, digest) = (wire::tenant(&asked.tenant)?, digest(&asked.dataset)?);
         let row = self.0.store.dataset(&tenant, &digest).await?.ok_or_else(unknown)?;
@@ -126,7 +150,10 @@ impl DatasetService for Datasets {
         Ok(Response::new(message(&row, &public, true)))
     }
 
-    async fn list(&self, request: Request<v1::ListDatasetsRequest>) -> Result<Response<v1::ListDatasetsResponse>, Status> {
+    async fn list(
+        &self,
+        request: Request<v1::ListDatasetsRequest>,
+    ) -> Result<Response<v1::ListDatasetsResponse>, Status> {
         let tenant = wire::tenant(&request.into_inner().tenant)?;
         let mut datasets = Vec::new();
         for row in self.0.store.datasets(&tenant).await? {

@@ -67,15 +67,21 @@ pub(crate) fn reason(status: &Status) -> String {
 pub(super) fn cohort(error: &CohortError) -> Status {
     let reason = error.reason();
     match error {
-        CohortError::NoDataset(_) => {
-            typed(Code::NotFound, reason, "no dataset folder there; the operator puts what `nightingale dataset commit` made there")
+        CohortError::NoDataset(_) => typed(
+            Code::NotFound,
+            reason,
+            "no dataset folder there; the operator puts what `nightingale dataset commit` made there",
+        ),
+        CohortError::Sql(_) | CohortError::Plan { .. } => {
+            typed(Code::InvalidArgument, reason, error.to_string())
         }
-        CohortError::Sql(_) | CohortError::Plan { .. } => typed(Code::InvalidArgument, reason, error.to_string()),
         refusal if refusal.is_refusal() => typed(Code::PermissionDenied, reason, error.to_string()),
         CohortError::Prove(ProveError::Corrupt { path, .. }) => {
             tracing::error!(%error, "the dataset is damaged");
             let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let text = format!("{file}: the dataset's folder is damaged; nothing is proven before the operator restores it");
+            let text = format!(
+                "{file}: the dataset's folder is damaged; nothing is proven before the operator restores it"
+            );
             typed(Code::DataLoss, reason, text)
         }
         _ => {

@@ -56,11 +56,12 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn dataset(&self, tenant: &Tenant, digest: &Keccak) -> Result<Option<DatasetRow>, StoreError> {
-        let row = sqlx::query("SELECT dataset, path, registered FROM datasets WHERE tenant = ? AND dataset = ?")
-            .bind(tenant.as_str())
-            .bind(digest.as_slice())
-            .fetch_optional(&self.read)
-            .await?;
+        let row =
+            sqlx::query("SELECT dataset, path, registered FROM datasets WHERE tenant = ? AND dataset = ?")
+                .bind(tenant.as_str())
+                .bind(digest.as_slice())
+                .fetch_optional(&self.read)
+                .await?;
         row.as_ref().map(dataset).transpose()
     }
 

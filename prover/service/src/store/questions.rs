@@ -85,7 +85,12 @@ impl Store {
     ///
     /// # Errors
     /// The database refuses.
-    pub async fn record_refusal(&self, tenant: &Tenant, line: &LedgerLine, now: Instant) -> Result<(), StoreError> {
+    pub async fn record_refusal(
+        &self,
+        tenant: &Tenant,
+        line: &LedgerLine,
+        now: Instant,
+    ) -> Result<(), StoreError> {
         let mut connection = self.write.acquire().await?;
         record(&mut connection, tenant, line, None, now).await
     }
@@ -128,7 +133,11 @@ impl Store {
     ///
     /// # Errors
     /// The database refuses.
-    pub async fn query_ledger(&self, tenant: &Tenant, dataset: &Keccak) -> Result<Vec<LedgerLine>, StoreError> {
+    pub async fn query_ledger(
+        &self,
+        tenant: &Tenant,
+        dataset: &Keccak,
+    ) -> Result<Vec<LedgerLine>, StoreError> {
         let rows = sqlx::query(
             "SELECT dataset, role, query, digest, threshold, consent_version, refused FROM query_ledger \
              WHERE tenant = ? AND dataset = ? ORDER BY sequence",

@@ -64,7 +64,8 @@ impl Store {
         let (tenant, id) = (rows::tenant(row)?, rows::id(row)?);
         let request = self.seal(&tenant).open(Kind::Witness, &id, rows::column(row, "witness")?);
         let payer: &[u8] = rows::column(row, "payer")?;
-        let payer = (!payer.is_empty()).then(|| payer.iter().fold(0u128, |number, byte| number << 8 | u128::from(*byte)));
+        let payer = (!payer.is_empty())
+            .then(|| payer.iter().fold(0u128, |number, byte| number << 8 | u128::from(*byte)));
         Ok(Lease {
             tenant,
             id,

@@ -2,7 +2,10 @@
 
 use crate::{
     error::StoreError,
-    jobs::{AccountAfter, Answer, Decision, Failure, FailureCode, Instant, Job, JobClass, JobId, State, Tenant, Waiting},
+    jobs::{
+        AccountAfter, Answer, Decision, Failure, FailureCode, Instant, Job, JobClass, JobId, State, Tenant,
+        Waiting,
+    },
     store::seal::{Kind, Seal},
 };
 use nightingale_circuits::{

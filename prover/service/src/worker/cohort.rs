@@ -7,8 +7,8 @@ use crate::{
     error::CohortError,
     jobs::{Answer, Failure, FailureCode, Phase},
     store::{
-        queue::Lease,
         questions::{LedgerLine, StoredQuestion},
+        queue::Lease,
     },
 };
 use nightingale_circuits::claim::Address;
@@ -68,7 +68,8 @@ pub(super) async fn work(
     let Ok(bytes) = &lease.request else { return Err(FailureCode::Unreadable.into()) };
     // It was read before it was accepted: only a release that reads less comes here.
     let stored: StoredQuestion = serde_json::from_slice(bytes).map_err(|_| FailureCode::Refused)?;
-    let row = engine.store.dataset(&lease.tenant, &stored.dataset).await?.ok_or(FailureCode::DatasetUnavailable)?;
+    let row =
+        engine.store.dataset(&lease.tenant, &stored.dataset).await?.ok_or(FailureCode::DatasetUnavailable)?;
     let path = engine.dataset_folder(&lease.tenant, &row.path);
     let keys = engine.cohort_keys.clone();
     let (phases, mut heard) = tokio::sync::mpsc::unbounded_channel();
@@ -123,7 +124,11 @@ fn prove(
     Ok(Box::new(Proven { answer: stored_answer(&understood, released, version)?, line }))
 }
 
-fn stored_answer(understood: &Understood, released: Released, consent_version: u32) -> Result<Answer, CohortError> {
+fn stored_answer(
+    understood: &Understood,
+    released: Released,
+    consent_version: u32,
+) -> Result<Answer, CohortError> {
     let cells = &released.proof.answer.cells;
     let hidden = cells.iter().filter(|cell| cell.figures().is_none()).count();
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
@@ -139,7 +144,8 @@ fn stored_answer(understood: &Understood, released: Released, consent_version: u
         sealed: released.sealed,
         key_digest: released.proof.proof.key.0,
         prove_ms: released.prove_ms,
-        file: String::from_utf8(released.file).map_err(|_| CohortError::Bug("a proof file that is no text"))?,
+        file: String::from_utf8(released.file)
+            .map_err(|_| CohortError::Bug("a proof file that is no text"))?,
     })
 }
 

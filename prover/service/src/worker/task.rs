@@ -98,7 +98,9 @@ pub(super) async fn work(
 ) -> Verdict {
     engine.events.set_phase(lease.id, Some((Phase::Checking, 0)));
     let done = match lease.class {
-        JobClass::Claim(_) => try_work(engine, thread, lease, stop).await.map(|proven| Verdict::Proven(Box::new(proven))),
+        JobClass::Claim(_) => {
+            try_work(engine, thread, lease, stop).await.map(|proven| Verdict::Proven(Box::new(proven)))
+        }
         JobClass::Cohort(_) => cohort::work(engine, thread, lease, stop).await.map(Verdict::Answered),
     };
     done.unwrap_or_else(|verdict| verdict)

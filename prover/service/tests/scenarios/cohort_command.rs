@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result, ensure};
 use nightingale_verifier::cohort::{
-    CohortKeys, Dataset, Expectation, QueryProof, RowProof, VerifiedQuery, verify_query, verify_registration, verify_row,
+    CohortKeys, Dataset, Expectation, QueryProof, RowProof, VerifiedQuery, verify_query, verify_registration,
+    verify_row,
 };
 use serde_json::Value;
 use std::{
@@ -85,7 +86,22 @@ impl Registered {
     }
 
     fn query(&self, role: &str, sql: &str) -> Result<Ran> {
-        nightingale(self.path(), &["cohort", "query", "--dataset", "ds", "--role", role, "--sql", sql, "--out", "p.json", "--json"])
+        nightingale(
+            self.path(),
+            &[
+                "cohort",
+                "query",
+                "--dataset",
+                "ds",
+                "--role",
+                role,
+                "--sql",
+                sql,
+                "--out",
+                "p.json",
+                "--json",
+            ],
+        )
     }
 }
 
@@ -106,7 +122,9 @@ fn rows(path: &Path) -> Result<Vec<BTreeMap<String, String>>> {
     let text = fs::read_to_string(path)?;
     let mut lines = text.lines();
     let names: Vec<&str> = lines.next().context("no header")?.split(',').collect();
-    let row = |line: &str| names.iter().zip(line.split(',')).map(|(name, cell)| ((*name).to_owned(), cell.to_owned())).collect();
+    let row = |line: &str| {
+        names.iter().zip(line.split(',')).map(|(name, cell)| ((*name).to_owned(), cell.to_owned())).collect()
+    };
     Ok(lines.map(row).collect())
 }
 
@@ -205,7 +223,11 @@ fn a_changed_ledger_lets_nothing_be_answered() -> Result<()> {
     let path = trial.path().join("ds/private/ledger.jsonl");
     let text = fs::read_to_string(&path)?;
     assert_eq!(text.lines().count(), 2);
-    for changed in [text.replacen("NOT_IN_PLAN", "NOT_IN_PLAM", 1), text.lines().skip(1).collect(), text[..text.len() - 5].to_owned()] {
+    for changed in [
+        text.replacen("NOT_IN_PLAN", "NOT_IN_PLAM", 1),
+        text.lines().skip(1).collect(),
+        text[..text.len() - 5].to_owned(),
+    ] {
         fs::write(&path, changed)?;
         let ran = trial.query("regulator", "SELECT COUNT(*) FROM t")?;
         assert_eq!(ran.code, Some(2), "{}", ran.err);
@@ -217,7 +239,9 @@ fn a_changed_ledger_lets_nothing_be_answered() -> Result<()> {
 #[test]
 fn every_damaged_file_of_a_dataset_is_found_before_anything_is_proven() -> Result<()> {
     let trial = registered()?;
-    for name in ["public/dataset.json", "private/t.table", "private/t_events.table", "private/registration.json"] {
+    for name in
+        ["public/dataset.json", "private/t.table", "private/t_events.table", "private/registration.json"]
+    {
         let path = trial.path().join("ds").join(name);
         let good = fs::read(&path)?;
         let mut bad = good.clone();
@@ -260,7 +284,18 @@ fn a_revoked_subject_is_counted_no_more_and_older_proofs_are_refused() -> Result
 fn one_row_opens_to_what_the_file_holds() -> Result<()> {
     let trial = registered()?;
     let row = rows(&trial.path().join("t.csv"))?[11].clone();
-    let open = ["dataset", "row", "--dataset", "ds", "--table", "t", "--subject", &row["USUBJID"], "--out", "r.json"];
+    let open = [
+        "dataset",
+        "row",
+        "--dataset",
+        "ds",
+        "--table",
+        "t",
+        "--subject",
+        &row["USUBJID"],
+        "--out",
+        "r.json",
+    ];
     done(trial.path(), &open)?;
     let dataset = dataset(&trial.path().join("ds"))?;
     let bytes = fs::read(trial.path().join("r.json"))?;
@@ -277,15 +312,41 @@ fn exact_answers_leave_only_sealed_where_a_regulators_key_was_registered() -> Re
     let trial = registered()?;
     let folder = trial.path();
     done(folder, &["cohort", "regulator-key", "--out", "regulator.key"])?;
-    let commit = ["dataset", "commit", "t.csv", "t_events.csv", "--schema", "t.toml", "--out", "sealed", "--regulator-key", "regulator.key.pub"];
+    let commit = [
+        "dataset",
+        "commit",
+        "t.csv",
+        "t_events.csv",
+        "--schema",
+        "t.toml",
+        "--out",
+        "sealed",
+        "--regulator-key",
+        "regulator.key.pub",
+    ];
     done(folder, &commit)?;
     let sql = "SELECT SEX, COUNT(*) FROM t GROUP BY SEX";
-    let query = ["cohort", "query", "--dataset", "sealed", "--role", "regulator", "--sql", sql, "--out", "s.json", "--json"];
+    let query = [
+        "cohort",
+        "query",
+        "--dataset",
+        "sealed",
+        "--role",
+        "regulator",
+        "--sql",
+        sql,
+        "--out",
+        "s.json",
+        "--json",
+    ];
     let ran = nightingale(folder, &query)?;
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let answer: Value = serde_json::from_str(&ran.out)?;
     assert!(answer["groups"].is_null() && answer["sealed"] == true, "{answer}");
-    assert!(verified(&folder.join("sealed"), &folder.join("s.json")).is_err(), "a sealed answer is no proof file");
+    assert!(
+        verified(&folder.join("sealed"), &folder.join("s.json")).is_err(),
+        "a sealed answer is no proof file"
+    );
     done(folder, &["cohort", "open", "s.json", "--key", "regulator.key", "--out", "opened.json"])?;
     verified(&folder.join("sealed"), &folder.join("opened.json"))?;
 
@@ -303,7 +364,8 @@ fn a_commit_says_what_is_missing_and_never_overwrites() -> Result<()> {
     assert_eq!(ran.code, Some(2), "{}", ran.out);
     assert!(ran.err.contains("never overwritten"), "{}", ran.err);
 
-    let without = ["dataset", "commit", "t.csv", "--schema", "s.toml", "--out", "new", "--key-column", "USUBJID"];
+    let without =
+        ["dataset", "commit", "t.csv", "--schema", "s.toml", "--out", "new", "--key-column", "USUBJID"];
     let ran = nightingale(trial.path(), &without)?;
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("--infer"), "{}", ran.err);
@@ -320,7 +382,18 @@ fn a_commit_says_what_is_missing_and_never_overwrites() -> Result<()> {
     let schema = fs::read_to_string(trial.path().join("s.toml"))?;
     fs::write(trial.path().join("s.toml"), format!("roles = {{ researcher = \"plan\" }}\n{schema}"))?;
     done(trial.path(), &["dataset", "commit", "t.csv", "--schema", "s.toml", "--out", "roles"])?;
-    let ask = ["cohort", "query", "--dataset", "roles", "--role", "regulator", "--sql", "SELECT COUNT(*) FROM t", "--out", "p.json"];
+    let ask = [
+        "cohort",
+        "query",
+        "--dataset",
+        "roles",
+        "--role",
+        "regulator",
+        "--sql",
+        "SELECT COUNT(*) FROM t",
+        "--out",
+        "p.json",
+    ];
     let ran = nightingale(trial.path(), &ask)?;
     assert_eq!(ran.code, Some(1));
     assert!(ran.err.contains("regulator"), "{}", ran.err);

@@ -15,14 +15,16 @@ use std::{
 
 fn study() -> Option<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let shared = env::var_os("NIGHTINGALE_SHARED_DATA").map_or_else(|| workspace.join("../shared/data"), PathBuf::from);
+    let shared = env::var_os("NIGHTINGALE_SHARED_DATA")
+        .map_or_else(|| workspace.join("../shared/data"), PathBuf::from);
     let study = shared.join("trial/phuse_tdf_xpt");
     study.join("adsl.xpt").is_file().then_some(study)
 }
 
 /// Asks as the regulator, verifies, and gives the source of statistics.
 fn ask(folder: &Path, sql: &str) -> Result<Source> {
-    let query = ["cohort", "query", "--dataset", "ds", "--role", "regulator", "--sql", sql, "--out", "p.json"];
+    let query =
+        ["cohort", "query", "--dataset", "ds", "--role", "regulator", "--sql", sql, "--out", "p.json"];
     done(folder, &query)?;
     let said = verified(&folder.join("ds"), &folder.join("p.json"))?;
     Ok(Source::new(said.schema, said.query, said.answer)?)
@@ -38,7 +40,9 @@ fn row<'a>(finding: &'a Finding, groups: &[&str]) -> Result<&'a Row> {
         Word::One(group) => group.clone(),
         Word::Versus(first, second) => format!("{first}/{second}"),
     };
-    let is = |row: &&Row| row.key.iter().map(|(_, other)| word(other)).eq(groups.iter().map(|group| (*group).to_owned()));
+    let is = |row: &&Row| {
+        row.key.iter().map(|(_, other)| word(other)).eq(groups.iter().map(|group| (*group).to_owned()))
+    };
     finding.rows.iter().find(is).with_context(|| format!("no row {groups:?} in {:?}", finding.kind))
 }
 
@@ -53,7 +57,10 @@ fn close(row: &Row, name: &str, expected: &Value) -> Result<()> {
         }
     };
     let expected = expected.as_f64().with_context(|| format!("{name}: {ours}, and none expected"))?;
-    ensure!((ours - expected).abs() <= 1e-9 * expected.abs().max(1e-3), "{name}: {ours}, expected {expected}");
+    ensure!(
+        (ours - expected).abs() <= 1e-9 * expected.abs().max(1e-3),
+        "{name}: {ours}, expected {expected}"
+    );
     Ok(())
 }
 
@@ -69,7 +76,19 @@ fn the_pilot_studys_results_are_those_of_other_tools() -> Result<()> {
     let expected: Value = serde_json::from_slice(&expected)?;
     let folder = tempfile::tempdir()?;
     let files = ["adsl", "adae", "adtte"].map(|name| study.join(format!("{name}.xpt")).display().to_string());
-    let commit = ["dataset", "commit", &files[0], &files[1], &files[2], "--schema", "s.toml", "--out", "ds", "--key-column", "USUBJID"];
+    let commit = [
+        "dataset",
+        "commit",
+        &files[0],
+        &files[1],
+        &files[2],
+        "--schema",
+        "s.toml",
+        "--out",
+        "ds",
+        "--key-column",
+        "USUBJID",
+    ];
     done(folder.path(), &[&commit[..], &["--infer"]].concat())?;
     done(folder.path(), &commit)?;
     verify_registration(&dataset(&folder.path().join("ds"))?, &CohortKeys::development(), false)?;
@@ -112,7 +131,8 @@ fn age_by_arm(expected: &Value, ages: &Source) -> Result<()> {
 
 fn incidence(folder: &Path, term: &Value, ages: &Source) -> Result<()> {
     let word = text(&term["term"])?;
-    let events = ask(folder, &format!("SELECT TRTA, COUNT(*) FROM adae WHERE AEDECOD = '{word}' GROUP BY TRTA"))?;
+    let events =
+        ask(folder, &format!("SELECT TRTA, COUNT(*) FROM adae WHERE AEDECOD = '{word}' GROUP BY TRTA"))?;
     let statistics = Statistics::of(&[events, ages.clone()]);
     let incidence = finding(&statistics, Kind::Incidence)?;
     for arm in list(&term["arms"])? {
@@ -141,8 +161,18 @@ fn survival(folder: &Path, expected: &Value) -> Result<()> {
     for arm in arms {
         for step in list(&arm["steps"])? {
             let row = rows.next().context("too few steps")?;
-            for name in ["time", "at_risk", "survival", "standard_error", "plain_low", "plain_high", "log_log_low", "log_log_high"] {
-                close(row, name, &step[name]).with_context(|| format!("{} at {}", arm["arm"], step["time"]))?;
+            for name in [
+                "time",
+                "at_risk",
+                "survival",
+                "standard_error",
+                "plain_low",
+                "plain_high",
+                "log_log_low",
+                "log_log_high",
+            ] {
+                close(row, name, &step[name])
+                    .with_context(|| format!("{} at {}", arm["arm"], step["time"]))?;
             }
         }
     }
@@ -155,9 +185,16 @@ fn survival(folder: &Path, expected: &Value) -> Result<()> {
         }
     }
     let log_rank = finding(&statistics, Kind::LogRank)?;
-    let all = list(&expected["log_rank"])?.iter().find(|test| test["arms"].as_array().is_some_and(|arms| arms.len() == 3));
+    let all = list(&expected["log_rank"])?
+        .iter()
+        .find(|test| test["arms"].as_array().is_some_and(|arms| arms.len() == 3));
     let all = all.context("no test of all arms")?;
-    let matches = |row: &&Row| ["chi_squared", "degrees", "p"].iter().all(|name| close(row, name, &all[*name]).is_ok());
-    log_rank.rows.iter().find(matches).with_context(|| format!("no log-rank test is {all}; there are {:?}", log_rank.rows))?;
+    let matches =
+        |row: &&Row| ["chi_squared", "degrees", "p"].iter().all(|name| close(row, name, &all[*name]).is_ok());
+    log_rank
+        .rows
+        .iter()
+        .find(matches)
+        .with_context(|| format!("no log-rank test is {all}; there are {:?}", log_rank.rows))?;
     Ok(())
 }

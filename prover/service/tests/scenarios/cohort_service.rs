@@ -69,16 +69,28 @@ async fn a_registered_dataset_answers_its_planned_questions_once_each() -> Resul
     assert_eq!(client.datasets().await?.len(), 1);
     let described = client.dataset(registered.dataset.clone()).await?;
     assert_eq!(described.dataset_json, fs::read(path.join("public/dataset.json"))?);
-    assert!(described.plan.iter().any(|sql| sql == "SELECT ARM, COUNT(*), AVG(AGE) FROM t GROUP BY ARM"), "{:?}", described.plan);
+    assert!(
+        described.plan.iter().any(|sql| sql == "SELECT ARM, COUNT(*), AVG(AGE) FROM t GROUP BY ARM"),
+        "{:?}",
+        described.plan
+    );
 
     let digest = &registered.dataset;
     let job = client.query(question(digest, "k", SQL, Role::Researcher)).await?;
     assert_eq!(job.size_class, "cohort-narrow");
-    assert_eq!(client.query(question(digest, "k", SQL, Role::Researcher)).await?.id, job.id, "the key names one job");
-    let other = refusal(client.query(question(digest, "k", "SELECT COUNT(*) FROM t", Role::Researcher)).await)?;
+    assert_eq!(
+        client.query(question(digest, "k", SQL, Role::Researcher)).await?.id,
+        job.id,
+        "the key names one job"
+    );
+    let other =
+        refusal(client.query(question(digest, "k", "SELECT COUNT(*) FROM t", Role::Researcher)).await)?;
     assert_eq!((other.0, other.1.as_str()), (Code::AlreadyExists, "IDEMPOTENCY_KEY_REUSED"));
     let answer = answered(&mut client, &job.id).await?;
-    assert_eq!((answer.role.as_str(), answer.threshold, answer.groups, answer.sealed), ("researcher", 11, 4, false));
+    assert_eq!(
+        (answer.role.as_str(), answer.threshold, answer.groups, answer.sealed),
+        ("researcher", 11, 4, false)
+    );
     let proof = folder.path().join("p.json");
     fs::write(&proof, &answer.proof_json)?;
     assert_eq!(verified(&path, &proof)?.answer.cells.len(), 4);
@@ -98,7 +110,10 @@ async fn what_is_not_released_is_refused_before_it_is_a_job_and_put_on_record() 
     let mut client = server.client().await?;
     for outside in ["../south/trial", "/etc", "", "."] {
         let error = client.register_dataset(outside).await.err().context("registered")?;
-        assert!(matches!(error, ClientError::Refused { code: Code::InvalidArgument, .. }), "{outside}: {error}");
+        assert!(
+            matches!(error, ClientError::Refused { code: Code::InvalidArgument, .. }),
+            "{outside}: {error}"
+        );
     }
     let missing = client.register_dataset("nothing").await.err().context("registered")?;
     assert!(missing.to_string().contains("DATASET_UNKNOWN"), "{missing}");

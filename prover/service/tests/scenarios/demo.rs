@@ -51,7 +51,8 @@ async fn shows_every_story_and_settles_what_is_approved() -> Result<()> {
         );
     }
     let dataset = Dataset::from_json(&fs::read(folder.path().join("trial/public/dataset.json"))?)?;
-    let (answered, refused): (Vec<_>, Vec<_>) = cohort.iter().partition(|question| question.verdict == "valid");
+    let (answered, refused): (Vec<_>, Vec<_>) =
+        cohort.iter().partition(|question| question.verdict == "valid");
     assert_eq!((answered.len(), refused.len()), (7, 1));
     assert!(answered.iter().any(|question| question.suppressed > 0), "no cell was hidden");
     let page = fs::read_to_string(folder.path().join("report.html"))?;

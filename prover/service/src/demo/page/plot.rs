@@ -80,7 +80,11 @@ fn legend<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let entry = |(place, name): (u32, &str)| {
         let x = WIDTH - 400.0 + 130.0 * f64::from(place);
         let colour = colour(place as usize);
-        format!("<rect x=\"{x}\" y=\"8\" width=\"12\" height=\"12\" fill=\"{colour}\"/><text x=\"{}\" y=\"18\">{}</text>", x + 17.0, escape(name))
+        format!(
+            "<rect x=\"{x}\" y=\"8\" width=\"12\" height=\"12\" fill=\"{colour}\"/><text x=\"{}\" y=\"18\">{}</text>",
+            x + 17.0,
+            escape(name)
+        )
     };
     (0..).zip(names).map(entry).collect()
 }
@@ -93,23 +97,32 @@ fn spacing(highest: f64, marks: f64) -> f64 {
 }
 
 fn marks(highest: f64, step: f64) -> impl Iterator<Item = f64> {
-    std::iter::successors(Some(0.0), move |mark| Some(mark + step)).take_while(move |mark| *mark <= highest * (1.0 + 1e-9))
+    std::iter::successors(Some(0.0), move |mark| Some(mark + step))
+        .take_while(move |mark| *mark <= highest * (1.0 + 1e-9))
 }
 
 /// Survival curves with their bounds shaded.
 pub(super) fn survival(curves: &[Curve], x: &str, y: &str) -> String {
     let last = curves.iter().flat_map(|curve| &curve.points).map(|point| point.time).fold(1.0, f64::max);
     let frame = Frame { across: last, up: 1.0 };
-    let mut content: String = [0.0, 0.25, 0.5, 0.75, 1.0].iter().map(|value| frame.mark(*value, &value.to_string())).collect();
+    let mut content: String =
+        [0.0, 0.25, 0.5, 0.75, 1.0].iter().map(|value| frame.mark(*value, &value.to_string())).collect();
     for mark in marks(last, spacing(last, 8.0)) {
-        content.push_str(&format!("<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{mark}</text>", frame.x(mark), frame.y(0.0) + 16.0));
+        content.push_str(&format!(
+            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{mark}</text>",
+            frame.x(mark),
+            frame.y(0.0) + 16.0
+        ));
     }
     for (place, curve) in curves.iter().enumerate() {
         content.push_str(&band(&frame, curve, last, colour(place)));
     }
     for (place, curve) in curves.iter().enumerate() {
         let steps = steps(&frame, &curve.points, last, 1.0, |point| point.survival);
-        content.push_str(&format!("<path d=\"M{steps}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>", colour(place)));
+        content.push_str(&format!(
+            "<path d=\"M{steps}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>",
+            colour(place)
+        ));
     }
     content.push_str(&legend(curves.iter().map(|curve| curve.name.as_str())));
     frame.draw(&content, x, y)
@@ -134,7 +147,11 @@ fn band(frame: &Frame, curve: &Curve, last: f64, colour: &str) -> String {
         Some(format!("M{x:.1} {y:.1}H{:.1}V{:.1}H{x:.1}Z", frame.x(end), frame.y(low)))
     };
     let path: String = curve.points.iter().zip(ends).filter_map(piece).collect();
-    if path.is_empty() { String::new() } else { format!("<path d=\"{path}\" fill=\"{colour}\" fill-opacity=\"0.13\"/>") }
+    if path.is_empty() {
+        String::new()
+    } else {
+        format!("<path d=\"{path}\" fill=\"{colour}\" fill-opacity=\"0.13\"/>")
+    }
 }
 
 /// Bars side by side for each label, one a series.
@@ -152,13 +169,20 @@ pub(super) fn histogram(bars: &[Bar], x: &str, y: &str) -> String {
     let highest = bars.iter().filter_map(|bar| bar.count).map(number).fold(1.0, f64::max);
     let places = |length: usize| u32::try_from(length.max(1)).map_or(1.0, f64::from);
     let frame = Frame { across: places(labels.len()), up: highest * 1.08 };
-    let mut content: String = marks(highest, spacing(highest, 5.0)).map(|mark| frame.mark(mark, &mark.to_string())).collect();
+    let mut content: String =
+        marks(highest, spacing(highest, 5.0)).map(|mark| frame.mark(mark, &mark.to_string())).collect();
     let width = 0.8 / places(series.len());
     for (start, label) in (0u32..).map(f64::from).zip(&labels) {
         let middle = frame.x(start + 0.5);
-        content.push_str(&format!("<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>", frame.y(0.0) + 16.0, escape(label)));
+        content.push_str(&format!(
+            "<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+            frame.y(0.0) + 16.0,
+            escape(label)
+        ));
         for (place, name) in series.iter().enumerate() {
-            let Some(bar) = bars.iter().find(|bar| bar.label == *label && bar.series == *name) else { continue };
+            let Some(bar) = bars.iter().find(|bar| bar.label == *label && bar.series == *name) else {
+                continue;
+            };
             let left = frame.x(start + 0.1 + width * (places(place + 1) - 1.0));
             let across = frame.x(width) - frame.x(0.0) - 2.0;
             content.push_str(&match bar.count {
@@ -195,7 +219,11 @@ mod tests {
         let svg = survival(&[curve], "days", "without event");
         let frame = Frame { across: 10.0, up: 1.0 };
         let (middle, end) = (frame.x(5.0), frame.x(10.0));
-        let path = format!("M{LEFT:.1} {TOP:.1}H{middle:.1}V{:.1}H{end:.1}V{:.1}H{end:.1}", frame.y(0.5), frame.y(0.0));
+        let path = format!(
+            "M{LEFT:.1} {TOP:.1}H{middle:.1}V{:.1}H{end:.1}V{:.1}H{end:.1}",
+            frame.y(0.5),
+            frame.y(0.0)
+        );
         assert!(svg.contains(&path), "{svg}");
     }
 
