@@ -31,6 +31,8 @@ abstract contract CohortLink is ICohortVerifier {
 
     bytes32 private constant NAME = keccak256("nightingale.cohort.link.1");
     uint256 private constant NARROW = 1;
+    /// @dev The order of the scalar field.
+    uint256 internal constant SCALARS = 0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001;
 
     /// @notice A point of the setup is missing.
     error SetupPointMissing(uint256 point);
@@ -68,14 +70,10 @@ abstract contract CohortLink is ICohortVerifier {
         }
         // A dictionary that is not committed is the identity. The noise slot, the last, is linked to zero.
         if (words[15] | words[16] == 0) (words[15], words[16]) = (_identityX, _identityY);
-        bool holds = _holds(words, _span(), answer.proof, answer.link);
-        if (!holds) {
-            for (uint256 i; i < 8; ++i) if (answer.link[2 + i] >= SCALARS) revert ResponseNotInField(i);
-            revert LinkRejected();
-        }
+        if (_holds(words, _span(), answer.proof, answer.link)) return;
+        for (uint256 i; i < 8; ++i) if (answer.link[2 + i] >= SCALARS) revert ResponseNotInField(i);
+        revert LinkRejected();
     }
-
-    uint256 internal constant SCALARS = 0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001;
 
     function _span() private view returns (uint256[16] memory span) {
         (span[0], span[1], span[2], span[3]) = (_x0, _y0, _x1, _y1);

@@ -67,7 +67,8 @@ library TableSchema {
         uint256 kind = _word(words, cursor + 1);
         if (kind == 1 || kind == 2) {
             // Both are in two's complement of 128 bits.
-            column.bound = (uint256(uint128(_word(words, cursor + 3))) + (1 << 128) + 1 - uint128(_word(words, cursor + 2))) & type(uint128).max;
+            uint256 span = uint256(uint128(_word(words, cursor + 3))) + (1 << 128) - uint128(_word(words, cursor + 2));
+            column.bound = (span + 1) & type(uint128).max;
             column.number = true;
             next = cursor + (kind == 1 ? 5 : 4);
         } else if (kind == 3) {

@@ -12,7 +12,8 @@ use halo2_proofs::halo2curves::{
 use nightingale_circuits::{
     claim::Address,
     cohort::{
-        Cell, Class, Column, Committed, Interval, Keccak, Kind, Layout, Query, QueryCircuit, Schema, Size, Table, Term, Unit,
+        Cell, Class, Column, Committed, Interval, Keccak, Kind, Layout, Query, QueryCircuit, Schema, Size,
+        Table, Term, Unit,
         columns::{committed, values},
         digest::Words,
         instances::instances,
@@ -46,7 +47,8 @@ pub(crate) fn key() -> Result<&'static CohortProvingKey> {
         return Ok(key);
     }
     let folder = super::super::tools::contracts().join("../../target/development-keys/cohort");
-    let setup = CohortKeyStore::development(folder)?.setup(Size::Small, &mut |_| ControlFlow::Continue(()))?;
+    let setup =
+        CohortKeyStore::development(folder)?.setup(Size::Small, &mut |_| ControlFlow::Continue(()))?;
     let key = CohortProvingKey::of_circuit(CircuitName::Query(Class::Narrow), setup)?;
     Ok(KEY.get_or_init(|| Arc::new(key)))
 }
@@ -90,7 +92,10 @@ fn codes(seed: u64, revoked: u32) -> Result<Table> {
         let age = if numbers.below(20)? == 0 { 0 } else { 1 + numbers.below(73)? };
         let dose = if numbers.below(10)? == 0 { 0 } else { 1 + numbers.below(1_500_001)? };
         let (arm, site, day) = (1 + numbers.below(3)?, 1 + numbers.below(15)?, 1 + numbers.below(1001)?);
-        columns.iter_mut().zip([subject, arm, age, dose, site, day]).for_each(|(column, code)| column.push(code));
+        columns
+            .iter_mut()
+            .zip([subject, arm, age, dose, site, day])
+            .for_each(|(column, code)| column.push(code));
     }
     let consent = (0..SUBJECTS).map(|subject| subject % 17 >= revoked).collect();
     Ok(Table::new(schema()?, columns, consent)?)
@@ -195,7 +200,8 @@ impl Statement {
         let table = &sponsor.consents.get(self.version).context("version")?.0;
         let (schema, class) = (table.schema(), Class::Narrow);
         let (mut circuit, answer) = QueryCircuit::new(class, LAYOUT, &self.query, table, self.threshold)?;
-        let mut inputs = instances(class, schema, &self.query, self.threshold, &answer).context("instances")?;
+        let mut inputs =
+            instances(class, schema, &self.query, self.threshold, &answer).context("instances")?;
         let list = sources(class, LAYOUT, schema, &self.query);
         let mut linked =
             list.iter().map(|source| sponsor.linked(*source, self.version)).collect::<Result<Vec<_>>>()?;
@@ -214,7 +220,8 @@ impl Statement {
             }
         }
         let go = &mut |_| ControlFlow::Continue(());
-        let LinkedProof { proof, link, .. } = prove(key()?, &circuit, &inputs, &linked, &self.context(sponsor)?, go)?;
+        let LinkedProof { proof, link, .. } =
+            prove(key()?, &circuit, &inputs, &linked, &self.context(sponsor)?, go)?;
         let words: Vec<Keccak> = inputs.first().context("column")?.iter().map(scalar_to_word).collect();
         ensure!(words.len() == 26);
         let zero = [[0; 32]; 2];

@@ -1,5 +1,5 @@
 //! Proven statements, kept in a file: proofs are random, and gas is to be the same in each run.
-//! `NIGHTINGALE_BLESS=1` makes them anew.
+//! `NIGHTINGALE_BLESS=1` makes them where the file is missing or of another key.
 
 use super::case::{self, Sponsor, Statement};
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -91,7 +91,9 @@ pub(crate) fn schema_words(schema: &Schema) -> Vec<U256> {
             Kind::Integer { minimum, maximum, scale } => {
                 words.extend([U256::from(1), signed(*minimum), signed(*maximum), U256::from(*scale)]);
             }
-            Kind::Date { minimum, maximum } => words.extend([U256::from(2), signed(*minimum), signed(*maximum)]),
+            Kind::Date { minimum, maximum } => {
+                words.extend([U256::from(2), signed(*minimum), signed(*maximum)])
+            }
             Kind::Category { dictionary } => {
                 words.extend([U256::from(3), U256::from(dictionary.len())]);
                 words.extend(dictionary.iter().map(|word| hash(word)));
@@ -107,7 +109,9 @@ pub(crate) fn query_words(query: &Query) -> Vec<U256> {
     let mut words = vec![query.terms().len()];
     for term in query.terms() {
         words.extend([term.column, term.intervals.len()]);
-        words.extend(term.intervals.iter().flat_map(|interval| [interval.low as usize, interval.high as usize]));
+        words.extend(
+            term.intervals.iter().flat_map(|interval| [interval.low as usize, interval.high as usize]),
+        );
     }
     for list in [query.values(), query.groups()] {
         words.push(list.len());
@@ -203,13 +207,20 @@ pub(crate) fn fixture() -> Result<&'static Fixture> {
     if let Some(fixture) = FIXTURE.get() {
         return Ok(fixture);
     }
-    let fixture = if std::env::var_os("NIGHTINGALE_BLESS").is_some() {
-        let fixture = make()?;
-        std::fs::create_dir_all(file().parent().context("folder")?)?;
-        std::fs::write(file(), serde_json::to_string_pretty(&fixture)? + "\n")?;
-        fixture
-    } else {
-        serde_json::from_str(&std::fs::read_to_string(file())?)?
+    let bless = std::env::var_os("NIGHTINGALE_BLESS").is_some();
+    let kept = std::fs::read_to_string(file()).map_err(anyhow::Error::from);
+    let kept = kept.and_then(|text| Ok(serde_json::from_str::<Fixture>(&text)?));
+    let fixture = match kept {
+        Ok(kept) if !bless || kept.key.0 == case::key()?.verifying().digest().0 => kept,
+        Err(error) if !bless => {
+            return Err(error).context("tests/fixtures/cohort.json: run it with NIGHTINGALE_BLESS=1");
+        }
+        _ => {
+            let made = make()?;
+            std::fs::create_dir_all(file().parent().context("folder")?)?;
+            std::fs::write(file(), serde_json::to_string_pretty(&made)? + "\n")?;
+            made
+        }
     };
     Ok(FIXTURE.get_or_init(|| fixture))
 }

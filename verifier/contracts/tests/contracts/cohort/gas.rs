@@ -20,9 +20,10 @@ pub(crate) fn measure() -> Result<BTreeMap<String, u64>> {
         let answer = answer(name)?;
         let mut input: Vec<u8> = entry(name)?.instances.iter().flat_map(U256::to_be_bytes::<32>).collect();
         input.extend(&answer.proof);
-        let proof = world.chain.call(super::world::ANYBODY, world.halo2, input.clone().into())?.gas_used - intrinsic(&input);
+        let proof = world.chain.call(super::world::ANYBODY, world.halo2, input.clone().into())?.gas_used
+            - intrinsic(&input);
         let call = CohortVerifier::verifyCall { answer: answer.clone() }.abi_encode();
-        let verified = world.verify(&answer)?.gas_used - intrinsic(&call);
+        let verified = World::without_log()?.verify(&answer)?.gas_used - intrinsic(&call);
         let calldata = intrinsic(&CohortLog::logCall { answer: answer.clone() }.abi_encode());
         let whole = world.log(&answer)?.gas_used;
         let parts = [

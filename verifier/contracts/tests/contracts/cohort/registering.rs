@@ -12,10 +12,11 @@ use nightingale_circuits::cohort::Query;
 use nightingale_contracts::bindings::{
     DatasetRegistration,
     Registry::{
-        CohortKeyAlreadyRegistered, CohortVerifierDiffers, ColumnUnusable, CommitmentCount, CommitmentMissing,
-        DatasetExists, DatasetRegistered, DatasetUnknown, DevelopmentCohortKeyOnPublicChain, NotSponsor,
-        NotTheNextVersion, QueryMalformed, QueryPlanned, RoleMissing, SchemaMalformed, SizeUnsupported, ZeroAddress,
-        datasetCall, publishDatasetConsentsCall, registerCohortKeyCall, registerDatasetCall,
+        CohortKeyAlreadyRegistered, CohortVerifierDiffers, ColumnUnusable, CommitmentCount,
+        CommitmentMissing, DatasetExists, DatasetRegistered, DatasetUnknown,
+        DevelopmentCohortKeyOnPublicChain, NotSponsor, NotTheNextVersion, QueryMalformed, QueryPlanned,
+        RoleMissing, SchemaMalformed, SizeUnsupported, ZeroAddress, datasetCall, publishDatasetConsentsCall,
+        registerCohortKeyCall, registerDatasetCall,
     },
 };
 

@@ -79,10 +79,26 @@ pub(crate) type Sent = (Address, Option<Address>, Bytes);
 
 impl World {
     pub(crate) fn new() -> Result<Self> {
+        let mut world = Self::without_log()?;
+        let arguments = CohortLog::constructorCall { registry: world.registry }.abi_encode();
+        let created = world.deploy(LOGGER, &artefacts::cohort_log()?.bytecode, &arguments)?;
+        ensure!(created == world.log, "the log is not where the proofs are for");
+        Ok(world)
+    }
+
+    /// Where the log's address has no code, so that a test may call from it.
+    pub(crate) fn without_log() -> Result<Self> {
         let (fixture, zero) = (fixture()?, Address::ZERO);
         let chain = Chain::new(CHAIN, NOON);
-        let mut world =
-            Self { chain, registry: zero, halo2: zero, verifier: zero, log: zero, fixture, sent: Vec::new() };
+        let mut world = Self {
+            chain,
+            registry: zero,
+            halo2: zero,
+            verifier: zero,
+            log: log(),
+            fixture,
+            sent: Vec::new(),
+        };
         let (template, size) = artefacts::verifier_template()?;
         let arguments = Registry::constructorCall {
             admin: DEPLOYER,
@@ -95,9 +111,6 @@ impl World {
         world.registry = world.deploy(DEPLOYER, &artefacts::registry()?.bytecode, &arguments.abi_encode())?;
         world.halo2 = world.deploy(DEPLOYER, &artefacts::narrow_verifier_14()?.bytecode, &[])?;
         world.verifier = world.cohort_verifier(world.halo2)?;
-        let arguments = CohortLog::constructorCall { registry: world.registry }.abi_encode();
-        world.log = world.deploy(LOGGER, &artefacts::cohort_log()?.bytecode, &arguments)?;
-        ensure!(world.log == log(), "the log is not where the proofs are for");
         let (digest, verifier) = (fixture.key, world.verifier);
         let call = registerCohortKeyCall { digest, kind: 0, verifier, codeHash: world.code_hash(verifier)? };
         world.send(DEPLOYER, world.registry, &call)?;
@@ -117,7 +130,12 @@ impl World {
     }
 
     /// Sends a call.
-    pub(crate) fn send<C: SolCall>(&mut self, from: Address, to: Address, call: &C) -> Result<Receipt, Error> {
+    pub(crate) fn send<C: SolCall>(
+        &mut self,
+        from: Address,
+        to: Address,
+        call: &C,
+    ) -> Result<Receipt, Error> {
         self.transact(from, Some(to), call.abi_encode().into())
     }
 
@@ -130,8 +148,14 @@ impl World {
 
     /// What the registrar finds: asking with a hash that is wrong names the right one.
     pub(crate) fn code_hash(&mut self, of: Address) -> Result<B256> {
-        let call = registerCohortKeyCall { digest: B256::with_last_byte(1), kind: 0, verifier: of, codeHash: B256::ZERO };
-        let Err(Error::Reverted(output)) = self.chain.call(DEPLOYER, self.registry, call.abi_encode().into()) else {
+        let call = registerCohortKeyCall {
+            digest: B256::with_last_byte(1),
+            kind: 0,
+            verifier: of,
+            codeHash: B256::ZERO,
+        };
+        let Err(Error::Reverted(output)) = self.chain.call(DEPLOYER, self.registry, call.abi_encode().into())
+        else {
             anyhow::bail!("accepted");
         };
         Ok(Registry::CohortVerifierDiffers::abi_decode(&output)?.codeHash)
@@ -146,7 +170,7 @@ impl World {
         self.send(ANYBODY, self.log, &call)
     }
 
-    /// Asks the verifier alone, as the log would.
+    /// Asks the verifier alone, as the log would; in a world without it.
     pub(crate) fn verify(&mut self, answer: &CohortAnswer) -> Result<Receipt, Error> {
         let call = CohortVerifier::verifyCall { answer: answer.clone() };
         self.chain.call(self.log, self.verifier, call.abi_encode().into())
