@@ -17,7 +17,7 @@ use crate::{
     },
 };
 use nightingale_proto::v1::{self, cohort_service_server::CohortService};
-use std::{path::PathBuf, sync::Arc};
+use std::{path::Path, sync::Arc};
 use tonic::{Code, Request, Response, Status};
 
 /// The service.
@@ -31,14 +31,14 @@ enum Judged {
 }
 
 /// Reads a question and decides from it, the registration and nothing else. Every file of the folder is checked on the way.
-fn judge(path: &PathBuf, stored: &StoredQuestion) -> Result<Judged, CohortError> {
+fn judge(path: &Path, stored: &StoredQuestion) -> Result<Judged, CohortError> {
     let folder = Folder::open(path)?;
     let understood = understand(folder.public(), &stored.question())?;
-    let allowed = understood.allow(folder.public()).and_then(|()| match &folder.regulator {
+    let sealable = match &folder.regulator {
         None if stored.regulator => Err(CohortError::NoRegulatorKey),
         _ => Ok(()),
-    });
-    if let Err(refusal) = allowed {
+    };
+    if let Err(refusal) = understood.allow(folder.public()).and(sealable) {
         let line = LedgerLine::of(&understood, &folder, Err(refusal.reason().to_owned()));
         return Ok(Judged::Refused(Box::new(line), refusal));
     }
