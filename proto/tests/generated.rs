@@ -19,7 +19,11 @@ fn generate(folder: &Path) -> Outcome {
     let described = compiler.file_descriptor_set();
     tonic_prost_build::configure()
         .build_transport(false)
-        .skip_debug([".nightingale.v1.AdjudicateRequest", ".nightingale.v1.ClaimResult", ".nightingale.v1.QueryResult"])
+        .skip_debug([
+            ".nightingale.v1.AdjudicateRequest",
+            ".nightingale.v1.ClaimResult",
+            ".nightingale.v1.QueryResult",
+        ])
         .out_dir(folder)
         .compile_fds(described.clone())?;
     let mut bare = described;

@@ -8,7 +8,6 @@ use nightingale_verifier::{
     statistics::{Figure, Finding, Kind, Row, Source, Statistics, Word, number::ten_digits},
 };
 use plot::{Bar, Curve, Point};
-use std::collections::BTreeMap;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;color:#1c2530;max-width:62rem;margin:2rem auto;padding:0 1rem}\
     h1{font-size:1.7rem}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid #d4dae1}\
@@ -108,9 +107,9 @@ fn plots(group: &[Answer], sources: &[Source]) -> String {
     bars.map(|bars| plot::histogram(&bars, "age", "subjects")).unwrap_or_default()
 }
 
-/// One curve for each group of a survival finding.
+/// One curve for each group of a survival finding, in the order of its rows: arms have the same colours in all plots.
 fn curves_of(finding: &Finding) -> Vec<Curve> {
-    let mut curves: BTreeMap<String, Curve> = BTreeMap::new();
+    let mut curves: Vec<Curve> = Vec::new();
     for row in &finding.rows {
         let name = row.key.iter().map(|(_, word)| group_name(word)).collect::<Vec<_>>().join(", ");
         let number = |name: &str| match row.figure(name) {
@@ -119,13 +118,14 @@ fn curves_of(finding: &Finding) -> Vec<Curve> {
             Some(Figure::Count(count)) => u32::try_from(*count).ok().map(f64::from),
             _ => None,
         };
-        let curve = curves.entry(name.clone()).or_insert_with(|| Curve { name, points: Vec::new() });
-        if let (Some(time), Some(survival)) = (number("time"), number("survival")) {
-            let bounds = number("log_log_low").zip(number("log_log_high"));
-            curve.points.push(Point { time, survival, bounds });
+        let (Some(time), Some(survival)) = (number("time"), number("survival")) else { continue };
+        let point = Point { time, survival, bounds: number("log_log_low").zip(number("log_log_high")) };
+        match curves.iter_mut().find(|curve| curve.name == name) {
+            Some(curve) => curve.points.push(point),
+            None => curves.push(Curve { name, points: vec![point] }),
         }
     }
-    curves.into_values().collect()
+    curves
 }
 
 /// The bars of a count by arm and age group.

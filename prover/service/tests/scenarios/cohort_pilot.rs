@@ -56,7 +56,8 @@ fn close(row: &Row, name: &str, expected: &Value) -> Result<()> {
             return Ok(());
         }
     };
-    let expected: f64 = serde_json::from_value(expected.clone()).with_context(|| format!("{name}: {ours}, and none expected"))?;
+    let expected: f64 = serde_json::from_value(expected.clone())
+        .with_context(|| format!("{name}: {ours}, and none expected"))?;
     ensure!(
         (ours - expected).abs() <= 1e-9 * expected.abs().max(1e-3),
         "{name}: {ours}, expected {expected}"
