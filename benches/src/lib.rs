@@ -3,6 +3,7 @@
 //! Every prover gets the same constraint system, key, witness and randomness, and every proof is verified.
 
 pub mod clock;
+pub mod cohort;
 pub mod peers;
 pub mod report;
 pub mod workload;

@@ -2,6 +2,7 @@
 
 use crate::{
     clock::{Cost, median_ms},
+    cohort,
     peers::Peer,
 };
 use serde::Serialize;
@@ -17,11 +18,11 @@ pub struct Measured {
 
 /// One prover on one case.
 #[derive(Clone, Serialize)]
-pub struct Run {
-    /// The prover.
+pub struct Run<C = &'static str> {
+    /// The prover, or the step.
     pub name: &'static str,
     /// The case.
-    pub case: &'static str,
+    pub case: C,
     /// Median wall time of a verified proof.
     pub median_ms: f64,
     /// Median CPU time of a verified proof.
@@ -113,6 +114,63 @@ impl Report {
         let _ = writeln!(
             out,
             "{threads} threads, {rounds} rounds, built for {built_for:?}; every proof verified"
+        );
+        out
+    }
+}
+
+/// What `compare cohort` prints: our runs, beside nobody's, since no other prover of such queries hides the data.
+#[derive(Serialize)]
+pub struct CohortReport {
+    /// Proof with link, and verification, for each number of rows.
+    pub runs: Vec<Run<String>>,
+    /// What each table's registration cost, and the size of a proof.
+    pub tables: Vec<cohort::Measured>,
+    /// How it was measured.
+    pub machine: Machine,
+}
+
+impl CohortReport {
+    /// Sums up the costs of each table.
+    #[must_use]
+    pub fn new(tables: Vec<cohort::Measured>, machine: Machine) -> Self {
+        let run = |name, rows: usize, costs: &[Cost]| Run {
+            name,
+            case: format!("cohort-{rows}"),
+            median_ms: round(median_ms(costs.iter().map(|cost| cost.wall))),
+            cpu_ms: round(median_ms(costs.iter().map(|cost| cost.cpu))),
+        };
+        let runs = tables
+            .iter()
+            .flat_map(|table| {
+                [run("prove", table.rows, &table.proofs), run("verify", table.rows, &table.verifications)]
+            })
+            .collect();
+        Self { runs, tables, machine }
+    }
+
+    /// The table.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let mut out = format!("{:<16} {:<8} {:>12} {:>12}\n", "case", "", "median ms", "CPU ms");
+        for run in &self.runs {
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                out,
+                "{:<16} {:<8} {:>12.1} {:>12.1}",
+                run.case, run.name, run.median_ms, run.cpu_ms
+            );
+        }
+        for cohort::Measured { rows, register_ms, register_cpu_ms, proof_bytes, .. } in &self.tables {
+            let _ = writeln!(
+                out,
+                "cohort-{rows:<9} register {register_ms:>12.1} {register_cpu_ms:>12.1}, once; a proof has {proof_bytes} bytes"
+            );
+        }
+        let _ = writeln!(
+            out,
+            "{} threads, {} rounds; every proof verified",
+            self.machine.threads, self.machine.rounds
         );
         out
     }

@@ -53,7 +53,9 @@ pub enum ProveError {
     #[error(transparent)]
     UnsafeKey(VerifyError),
     /// A processor that cannot run the cohort prover: the operator's to change.
-    #[error("this processor lacks BMI2 or ADX, which proving cohort statistics needs; use one made after 2014")]
+    #[error(
+        "this processor lacks BMI2 or ADX, which proving cohort statistics needs; use one made after 2014"
+    )]
     Processor,
     /// A query that the dataset does not release, or a table or row that it does not have: the caller's to change.
     #[error(transparent)]

@@ -25,7 +25,9 @@ impl ValueFigures {
     #[must_use]
     pub fn squares(&self, offset: i64) -> i128 {
         let offset = i128::from(offset);
-        signed(self.squared_codes) + 2 * offset * signed(self.codes) + offset * offset * i128::from(self.nonmissing)
+        signed(self.squared_codes)
+            + 2 * offset * signed(self.codes)
+            + offset * offset * i128::from(self.nonmissing)
     }
 }
 

@@ -93,7 +93,8 @@ impl QueryCircuit {
         if table.rows() > layout.capacity() {
             return Err(Unprovable::Rows { rows: table.rows(), capacity: layout.capacity() });
         }
-        let slots: Vec<Vec<u64>> = sources.into_iter().map(|source| columns::values(table, layout, source)).collect();
+        let slots: Vec<Vec<u64>> =
+            sources.into_iter().map(|source| columns::values(table, layout, source)).collect();
         let circuit = Self::from_slots(class, layout, table.schema(), query, threshold, &slots)?;
         let totals = evaluate::evaluate(query, table);
         let hidden = disclosure::hidden(&totals, threshold);
@@ -142,8 +143,12 @@ impl QueryCircuit {
     /// Overwrites a cell of a phase-0 column, slots first: for tests that cheat.
     #[doc(hidden)]
     pub fn tamper(&mut self, column: usize, row: usize, value: Fr) {
-        if let Some(cell) =
-            self.witness.as_mut().and_then(Arc::get_mut).and_then(|w| w.columns.get_mut(column)).and_then(|c| c.get_mut(row))
+        if let Some(cell) = self
+            .witness
+            .as_mut()
+            .and_then(Arc::get_mut)
+            .and_then(|w| w.columns.get_mut(column))
+            .and_then(|c| c.get_mut(row))
         {
             *cell = value;
         }
@@ -179,8 +184,11 @@ impl Circuit<Fr> for QueryCircuit {
     }
 
     fn synthesize(&self, config: Config, mut layouter: impl Layouter<Fr>) -> Result<(), Error> {
-        let challenges: Option<Vec<Fr>> =
-            config.challenges.iter().map(|(_, challenge)| known(layouter.get_challenge(*challenge))).collect();
+        let challenges: Option<Vec<Fr>> = config
+            .challenges
+            .iter()
+            .map(|(_, challenge)| known(layouter.get_challenge(*challenge)))
+            .collect();
         let sums = match (&self.witness, &challenges) {
             (Some(witness), Some(challenges)) => Some(running::sums(self.shape, witness, challenges)),
             _ => None,

@@ -5,11 +5,11 @@
 /// How many rows a table may have: the domain has `2^k` rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Size {
-    /// 2^14 rows: up to 14,320 records.
+    /// 2^14 rows: up to 14,319 records.
     Small,
-    /// 2^17 rows: up to 129,008 records.
+    /// 2^17 rows: up to 129,007 records.
     Medium,
-    /// 2^20 rows: up to 1,046,512 records.
+    /// 2^20 rows: up to 1,046,511 records.
     Large,
 }
 
@@ -17,10 +17,10 @@ impl Size {
     /// All, the smallest first.
     pub const ALL: [Self; 3] = [Self::Small, Self::Medium, Self::Large];
 
-    /// The smallest that holds `rows` records.
+    /// The smallest that holds `rows` records, one row being left: a dictionary has an entry for missing, too.
     #[must_use]
     pub fn holding(rows: usize) -> Option<Self> {
-        Self::ALL.into_iter().find(|size| size.layout().capacity() >= rows)
+        Self::ALL.into_iter().find(|size| size.layout().capacity() > rows)
     }
 
     /// The logarithm of the domain's size.

@@ -30,8 +30,10 @@ pub fn hidden(totals: &Totals, threshold: u32) -> Hidden {
     let mut hidden = primary.clone();
     let mut number = hidden.iter().filter(|&&hidden| hidden).count();
     if number > 0 {
-        let mut held: u64 = counts.iter().zip(&hidden).filter(|(_, hidden)| **hidden).map(|(count, _)| count).sum();
-        let mut remaining: Vec<usize> = (0..counts.len()).filter(|&cell| !hidden[cell] && counts[cell] > 0).collect();
+        let mut held: u64 =
+            counts.iter().zip(&hidden).filter(|(_, hidden)| **hidden).map(|(count, _)| count).sum();
+        let mut remaining: Vec<usize> =
+            (0..counts.len()).filter(|&cell| !hidden[cell] && counts[cell] > 0).collect();
         remaining.sort_by_key(|&cell| (counts[cell], cell));
         for cell in remaining {
             if number >= 2 && held >= threshold {

@@ -123,7 +123,13 @@ pub fn key(schema: &Schema, query: &Query, cell: usize) -> u64 {
 ///
 /// `None` when the answer does not have the query's shape, or a figure is wider than its field.
 #[must_use]
-pub fn instances(class: Class, schema: &Schema, query: &Query, threshold: u32, answer: &Answer) -> Option<Vec<Vec<Fr>>> {
+pub fn instances(
+    class: Class,
+    schema: &Schema,
+    query: &Query,
+    threshold: u32,
+    answer: &Answer,
+) -> Option<Vec<Vec<Fr>>> {
     let cells = query.cells(schema);
     if answer.cells.len() != cells || cells > class.cells() || query.terms().len() > class.terms() {
         return None;

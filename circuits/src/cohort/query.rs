@@ -82,7 +82,9 @@ pub enum QueryError {
     #[error("{0} is there twice")]
     Twice(String),
     /// More cells than any circuit takes.
-    #[error("GROUP BY makes {cells} cells; at most {limit}. Group by fewer columns, or filter to one group and ask again for the next")]
+    #[error(
+        "GROUP BY makes {cells} cells; at most {limit}. Group by fewer columns, or filter to one group and ask again for the next"
+    )]
     Cells {
         /// How many.
         cells: usize,
@@ -94,6 +96,8 @@ pub enum QueryError {
 impl Query {
     /// The most intervals of one term.
     pub const INTERVALS: usize = 4;
+    /// The most conditions, and intervals of one, before they are brought into normal form.
+    const MOST_WRITTEN: usize = 64;
 
     /// A query in normal form: terms on one column are intersected, neighbouring intervals joined, terms ordered by column. Values
     /// and groups keep their order, which is the order of the answer.
@@ -107,11 +111,22 @@ impl Query {
         groups: Vec<ColumnIndex>,
     ) -> Result<Self, QueryError> {
         let columns = schema.columns();
+        // Before anything is compared with anything: a question from a stranger's file may be of any length.
+        if terms.len() > Self::MOST_WRITTEN {
+            return Err(QueryError::TooMany {
+                part: "conditions",
+                given: terms.len(),
+                limit: Self::MOST_WRITTEN,
+            });
+        }
         for &index in terms.iter().map(|term| &term.column).chain(&values).chain(&groups) {
             let column = columns.get(index).ok_or(QueryError::NoColumn(index))?;
             if matches!(column.kind, Kind::Key { .. }) {
                 return Err(QueryError::Key(column.name.clone()));
             }
+        }
+        if let Some(term) = terms.iter().find(|term| term.intervals.len() > Self::MOST_WRITTEN) {
+            return Err(QueryError::Intervals { column: columns[term.column].name.clone() });
         }
         let terms = normal(terms, |column| columns[column].bound());
         let query = Self { terms, values, groups };
@@ -170,7 +185,10 @@ impl Query {
     /// How many codes each group column has, missing included.
     #[must_use]
     pub fn dimensions(&self, schema: &Schema) -> Vec<usize> {
-        self.groups.iter().map(|&group| schema.columns().get(group).map_or(1, |column| column.bound() as usize + 1)).collect()
+        self.groups
+            .iter()
+            .map(|&group| schema.columns().get(group).map_or(1, |column| column.bound() as usize + 1))
+            .collect()
     }
 
     /// The number of cells: the product of the dimensions.
@@ -217,9 +235,9 @@ impl Query {
         let start = Words::of("nightingale.cohort.query.1").digest(table).number(self.terms.len() as u128);
         let terms = self.terms.iter().fold(start, |words, term| {
             let words = words.number(term.column as u128).number(term.intervals.len() as u128);
-            term.intervals
-                .iter()
-                .fold(words, |words, interval| words.number(u128::from(interval.low)).number(u128::from(interval.high)))
+            term.intervals.iter().fold(words, |words, interval| {
+                words.number(u128::from(interval.low)).number(u128::from(interval.high))
+            })
         });
         list(list(terms, &self.values), &self.groups).finish()
     }
@@ -256,8 +274,8 @@ fn union(mut intervals: Vec<Interval>, bound: u32) -> Vec<Interval> {
 }
 
 fn intersection(left: &[Interval], right: &[Interval]) -> Vec<Interval> {
-    let overlaps = left.iter().flat_map(|a| {
-        right.iter().map(|b| Interval { low: a.low.max(b.low), high: a.high.min(b.high) })
-    });
+    let overlaps = left
+        .iter()
+        .flat_map(|a| right.iter().map(|b| Interval { low: a.low.max(b.low), high: a.high.min(b.high) }));
     overlaps.filter(|overlap| overlap.low <= overlap.high).collect()
 }

@@ -2,7 +2,10 @@
 //!
 //! A cell is an integer code: 0 is missing, everything else is counted from 1. The schema says how a code reads.
 
-use super::{Keccak, digest::{Words, keccak}};
+use super::{
+    Keccak,
+    digest::{Words, keccak},
+};
 use std::fmt;
 use thiserror::Error;
 
@@ -54,7 +57,9 @@ impl Column {
             u32::try_from(i128::from(maximum) - i128::from(minimum) + 1).unwrap_or(u32::MAX)
         };
         match &self.kind {
-            Kind::Integer { minimum, maximum, .. } | Kind::Date { minimum, maximum } => span(*minimum, *maximum),
+            Kind::Integer { minimum, maximum, .. } | Kind::Date { minimum, maximum } => {
+                span(*minimum, *maximum)
+            }
             Kind::Category { dictionary } => u32::try_from(dictionary.len()).unwrap_or(u32::MAX),
             Kind::Key { count } => *count,
         }
@@ -122,7 +127,9 @@ pub struct Schema {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SchemaError {
     /// A name that SQL could not write, or that is there twice.
-    #[error("column {0:?}: a name is a letter or _ and then letters, digits or _, at most 63 characters, and not there twice (case does not matter)")]
+    #[error(
+        "column {0:?}: a name is a letter or _ and then letters, digits or _, at most 63 characters, and not there twice (case does not matter)"
+    )]
     Name(String),
     /// A table without columns, or with too many.
     #[error("table {table}: {columns} columns; a table has 1 to {} of them", Schema::MOST_COLUMNS)]
@@ -133,7 +140,9 @@ pub enum SchemaError {
         columns: usize,
     },
     /// A range that is empty or wider than 32 bits.
-    #[error("column {0}: its range holds no value, or more than 4,294,967,294; give minimum <= maximum, or a coarser scale")]
+    #[error(
+        "column {0}: its range holds no value, or more than 4,294,967,294; give minimum <= maximum, or a coarser scale"
+    )]
     Range(String),
     /// More decimals than there is room for.
     #[error("column {0}: a scale is at most 9 decimals")]
@@ -259,9 +268,11 @@ fn describe(words: Words, column: &Column) -> Words {
             words.number(1).number(signed(*minimum)).number(signed(*maximum)).number(u128::from(*scale))
         }
         Kind::Date { minimum, maximum } => words.number(2).number(signed(*minimum)).number(signed(*maximum)),
-        Kind::Category { dictionary } => dictionary
-            .iter()
-            .fold(words.number(3).number(dictionary.len() as u128), |words, word| words.digest(&keccak(word.as_bytes()))),
+        Kind::Category { dictionary } => {
+            dictionary.iter().fold(words.number(3).number(dictionary.len() as u128), |words, word| {
+                words.digest(&keccak(word.as_bytes()))
+            })
+        }
         Kind::Key { count } => words.number(4).number(u128::from(*count)),
     }
 }
@@ -270,7 +281,9 @@ fn check_kind(column: &Column) -> Result<(), SchemaError> {
     let name = || column.name.clone();
     match &column.kind {
         Kind::Integer { minimum, maximum, .. } | Kind::Date { minimum, maximum }
-            if minimum > maximum || i128::from(*maximum) - i128::from(*minimum) >= i128::from(u32::MAX) - 1 =>
+            if minimum > maximum
+                || *minimum == i64::MIN
+                || i128::from(*maximum) - i128::from(*minimum) >= i128::from(u32::MAX) - 1 =>
         {
             Err(SchemaError::Range(name()))
         }

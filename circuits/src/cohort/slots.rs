@@ -1,6 +1,9 @@
 //! The slots of a query circuit: its first advice columns, which are linked to committed columns.
 
-use super::{Class, Layout, Query, Schema, columns::{Committed, is_wide}};
+use super::{
+    Class, Layout, Query, Schema,
+    columns::{Committed, is_wide},
+};
 
 /// The number of slots of a class: consent; rank and dictionary of each term; value and flag of each value; each group; noise.
 #[must_use]
@@ -17,7 +20,9 @@ pub fn sources(class: Class, layout: Layout, schema: &Schema, query: &Query) -> 
     let mut slots = vec![Committed::Consent];
     for place in 0..class.terms() {
         slots.extend(match query.terms().get(place).map(|term| term.column) {
-            Some(column) if is_wide(schema, layout, column) => [Committed::Rank(column), Committed::Dictionary(column)],
+            Some(column) if is_wide(schema, layout, column) => {
+                [Committed::Rank(column), Committed::Dictionary(column)]
+            }
             Some(column) => [Committed::Codes(column), Committed::Identity],
             None => [Committed::Present, Committed::Identity],
         });

@@ -41,7 +41,9 @@ pub enum TableError {
         row: usize,
     },
     /// Rows out of the unit's order, or one key twice.
-    #[error("row {row}: its key is not above that of the row before it; the table's unit allows each key once, in ascending order")]
+    #[error(
+        "row {row}: its key is not above that of the row before it; the table's unit allows each key once, in ascending order"
+    )]
     Order {
         /// The row, counted from 1.
         row: usize,
@@ -73,7 +75,11 @@ impl Table {
         let rows = self.consent.len();
         for (column, codes) in described.iter().zip(&self.columns) {
             if codes.len() != rows || rows == 0 {
-                return Err(TableError::Rows { column: column.name.clone(), given: codes.len(), expected: rows });
+                return Err(TableError::Rows {
+                    column: column.name.clone(),
+                    given: codes.len(),
+                    expected: rows,
+                });
             }
             let bound = column.bound();
             if let Some(row) = codes.iter().position(|&code| code > bound) {

@@ -28,7 +28,11 @@ fn narrow_queries_of_every_shape() {
     let within = |column, low, high| vec![between(column, low, high)];
     let several = vec![Term {
         column: AGE,
-        intervals: vec![Interval { low: 1, high: 1 }, Interval { low: 9, high: 12 }, Interval { low: 80, high: 82 }],
+        intervals: vec![
+            Interval { low: 1, high: 1 },
+            Interval { low: 9, high: 12 },
+            Interval { low: 80, high: 82 },
+        ],
     }];
     let never = vec![Term { column: AGE, intervals: vec![] }];
     for (terms, values, groups) in [
@@ -52,7 +56,12 @@ fn wide_queries_of_every_shape() {
     let table = table(900, 2);
     for (terms, values, groups) in [
         (
-            vec![between(AGE, 5, 60), between(COST, 7, 3_999_999_999), between(SEX, 1, 1), between(ARM, 2, 3)],
+            vec![
+                between(AGE, 5, 60),
+                between(COST, 7, 3_999_999_999),
+                between(SEX, 1, 1),
+                between(ARM, 2, 3),
+            ],
             vec![CHANGE, COST],
             vec![ARM, SEX],
         ),

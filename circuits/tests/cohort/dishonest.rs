@@ -9,7 +9,8 @@ use halo2_proofs::{
     halo2curves::{bn256::Fr, ff::Field},
 };
 use nightingale_circuits::cohort::{
-    Answer, Cell, Class, Committed, Query, QueryCircuit, Table, circuit::column_counts, columns, instances::instances, slots,
+    Answer, Cell, Class, Committed, Query, QueryCircuit, Table, circuit::column_counts, columns,
+    instances::instances, slots,
 };
 
 const THRESHOLD: u32 = 11;
@@ -30,16 +31,23 @@ fn is_accepted(circuit: &QueryCircuit, instances: Vec<Vec<Fr>>) -> bool {
 }
 
 fn public(table: &Table, query: &Query, threshold: u32, answer: &Answer) -> Vec<Vec<Fr>> {
-    instances(Class::Narrow, table.schema(), query, threshold, answer).expect("an answer of the query's shape")
+    instances(Class::Narrow, table.schema(), query, threshold, answer)
+        .expect("an answer of the query's shape")
 }
 
 /// The circuit over slots of which `change` changed something.
-fn with_slots(table: &Table, query: &Query, threshold: u32, change: impl FnOnce(&mut Vec<Vec<u64>>)) -> QueryCircuit {
+fn with_slots(
+    table: &Table,
+    query: &Query,
+    threshold: u32,
+    change: impl FnOnce(&mut Vec<Vec<u64>>),
+) -> QueryCircuit {
     let sources = slots::sources(Class::Narrow, NARROW, table.schema(), query);
     let mut values: Vec<Vec<u64>> =
         sources.into_iter().map(|source: Committed| columns::values(table, NARROW, source)).collect();
     change(&mut values);
-    QueryCircuit::from_slots(Class::Narrow, NARROW, table.schema(), query, threshold, &values).expect("slots that fit")
+    QueryCircuit::from_slots(Class::Narrow, NARROW, table.schema(), query, threshold, &values)
+        .expect("slots that fit")
 }
 
 #[test]
@@ -65,9 +73,18 @@ fn refuses_every_other_figure() {
             continue;
         }
         assert!(!is_accepted(&circuit, changed(&|figures| figures.count += 1)), "count of cell {cell}");
-        assert!(!is_accepted(&circuit, changed(&|figures| figures.values[0].nonmissing += 1)), "non-missing of cell {cell}");
-        assert!(!is_accepted(&circuit, changed(&|figures| figures.values[0].codes += 1)), "sum of cell {cell}");
-        assert!(!is_accepted(&circuit, changed(&|figures| figures.values[0].squared_codes += 1)), "squares of cell {cell}");
+        assert!(
+            !is_accepted(&circuit, changed(&|figures| figures.values[0].nonmissing += 1)),
+            "non-missing of cell {cell}"
+        );
+        assert!(
+            !is_accepted(&circuit, changed(&|figures| figures.values[0].codes += 1)),
+            "sum of cell {cell}"
+        );
+        assert!(
+            !is_accepted(&circuit, changed(&|figures| figures.values[0].squared_codes += 1)),
+            "squares of cell {cell}"
+        );
     }
 }
 
@@ -86,8 +103,14 @@ fn refuses_a_cell_that_is_hidden_or_shown_against_the_rule() {
     assert!(strict_answer.cells[1..].iter().all(|cell| *cell == Cell::Hidden));
     assert!(is_accepted(&strict, public(&table, &query, 400, &strict_answer)));
     assert!(!is_accepted(&strict, public(&table, &query, 400, &answer)));
-    assert!(!is_accepted(&circuit, public(&table, &query, 400, &answer)), "another threshold than the one proven");
-    assert!(!is_accepted(&circuit, public(&table, &query, 12, &answer)), "another threshold than the one proven");
+    assert!(
+        !is_accepted(&circuit, public(&table, &query, 400, &answer)),
+        "another threshold than the one proven"
+    );
+    assert!(
+        !is_accepted(&circuit, public(&table, &query, 12, &answer)),
+        "another threshold than the one proven"
+    );
 }
 
 #[test]
@@ -112,14 +135,19 @@ fn leaves_no_internal_cell_free() {
     let (slots, all) = column_counts(Class::Narrow, NARROW);
     let records = [0, 1, 5, 599, 600, NARROW.capacity() - 1].map(|record| NARROW.row(record));
     // Two cells, the rest, the verdict, a lower and an upper endpoint and one that is not there, with their continuations.
-    let head = [1, 3, 16, 17, 18, 19, 25].into_iter().flat_map(|row| (0..4).map(move |part| row + STRIDE * part));
+    let head =
+        [1, 3, 16, 17, 18, 19, 25].into_iter().flat_map(|row| (0..4).map(move |part| row + STRIDE * part));
     for row in head.chain(records) {
         for column in slots..all {
             let mut cheat = honest(&table, &query).0;
             let value = circuit.cell(column, row).expect("a cell");
             cheat.tamper(column, row, value + Fr::ONE);
             let free = is_accepted(&cheat, instances.clone());
-            assert_eq!(free, row < NARROW.head && is_unused(column - slots, row), "column {column}, row {row}");
+            assert_eq!(
+                free,
+                row < NARROW.head && is_unused(column - slots, row),
+                "column {column}, row {row}"
+            );
         }
     }
 }

@@ -88,7 +88,7 @@ impl TableRecord {
     ) -> Result<Self, VerifyError> {
         let layout = size.layout();
         let columns = committed(&schema, layout);
-        if rows == 0 || rows > layout.capacity() {
+        if rows == 0 || rows >= layout.capacity() {
             return Err(VerifyError::malformed(
                 "rows",
                 "is not a number of rows that the table's size holds",

@@ -5,6 +5,7 @@ use super::{
     dataset::{Dataset, LinkedProof, TableRecord},
     link::{Claim, Pair},
     proof::{QueryProof, Venue},
+    release_rule::check_researcher,
 };
 use crate::{KeyDigest, KeyKind, VerifyError};
 use halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
@@ -172,11 +173,16 @@ pub fn check_release(
                 let problem = "the query is not in the dataset's registered plan; a researcher may ask only what was registered";
                 return Err(VerifyError::Cohort(problem.to_owned()));
             }
-            let least = table.schema().threshold();
-            if threshold < least {
-                return Err(other("threshold", format!("at least {least}"), threshold.to_string()));
+            // One threshold for all: two answers under different ones tell what either hides.
+            let registered = table.schema().threshold();
+            if threshold != registered {
+                return Err(other(
+                    "threshold",
+                    format!("the registered {registered}"),
+                    threshold.to_string(),
+                ));
             }
-            Ok(())
+            check_researcher(table.schema(), query)
         }
     }
 }

@@ -23,7 +23,8 @@ pub(super) const PLACE: usize = 4;
 /// The row of an endpoint whose value is `endpoint`.
 pub(super) fn gates<R: Row>(row: &R, endpoint: R::Value) -> Vec<R::Value> {
     let shape = row.shape();
-    let [position, below, above, beyond, place] = [POSITION, BELOW, ABOVE, BEYOND, PLACE].map(|p| row.free(p));
+    let [position, below, above, beyond, place] =
+        [POSITION, BELOW, ABOVE, BEYOND, PLACE].map(|p| row.free(p));
     let inside = row.one() - beyond.clone();
     let difference = |continuation: usize| row.advice(shape.slots(), continuation * shape.stride());
     vec![
@@ -38,7 +39,9 @@ pub(super) fn gates<R: Row>(row: &R, endpoint: R::Value) -> Vec<R::Value> {
 /// A row of limbs: the difference is `sum limb * 2^(bits * place)`, each limb a row's number, so that it is not negative.
 pub(super) fn limb_gate<R: Row>(row: &R) -> R::Value {
     let base = Fr::from(1 << row.shape().limb_bits());
-    let sum = (1..=LIMBS).rev().fold(R::Value::number(0), |sum, limb| sum * R::Value::constant(base) + row.free(limb));
+    let sum = (1..=LIMBS)
+        .rev()
+        .fold(R::Value::number(0), |sum, limb| sum * R::Value::constant(base) + row.free(limb));
     row.free(0) - sum
 }
 

@@ -58,7 +58,6 @@ impl Challenges {
     }
 }
 
-
 /// The sums' columns, rows 0 to [`Shape::last`], each starting at 0. `challenges` are in the order of [`draws`].
 pub(super) fn sums(shape: Shape, witness: &Witness, challenges: &[Fr]) -> Vec<Vec<Fr>> {
     let challenges = Challenges(draws(shape).into_iter().zip(challenges.iter().copied()).collect());

@@ -63,7 +63,10 @@ pub(super) enum Kind {
     Cell(usize),
     Rest,
     Verdict,
-    Endpoint { term: usize, upper: bool },
+    Endpoint {
+        term: usize,
+        upper: bool,
+    },
     Limbs,
     /// In the head, among the rows in use: no sum moves.
     Idle,
@@ -306,7 +309,11 @@ mod tests {
             let places: BTreeSet<_> = all.iter().map(|&variable| shape.variable(variable)).collect();
             assert_eq!(places.len(), all.len());
             let continuations = shape.head() / shape.stride();
-            assert!(places.iter().all(|&(column, continuation)| column < shape.columns() && continuation < continuations));
+            assert!(
+                places
+                    .iter()
+                    .all(|&(column, continuation)| column < shape.columns() && continuation < continuations)
+            );
             assert!(RUNNING.iter().all(|&variable| shape.variable(variable).1 == 0));
             assert!(shape.head() <= shape.layout.head);
             assert!(shape.verdict() + 1 + shape.endpoints() <= shape.stride());

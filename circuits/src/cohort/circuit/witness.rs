@@ -118,7 +118,9 @@ impl Builder<'_> {
             }
         }
         for value in 0..shape.class.values() {
-            for (record, (&code, &pass)) in slots[shape.slot(Slot::Value(value))].iter().zip(&passes).enumerate() {
+            for (record, (&code, &pass)) in
+                slots[shape.slot(Slot::Value(value))].iter().zip(&passes).enumerate()
+            {
                 self.set(Internal::Weighted(value), record, code * u64::from(pass));
             }
         }
@@ -261,7 +263,8 @@ impl Builder<'_> {
         let figures: Vec<&Figures> = totals.cells.iter().chain([&rest]).collect();
         let follows = |row: &usize| hidden[*row] && !primary[*row];
         let last = (0..figures.len()).filter(follows).max_by_key(|&row| (figures[row].count, row));
-        let tau = last.map_or(0, |last| figures[last].count);
+        // Without such a cell tau is free: 1 keeps the distance of a full cell in range.
+        let tau = last.map_or(1, |last| figures[last].count);
         let up_to = |row: usize| last.is_some_and(|last| row <= last);
 
         let (mut cells, mut rows, mut own, mut shown) = (0u64, 0u64, 0u64, 0u64);

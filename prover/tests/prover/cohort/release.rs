@@ -28,6 +28,12 @@ fn answers_are_those_of_the_reference_and_verify() {
     for (table, query, class) in questions {
         for mode in [Mode::Plan, Mode::Exact] {
             let begun = Instant::now();
+            if mode == Mode::Plan && query.values().len() == 2 {
+                // Age is not known in every row that counts.
+                let error = dataset.prove(&KEYS, &ask(table, query.clone(), mode), &mut go).err().unwrap();
+                assert!(error.to_string().contains("AGE IS NOT NULL"), "{error}");
+                continue;
+            }
             let proof = dataset.prove(&KEYS, &ask(table, query.clone(), mode), &mut go).unwrap();
             let proved = begun.elapsed();
             assert_eq!(proof.class, class);
@@ -76,6 +82,7 @@ fn refuses_from_the_question_what_is_not_released() {
     let unplanned = Query::new(&event_schema(), Vec::new(), Vec::new(), vec![1]).unwrap();
     let mut refused = vec![ask("adae", unplanned, Mode::Plan), ask("nothing", age_by_arm(), Mode::Plan)];
     refused.push(Ask { threshold: Some(10), ..ask("adsl", age_by_arm(), Mode::Plan) });
+    refused.push(Ask { threshold: Some(12), ..ask("adsl", age_by_arm(), Mode::Plan) });
     refused.push(Ask { threshold: Some(11), ..ask("adsl", age_by_arm(), Mode::Exact) });
     for ask in refused {
         let error = dataset.prove(&KEYS, &ask, &mut go).err().unwrap();
