@@ -53,11 +53,12 @@ pub fn plan_text(subjects: &str, events: &str) -> String {
          SELECT ARM, COUNT(*), AVG(AGE), STDDEV(AGE) FROM {subjects} GROUP BY ARM;\n\
          SELECT ARM, SEX, COUNT(*) FROM {subjects} GROUP BY ARM, SEX;\n\
          SELECT ARM, AGEGR, COUNT(*) FROM {subjects} GROUP BY ARM, AGEGR;\n\
-         SELECT ARM, COUNT(*), AVG(BASE), AVG(CHG), CORR(BASE, CHG) FROM {subjects} GROUP BY ARM;\n\n\
+         SELECT ARM, COUNT(*), AVG(BASE), AVG(CHG), CORR(BASE, CHG) FROM {subjects}\n\
+         WHERE BASE IS NOT NULL AND CHG IS NOT NULL GROUP BY ARM;\n\n\
          -- Response by arm: a 2x2 table for each pair of arms.\n\
          SELECT ARM, RESPONDER, COUNT(*) FROM {subjects} GROUP BY ARM, RESPONDER;\n\n\
          -- Time to event in intervals: a life table.\n\
-         SELECT ARM, DAYGR, COUNT(*), SUM(EVENT) FROM {subjects} GROUP BY ARM, DAYGR;\n\n\
+         SELECT ARM, DAYGR, EVENT, COUNT(*) FROM {subjects} GROUP BY ARM, DAYGR, EVENT;\n\n\
          -- Change in those from 40 to 65 years of age.\n\
          SELECT ARM, COUNT(*), AVG(CHG) FROM {subjects} WHERE AGE BETWEEN 40 AND 65 GROUP BY ARM;\n\n\
          -- Adverse events; the first statement of Table 1 has the denominators.\n\
