@@ -19,7 +19,7 @@ use tonic::Code;
 
 const SQL: &str = "SELECT ARM, AVG(AGE) FROM t GROUP BY ARM";
 /// How long a proof may take on a busy machine, its setup and key included.
-const LONG: Duration = Duration::from_secs(300);
+const LONG: Duration = Duration::from_secs(900);
 
 fn question(dataset: &[u8], key: &str, sql: &str, role: Role) -> v1::QueryRequest {
     v1::QueryRequest {
