@@ -85,7 +85,7 @@ impl Report {
                 .collect();
             let ours = medians.iter().find(|(peer, _, _)| *peer == Peer::Ours).copied();
             for (peer, wall, cpu) in medians {
-                runs.push(Run { name: peer.name(), case, median_ms: round(wall), cpu_ms: round(cpu) });
+                runs.push(Run { name: peer.name(), case: *case, median_ms: round(wall), cpu_ms: round(cpu) });
                 if let Some((_, our_wall, our_cpu)) = ours.filter(|_| peer != Peer::Ours) {
                     ratios.insert(format!("{case}/ours_over_{}", peer.name()), round(our_cpu / cpu));
                     ratios.insert(format!("{case}/wall_ours_over_{}", peer.name()), round(our_wall / wall));
