@@ -82,6 +82,8 @@ function render({ source, name, output }, abi) {
   };
   // The verifier's code without constants is what the registry recognises.
   if (name === "ClaimVerifier") artefact.template = "0x" + output.evm.deployedBytecode.object;
+  // Which key a generated verifier is for, its first lines say.
+  if (source.startsWith("generated/")) artefact.key = "0x" + read(source).content.match(/\.vk \(([0-9a-f]{64})\)/)[1];
   return JSON.stringify(artefact, null, 2) + "\n";
 }
 

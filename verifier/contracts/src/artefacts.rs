@@ -23,7 +23,13 @@ pub struct Artefact {
     /// The verifier's code before constants are appended; other contracts have none.
     #[serde(default)]
     pub template: Option<Bytes>,
+    /// The digest of the verifying key that a halo2 verifier was generated from; other contracts have none.
+    #[serde(default)]
+    pub key: Option<B256>,
 }
+
+/// The sizes of tables, as logarithms of rows, for which a halo2 verifier is checked in.
+pub const NARROW_SIZES: [u32; 1] = [14];
 
 /// `Registry`.
 ///
@@ -71,6 +77,15 @@ pub fn cohort_verifier() -> Result<Artefact, Error> {
 /// As for [`registry`].
 pub fn narrow_verifier_14() -> Result<Artefact, Error> {
     parse("NarrowVerifier14", include_str!("../build/NarrowVerifier14.json"))
+}
+
+/// The halo2 verifier that was generated from the narrow key with this digest; none if there is none.
+///
+/// # Errors
+/// As for [`registry`].
+pub fn narrow_verifier(key: B256) -> Result<Option<Artefact>, Error> {
+    let all = [narrow_verifier_14()?];
+    Ok(all.into_iter().find(|artefact| artefact.key == Some(key)))
 }
 
 /// `TestToken`: anybody mints it. For tests and local chains.

@@ -1,8 +1,9 @@
-//! What contracts are sent: keys as constants, proofs as entries, endorsements, and whole settlements.
+//! What contracts are sent: keys as constants, proofs as entries, endorsements, whole settlements, and cohort statistics.
 //!
 //! All words are big-endian; G2 points put the imaginary part first, as the precompiles want it.
 
 mod claim;
+pub mod cohort;
 mod endorsement;
 mod groth16;
 

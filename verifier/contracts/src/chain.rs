@@ -14,6 +14,7 @@ use revm::{
     context::{TxEnv, result::ExecutionResult},
     database::{CacheDB, EmptyDB},
     primitives::{TxKind, hardfork::SpecId},
+    state::{AccountInfo, Bytecode},
 };
 
 /// The chain id that development keys are allowed on.
@@ -75,6 +76,12 @@ impl Chain {
     #[must_use]
     pub fn forked(&self, chain_id: u64) -> Self {
         Self { database: self.database.clone(), chain_id, ..*self }
+    }
+
+    /// Puts code at an address, as if it had been deployed there: to try what rests on it.
+    pub(crate) fn place(&mut self, at: Address, code: Bytes) {
+        let account = AccountInfo::from_bytecode(Bytecode::new_raw(code));
+        self.database.insert_account_info(at, account);
     }
 
     /// Deploys a contract.

@@ -3,8 +3,10 @@
 //! A [`Plan`] does no I/O: it says what to send next and is told what came of it. So the chain in this process and a
 //! poster with an outbox run the same steps, and a half-done deployment can be continued.
 
+mod cohort;
 mod config;
 
+pub use cohort::{CohortKeyToRegister, DeployedCohort, log_creation_code};
 pub use config::{Config, Deployment, Grace, KeyKind, KeyToRegister, RegisteredKey, TokenChoice};
 
 use crate::{Error, artefacts, bindings::Registry, calldata, chain::Chain};
@@ -35,6 +37,10 @@ enum Step {
     BindSettlement,
     Verifier(usize),
     RegisterKey(usize),
+    Halo2Verifier,
+    CohortVerifier,
+    RegisterCohortKey,
+    CohortLog,
     GrantRole(u8),
     DropRole(u8),
     OfferAdmin,
@@ -51,6 +57,9 @@ pub struct Plan {
     registry: Option<Address>,
     settlement: Option<Address>,
     verifiers: Vec<Address>,
+    halo2_verifier: Option<Address>,
+    cohort_verifier: Option<Address>,
+    cohort_log: Option<Address>,
 }
 
 impl Plan {
@@ -72,6 +81,14 @@ impl Plan {
         for index in 0..config.keys.len() {
             steps.extend([Step::Verifier(index), Step::RegisterKey(index)]);
         }
+        if config.cohort.is_some() {
+            steps.extend([
+                Step::Halo2Verifier,
+                Step::CohortVerifier,
+                Step::RegisterCohortKey,
+                Step::CohortLog,
+            ]);
+        }
         if config.admin != deployer {
             steps.extend(ROLES.map(Step::GrantRole));
             steps.extend(ROLES.map(Step::DropRole));
@@ -86,6 +103,9 @@ impl Plan {
             registry: None,
             settlement: None,
             verifiers: Vec::new(),
+            halo2_verifier: None,
+            cohort_verifier: None,
+            cohort_log: None,
         })
     }
 
@@ -142,6 +162,25 @@ impl Plan {
                     Registry::registerKeyCall { digest: key.digest, kind: key.kind.number(), verifier };
                 tell(format!("register key {}", key.digest), call.abi_encode())
             }
+            Step::Halo2Verifier => {
+                let key = self.cohort_key()?;
+                let purpose = format!("deploy the halo2 verifier of cohort key {}", key.digest());
+                create(&purpose, key.halo2_creation_code(), Vec::new())
+            }
+            Step::CohortVerifier => {
+                let key = self.cohort_key()?;
+                let code = key.verifier_creation_code(self.halo2_verifier.unwrap_or_default())?;
+                create(&format!("deploy the verifier of cohort key {}", key.digest()), code, Vec::new())
+            }
+            Step::RegisterCohortKey => {
+                let key = self.cohort_key()?;
+                let halo2 = self.halo2_verifier.unwrap_or_default();
+                let call = key.register(halo2, self.cohort_verifier.unwrap_or_default())?;
+                tell(format!("register cohort key {}", key.digest()), call.abi_encode())
+            }
+            Step::CohortLog => {
+                create("deploy the log of cohort answers", log_creation_code(registry)?, Vec::new())
+            }
             Step::GrantRole(role) => {
                 let call = Registry::setRoleCall { role, account: self.config.admin, held: true };
                 tell(format!("grant role {role} to the administrator"), call.abi_encode())
@@ -173,8 +212,12 @@ impl Plan {
             Step::Registry => self.registry = Some(created.ok_or_else(missing)?),
             Step::Settlement => self.settlement = Some(created.ok_or_else(missing)?),
             Step::Verifier(_) => self.verifiers.push(created.ok_or_else(missing)?),
+            Step::Halo2Verifier => self.halo2_verifier = Some(created.ok_or_else(missing)?),
+            Step::CohortVerifier => self.cohort_verifier = Some(created.ok_or_else(missing)?),
+            Step::CohortLog => self.cohort_log = Some(created.ok_or_else(missing)?),
             Step::BindSettlement
             | Step::RegisterKey(_)
+            | Step::RegisterCohortKey
             | Step::GrantRole(_)
             | Step::DropRole(_)
             | Step::OfferAdmin => {}
@@ -190,7 +233,8 @@ impl Plan {
     pub fn finish(self) -> Result<Deployment, Error> {
         match (self.token, self.registry, self.settlement) {
             (Some(token), Some(registry), Some(settlement)) if self.done == self.steps.len() => {
-                Ok(self.config.deployed(self.deployer, token, registry, settlement, &self.verifiers))
+                let contracts = [token, registry, settlement];
+                Ok(self.config.deployed(self.deployer, contracts, &self.verifiers, self.cohort()))
             }
             _ => Err(Error::DeploymentRefused("steps are left: send and confirm them first")),
         }
@@ -198,6 +242,25 @@ impl Plan {
 
     fn key(&self, index: usize) -> Result<&KeyToRegister, Error> {
         self.config.keys.get(index).ok_or(Error::DeploymentRefused("a step names a key that is not there"))
+    }
+
+    fn cohort_key(&self) -> Result<&CohortKeyToRegister, Error> {
+        self.config
+            .cohort
+            .as_ref()
+            .ok_or(Error::DeploymentRefused("a step names a cohort key that is not there"))
+    }
+
+    fn cohort(&self) -> Option<DeployedCohort> {
+        let key = self.config.cohort.as_ref()?;
+        Some(DeployedCohort {
+            log: self.cohort_log?,
+            key: key.digest(),
+            kind: key.kind(),
+            k: key.k(),
+            verifier: self.cohort_verifier?,
+            halo2_verifier: self.halo2_verifier?,
+        })
     }
 
     fn registry_arguments(&self) -> Result<Vec<u8>, Error> {

@@ -15,4 +15,8 @@ interface Vm {
     function readFile(string calldata path) external view returns (string memory);
     /// @notice Bytes in a JSON text.
     function parseJsonBytes(string calldata json, string calldata key) external pure returns (bytes memory);
+    /// @notice A word in a JSON text.
+    function parseJsonBytes32(string calldata json, string calldata key) external pure returns (bytes32);
+    /// @notice An address in a JSON text.
+    function parseJsonAddress(string calldata json, string calldata key) external pure returns (address);
 }

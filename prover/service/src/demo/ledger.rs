@@ -104,6 +104,7 @@ impl Ledger {
             units_per_cent: alloy_primitives::U256::from(UNITS_PER_CENT),
             grace: Grace::default(),
             keys: deployment::keys(keys).at("reading the keys")?,
+            cohort: None,
         };
         match &mut self.backend {
             Backend::InProcess(chain) => {

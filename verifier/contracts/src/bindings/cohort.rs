@@ -18,7 +18,7 @@ alloy_sol_types::sol! {
         error QueryNotPlanned(bytes32 query);
         error ColumnsDiffer(bytes32 query);
         error ConsentNotNewest(bytes32 table, uint256 version);
-        error ThresholdTooLow(uint256 threshold, uint256 least);
+        error ThresholdDiffers(uint256 given, uint256 registered);
         error VerifierMissing(address verifier);
         error AlreadyAnswered(bytes32 query, uint256 version);
 

@@ -83,7 +83,7 @@ contract CohortVerifier is CohortLink {
             ok := staticcall(gas(), verifier, input, add(0x340, proof.length), 0, 0)
         }
         if (outside != type(uint256).max) revert CellNotInField(outside);
-        // The threshold is not reduced by the verifier only if it is below the field's order: the log refuses more than 32 bits.
+        // The threshold is not reduced by the verifier only if it is below the field's order.
         if (threshold >= SCALARS || !ok) revert ProofRejected();
     }
 }

@@ -36,7 +36,7 @@ library TableSchema {
     /// @notice Reads a schema, to its last word.
     /// @param words The schema.
     /// @param capacity Codes that one lookup tells apart.
-    /// @return threshold The least threshold.
+    /// @return threshold The threshold of all answers.
     /// @return columns Its columns.
     /// @return commitments How many commitments a table of this schema has.
     function read(uint256[] calldata words, uint256 capacity)

@@ -1,5 +1,6 @@
 //! What is to be deployed, and the deployment file that says what was (its format is in the README).
 
+use super::{CohortKeyToRegister, DeployedCohort};
 use crate::{Error, calldata};
 use alloy_primitives::{Address, B256, U256};
 use ark_bn254::Bn254;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Thirty days: no root stays acceptable for longer once superseded.
 const LONGEST_GRACE: u64 = 30 * 86_400;
 /// Chains on which development keys and the test token are allowed.
-const LOCAL_CHAINS: [u64; 2] = [31337, 1337];
+pub(super) const LOCAL_CHAINS: [u64; 2] = [31337, 1337];
 
 /// How a verifying key came to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +87,8 @@ pub struct Config {
     pub grace: Grace,
     /// Keys to register.
     pub keys: Vec<KeyToRegister>,
+    /// The key of cohort answers, where there is to be a log of them; [`CohortKeyToRegister::for_chain`] has a default.
+    pub cohort: Option<CohortKeyToRegister>,
 }
 
 /// What was deployed: the deployment file.
@@ -116,6 +119,9 @@ pub struct Deployment {
     pub block: Option<u64>,
     /// Keys.
     pub keys: Vec<RegisteredKey>,
+    /// The log of cohort answers and its verifiers; none where it was not asked for, as in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cohort: Option<DeployedCohort>,
 }
 
 /// A key of a deployment.
@@ -140,7 +146,10 @@ impl Config {
                 "the test token is for chain ids 31337 and 1337: name an ERC-20",
             ));
         }
-        if !local && self.keys.iter().any(|key| key.kind == KeyKind::Development) {
+        let cohort = self.cohort.as_ref().map(CohortKeyToRegister::kind);
+        if !local
+            && self.keys.iter().map(|key| key.kind).chain(cohort).any(|kind| kind == KeyKind::Development)
+        {
             return Err(Error::DeploymentRefused(
                 "development keys are for chain ids 31337 and 1337: use ceremony keys",
             ));
@@ -168,13 +177,13 @@ impl Config {
         Ok(())
     }
 
+    /// The file of a deployment of this; `token`, `registry` and `settlement` in this order.
     pub(super) fn deployed(
         &self,
         deployer: Address,
-        token: Address,
-        registry: Address,
-        settlement: Address,
+        [token, registry, settlement]: [Address; 3],
         verifiers: &[Address],
+        cohort: Option<DeployedCohort>,
     ) -> Deployment {
         let keys = self.keys.iter().zip(verifiers).map(|(key, verifier)| RegisteredKey {
             digest: key.digest,
@@ -194,6 +203,7 @@ impl Config {
             grace: self.grace,
             block: None,
             keys: keys.collect(),
+            cohort,
         }
     }
 }

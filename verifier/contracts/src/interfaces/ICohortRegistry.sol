@@ -5,7 +5,7 @@ pragma solidity ^0.8.24;
 struct CohortTerms {
     /// The contract that verifies under the key; zero when the key is unknown, disabled, or for tables of another size.
     address verifier;
-    /// The least threshold.
+    /// The registered threshold.
     uint32 threshold;
     /// Keccak-256 of the slots that the query is linked to; zero when the query is not in the plan.
     bytes32 columns;

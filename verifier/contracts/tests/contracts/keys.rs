@@ -3,16 +3,15 @@
 use super::{
     business::refused,
     proofs::{self, LARGE, SMALL},
-    world::{DEPLOYER, NOON, STRANGER, World, digest, root},
+    world::{DEPLOYER, NOON, STRANGER, World, digest, registry_arguments, root},
 };
 use alloy_primitives::{Address, Bytes, U256};
-use alloy_sol_types::SolConstructor;
 use anyhow::{Context, Result, ensure};
 use nightingale_contracts::{
     Error, artefacts,
     bindings::Registry::{
         DevelopmentKeyOnPublicChain, InputCountUnsupported, KeyAlreadyRegistered, KeyForges, KeyPointMissing,
-        KeyRegistered, KeyUnknown, NotTheVerifier, constructorCall, disableKeyCall, keyCall, registerKeyCall,
+        KeyRegistered, KeyUnknown, NotTheVerifier, disableKeyCall, keyCall, registerKeyCall,
     },
     calldata,
     chain::{Chain, LOCAL_CHAIN, Receipt},
@@ -84,16 +83,7 @@ fn digests_and_constants_are_registered_once_and_disabling_is_for_ever() -> Resu
 #[test]
 fn development_keys_are_refused_on_public_chains_and_ceremony_keys_are_not() -> Result<()> {
     let mut chain = Chain::new(1, NOON);
-    let (template, size) = artefacts::verifier_template()?;
-    let arguments = constructorCall {
-        admin: DEPLOYER,
-        template,
-        templateSize: U256::from(size),
-        epochGrace: U256::ZERO,
-        accountGrace: U256::ZERO,
-        consentGrace: U256::ZERO,
-    };
-    let code = [artefacts::registry()?.bytecode.to_vec(), arguments.abi_encode()].concat();
+    let code = [artefacts::registry()?.bytecode.to_vec(), registry_arguments()?].concat();
     let registry = chain.deploy(DEPLOYER, code.into())?;
     let verifier =
         chain.deploy(DEPLOYER, calldata::verifier_creation_code(&proofs::verifying_key(SMALL)?)?)?;

@@ -140,6 +140,20 @@ pub(crate) struct World {
     pub(crate) deployment: Deployment,
 }
 
+/// What the constructor of a registry without graces takes, encoded.
+pub(crate) fn registry_arguments() -> Result<Vec<u8>> {
+    let (template, size) = artefacts::verifier_template()?;
+    let arguments = constructorCall {
+        admin: DEPLOYER,
+        template,
+        templateSize: U256::from(size),
+        epochGrace: U256::ZERO,
+        accountGrace: U256::ZERO,
+        consentGrace: U256::ZERO,
+    };
+    Ok(arguments.abi_encode())
+}
+
 impl World {
     pub(crate) fn new() -> Result<Self> {
         Self::on(Chain::new(LOCAL_CHAIN, NOON))
@@ -170,16 +184,7 @@ impl World {
 
     /// Another registry of the same administrator, which serves no settlement yet.
     pub(crate) fn unbound_registry(&mut self) -> Result<Address> {
-        let (template, size) = artefacts::verifier_template()?;
-        let arguments = constructorCall {
-            admin: DEPLOYER,
-            template,
-            templateSize: U256::from(size),
-            epochGrace: U256::ZERO,
-            accountGrace: U256::ZERO,
-            consentGrace: U256::ZERO,
-        };
-        let code = [artefacts::registry()?.bytecode.to_vec(), arguments.abi_encode()].concat();
+        let code = [artefacts::registry()?.bytecode.to_vec(), registry_arguments()?].concat();
         Ok(self.chain.deploy(DEPLOYER, code.into())?)
     }
 
@@ -284,5 +289,6 @@ pub(crate) fn config() -> Result<Config> {
         units_per_cent: U256::ONE,
         grace: Grace::default(),
         keys: keys.into_iter().collect::<Result<_>>()?,
+        cohort: None,
     })
 }

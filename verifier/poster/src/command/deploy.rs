@@ -66,6 +66,7 @@ impl Deploy {
                 consent_seconds: self.consent_grace,
             },
             keys,
+            cohort: None,
         };
         let deployed = poster.deploy(config, &self.label).await?;
         if let Some(path) = self.out {

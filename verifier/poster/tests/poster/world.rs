@@ -60,6 +60,7 @@ pub(crate) fn config(admin: Address) -> Result<Config> {
         units_per_cent: U256::ONE,
         grace: Grace { epoch_seconds: 0, account_seconds: 0, consent_seconds: 0 },
         keys: keys.into_iter().collect::<Result<_>>()?,
+        cohort: None,
     })
 }
 

@@ -22,7 +22,7 @@ use nightingale_circuits::{
     },
 };
 use nightingale_prover::cohort::{
-    CohortKeyStore, CohortProvingKey,
+    CohortKeyStore, CohortProvingKey, Step,
     commit::Salt,
     prove::{Column as Linked, prove},
 };
@@ -40,6 +40,10 @@ const SUBJECTS: u32 = 400;
 const VALUE: usize = 3;
 pub(crate) const LAYOUT: Layout = Size::Small.layout();
 
+pub(crate) fn go(_: Step) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
 /// The proving key of the narrow class, made once.
 pub(crate) fn key() -> Result<&'static CohortProvingKey> {
     static KEY: OnceLock<Arc<CohortProvingKey>> = OnceLock::new();
@@ -47,8 +51,7 @@ pub(crate) fn key() -> Result<&'static CohortProvingKey> {
         return Ok(key);
     }
     let folder = super::super::tools::contracts().join("../../target/development-keys/cohort");
-    let setup =
-        CohortKeyStore::development(folder)?.setup(Size::Small, &mut |_| ControlFlow::Continue(()))?;
+    let setup = CohortKeyStore::development(folder)?.setup(Size::Small, &mut go)?;
     let key = CohortProvingKey::of_circuit(CircuitName::Query(Class::Narrow), setup)?;
     Ok(KEY.get_or_init(|| Arc::new(key)))
 }
@@ -219,9 +222,8 @@ impl Statement {
                 *cell += Fr::from(value * count) * power(43) + Fr::from(value * value * count) * power(95);
             }
         }
-        let go = &mut |_| ControlFlow::Continue(());
         let LinkedProof { proof, link, .. } =
-            prove(key()?, &circuit, &inputs, &linked, &self.context(sponsor)?, go)?;
+            prove(key()?, &circuit, &inputs, &linked, &self.context(sponsor)?, &mut go)?;
         let words: Vec<Keccak> = inputs.first().context("column")?.iter().map(scalar_to_word).collect();
         ensure!(words.len() == 26);
         let zero = [[0; 32]; 2];

@@ -4,7 +4,8 @@
 use super::case::{self, Sponsor, Statement};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use anyhow::{Context, Result};
-use nightingale_circuits::cohort::{Keccak, Kind, Query, Schema, Unit, digest::keccak};
+use nightingale_circuits::cohort::Keccak;
+use nightingale_contracts::calldata::cohort::{query_words, schema_words};
 use nightingale_verifier::cohort::point::point_to_words;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -64,60 +65,6 @@ pub(crate) fn numbers(words: &[Keccak]) -> Vec<U256> {
 
 fn points(points: &[[Keccak; 2]]) -> Vec<U256> {
     numbers(points.as_flattened())
-}
-
-fn signed(value: i64) -> U256 {
-    U256::from(i128::from(value).cast_unsigned())
-}
-
-/// What a schema's digest hashes, behind its name.
-pub(crate) fn schema_words(schema: &Schema) -> Vec<U256> {
-    let hash = |text: &str| U256::from_be_bytes(keccak(text.as_bytes()));
-    let (unit, dimension) = match schema.unit() {
-        Unit::Subject => (0, 0),
-        Unit::SubjectAnd(dimension) => (1, dimension),
-    };
-    let mut words = vec![
-        hash(schema.table()),
-        U256::from(schema.subject()),
-        U256::from(unit),
-        U256::from(dimension),
-        U256::from(schema.threshold()),
-        U256::from(schema.columns().len()),
-    ];
-    for column in schema.columns() {
-        words.push(hash(&column.name.to_ascii_uppercase()));
-        match &column.kind {
-            Kind::Integer { minimum, maximum, scale } => {
-                words.extend([U256::from(1), signed(*minimum), signed(*maximum), U256::from(*scale)]);
-            }
-            Kind::Date { minimum, maximum } => {
-                words.extend([U256::from(2), signed(*minimum), signed(*maximum)])
-            }
-            Kind::Category { dictionary } => {
-                words.extend([U256::from(3), U256::from(dictionary.len())]);
-                words.extend(dictionary.iter().map(|word| hash(word)));
-            }
-            Kind::Key { count } => words.extend([U256::from(4), U256::from(*count)]),
-        }
-    }
-    words
-}
-
-/// What a query's digest hashes, behind its name and table.
-pub(crate) fn query_words(query: &Query) -> Vec<U256> {
-    let mut words = vec![query.terms().len()];
-    for term in query.terms() {
-        words.extend([term.column, term.intervals.len()]);
-        words.extend(
-            term.intervals.iter().flat_map(|interval| [interval.low as usize, interval.high as usize]),
-        );
-    }
-    for list in [query.values(), query.groups()] {
-        words.push(list.len());
-        words.extend(list);
-    }
-    words.into_iter().map(U256::from).collect()
 }
 
 fn registered(sponsor: &Sponsor) -> Registered {

@@ -7,6 +7,7 @@ use halo2_proofs::{
     poly::{commitment::ParamsProver, kzg::commitment::ParamsKZG},
 };
 use nightingale_circuits::cohort::{Class, Size};
+use nightingale_contracts::artefacts;
 use nightingale_verifier::cohort::{CircuitName, CohortKey, CohortKeys};
 use snark_verifier::{
     loader::evm::EvmLoader,
@@ -53,12 +54,10 @@ fn yul(key: &CohortKey, name: &str) -> Result<String> {
     ))
 }
 
-/// The sizes for which a verifier is checked in; `build.mjs` has the same list.
-const SIZES: [Size; 1] = [Size::Small];
-
 #[test]
 fn the_generated_verifiers_are_what_the_keys_make() -> Result<()> {
-    for size in SIZES {
+    for k in artefacts::NARROW_SIZES {
+        let size = Size::from_k(k).context("no size of tables")?;
         let name = format!("NarrowVerifier{}", size.k());
         let file = contracts().join(format!("generated/{name}.yul"));
         let key = CohortKeys::development().key(CircuitName::Query(Class::Narrow), size)?;
@@ -70,6 +69,9 @@ fn the_generated_verifiers_are_what_the_keys_make() -> Result<()> {
         let same = std::fs::read_to_string(&file)? == text;
         ensure!(same, "{name} is stale: run it again with NIGHTINGALE_BLESS=1, then build.mjs");
         ensure!(key.proof_length() == 3424, "CohortVerifier.sol knows another length");
+        let artefact =
+            artefacts::narrow_verifier(key.digest().0.into())?.context("build.mjs has none of this key")?;
+        ensure!(artefact.contract == name, "{} is of this key", artefact.contract);
     }
     Ok(())
 }
@@ -77,7 +79,7 @@ fn the_generated_verifiers_are_what_the_keys_make() -> Result<()> {
 #[test]
 fn the_generated_code_may_be_deployed() -> Result<()> {
     // Of the creation code, the first few bytes are not deployed.
-    let size = nightingale_contracts::artefacts::narrow_verifier_14()?.bytecode.len();
+    let size = artefacts::narrow_verifier_14()?.bytecode.len();
     ensure!(size < 24_576, "{size} bytes");
     Ok(())
 }

@@ -2,22 +2,24 @@
 
 use super::{
     case,
-    fixture::query_words,
     world::{ANYBODY, SPONSOR, World, answer, entry, refused, registration},
 };
 use crate::contracts::world::{DEPLOYER, STRANGER};
 use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, Result, ensure};
 use nightingale_circuits::cohort::Query;
-use nightingale_contracts::bindings::{
-    DatasetRegistration,
-    Registry::{
-        CohortKeyAlreadyRegistered, CohortVerifierDiffers, ColumnUnusable, CommitmentCount,
-        CommitmentMissing, DatasetExists, DatasetRegistered, DatasetUnknown,
-        DevelopmentCohortKeyOnPublicChain, NotSponsor, NotTheNextVersion, QueryMalformed, QueryPlanned,
-        RoleMissing, SchemaMalformed, SizeUnsupported, ZeroAddress, datasetCall, publishDatasetConsentsCall,
-        registerCohortKeyCall, registerDatasetCall,
+use nightingale_contracts::{
+    bindings::{
+        DatasetRegistration,
+        Registry::{
+            CohortKeyAlreadyRegistered, CohortVerifierDiffers, ColumnUnusable, CommitmentCount,
+            CommitmentMissing, DatasetExists, DatasetRegistered, DatasetUnknown,
+            DevelopmentCohortKeyOnPublicChain, NotSponsor, NotTheNextVersion, QueryMalformed, QueryPlanned,
+            RoleMissing, SchemaMalformed, SizeUnsupported, ZeroAddress, datasetCall,
+            publishDatasetConsentsCall, registerCohortKeyCall, registerDatasetCall,
+        },
     },
+    calldata::cohort::query_words,
 };
 
 /// A table that is not registered: the trial's, with one record less.

@@ -1,7 +1,7 @@
 //! A chain with a registry, the verifiers of 2^14 rows, a log, and two registered tables.
 
 use super::fixture::{CHAIN, Entry, Fixture, LOGGER, fixture, log};
-use crate::contracts::world::{DEPLOYER, NOON};
+use crate::contracts::world::{DEPLOYER, NOON, registry_arguments};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{SolCall, SolConstructor, SolError};
 use anyhow::{Context, Result, ensure};
@@ -99,16 +99,7 @@ impl World {
             fixture,
             sent: Vec::new(),
         };
-        let (template, size) = artefacts::verifier_template()?;
-        let arguments = Registry::constructorCall {
-            admin: DEPLOYER,
-            template,
-            templateSize: U256::from(size),
-            epochGrace: U256::ZERO,
-            accountGrace: U256::ZERO,
-            consentGrace: U256::ZERO,
-        };
-        world.registry = world.deploy(DEPLOYER, &artefacts::registry()?.bytecode, &arguments.abi_encode())?;
+        world.registry = world.deploy(DEPLOYER, &artefacts::registry()?.bytecode, &registry_arguments()?)?;
         world.halo2 = world.deploy(DEPLOYER, &artefacts::narrow_verifier_14()?.bytecode, &[])?;
         world.verifier = world.cohort_verifier(world.halo2)?;
         let (digest, verifier) = (fixture.key, world.verifier);
