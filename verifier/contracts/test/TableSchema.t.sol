@@ -48,6 +48,41 @@ contract TableSchemaTest {
         }
     }
 
+    /// Columns of every kind are read as they are written.
+    function testFuzz_aSchemaIsReadAsItIsWritten(uint8[6] calldata kinds, uint32[6] calldata sizes, uint256 capacity)
+        external
+        view
+    {
+        uint256[] memory words = new uint256[](6 + 6 * 8);
+        TableSchema.Column[] memory columns = new TableSchema.Column[](6);
+        (words[4], words[5]) = (11 + uint256(sizes[0]) % 100, 6);
+        uint256 cursor = 6;
+        uint256 place = 1;
+        for (uint256 i; i < 6; ++i) {
+            uint256 kind = 1 + kinds[i] % 4;
+            // A category's words stand there one by one.
+            uint256 bound = 1 + (kind == 3 ? sizes[i] % 5 : uint256(sizes[i]) % type(uint32).max);
+            bool wide = kind != 4 && bound >= capacity;
+            columns[i] = TableSchema.Column({place: place, bound: bound, number: kind < 3, key: kind == 4, wide: wide});
+            place += kind == 4 ? 1 : wide ? 4 : 2;
+            words[cursor + 1] = kind;
+            if (kind < 3) {
+                int256 minimum = int256(uint256(sizes[(i + 1) % 6])) - 2 ** 31;
+                words[cursor + 2] = _complement(minimum);
+                words[cursor + 3] = _complement(minimum + int256(bound) - 1);
+                cursor += kind == 1 ? 5 : 4;
+            } else {
+                words[cursor + 2] = bound;
+                cursor += kind == 3 ? 3 + bound : 3;
+            }
+        }
+        assembly ("memory-safe") {
+            mstore(words, cursor)
+        }
+        (bool success, bytes memory answer) = _read(words, capacity, "");
+        require(success && keccak256(answer) == keccak256(abi.encode(words[4], columns, place)), "another schema");
+    }
+
     function testFuzz_theDigestIsOfNameAndWords(uint256[] calldata words) external view {
         bytes32 name = keccak256("nightingale.cohort.schema.1");
         require(_reader.digest(words) == keccak256(abi.encodePacked(name, words)), "another digest");
