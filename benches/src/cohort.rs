@@ -86,8 +86,7 @@ pub fn run(rows: usize, rounds: u16, keys: &Path, tell: &mut dyn FnMut(&str)) ->
     let (dataset, registration) =
         measure(|| CohortDataset::register(&store, tables, plan, vec![Mode::Plan], &mut progress));
     let dataset = dataset?;
-    let ask =
-        Ask { table: "cohort".to_owned(), query, mode: Mode::Plan, threshold: None, venue: Venue::NONE };
+    let ask = Ask { table: "cohort".to_owned(), query, mode: Mode::Plan, venue: Venue::NONE };
     let (mut proofs, mut verifications, mut proof_bytes) = (Vec::new(), Vec::new(), 0);
     for round in 0..=rounds {
         let (proof, cost) = measure(|| dataset.prove(&store, &ask, &mut progress));

@@ -19,6 +19,7 @@ pub mod expectation;
 pub mod explanation;
 pub mod fhir;
 mod groth16;
+mod json;
 pub mod key;
 pub mod money;
 pub mod proof;

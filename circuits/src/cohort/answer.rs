@@ -72,6 +72,15 @@ pub struct Figures {
     pub pair: Option<PairFigures>,
 }
 
+impl Figures {
+    /// Nothing counted yet, for so many value columns.
+    #[must_use]
+    pub fn none(values: usize) -> Self {
+        let pair = (values == 2).then(PairFigures::default);
+        Self { count: 0, values: vec![ValueFigures::default(); values], pair }
+    }
+}
+
 /// One cell of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cell {

@@ -1,6 +1,6 @@
 //! The query in plain Rust, row by row: what the circuit proves before anything is hidden.
 
-use super::{Figures, PairFigures, Query, Table, ValueFigures};
+use super::{Figures, Query, Table};
 
 /// All cells with all figures, and the consenting rows that the filter left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,12 +15,7 @@ pub struct Totals {
 #[must_use]
 pub fn evaluate(query: &Query, table: &Table) -> Totals {
     let dimensions = query.dimensions(table.schema());
-    let empty = Figures {
-        count: 0,
-        values: vec![ValueFigures::default(); query.values().len()],
-        pair: (query.values().len() == 2).then(PairFigures::default),
-    };
-    let mut cells = vec![empty; query.cells(table.schema())];
+    let mut cells = vec![Figures::none(query.values().len()); query.cells(table.schema())];
     let mut rest = 0;
     for row in 0..table.rows() {
         if !table.consent()[row] {

@@ -3,7 +3,7 @@
 //! Column 0: the released figures of each cell, the threshold, the endpoints of the terms. The wide class has two more columns of
 //! figures and one of the cells' keys.
 
-use super::{Answer, Cell, Class, Figures, PairFigures, Query, Schema, ValueFigures, query::Interval};
+use super::{Answer, Cell, Class, Figures, Query, Schema, query::Interval};
 use halo2_proofs::halo2curves::{bn256::Fr, ff::PrimeField};
 
 /// Endpoints of one term: `low` and `high + 1` of each interval.
@@ -176,14 +176,4 @@ fn pack(first: bool, statistics: &[Statistic], figures: &Figures) -> Option<Fr> 
         shift *= Fr::from_u128(1 << bits);
     }
     Some(sum)
-}
-
-/// Empty figures of a query: all zero.
-#[must_use]
-pub fn no_figures(query: &Query) -> Figures {
-    Figures {
-        count: 0,
-        values: vec![ValueFigures::default(); query.values().len()],
-        pair: (query.values().len() == 2).then(PairFigures::default),
-    }
 }

@@ -2,7 +2,7 @@
 //!
 //! It is a normal form: the same question, written in another order, is the same query and has the same digest.
 
-use super::{Class, Keccak, Kind, Schema, digest::Words};
+use super::{Class, Keccak, Kind, Schema, Unit, digest::Words};
 use thiserror::Error;
 
 /// The index of a column in its schema.
@@ -180,6 +180,27 @@ impl Query {
     #[must_use]
     pub fn groups(&self) -> &[ColumnIndex] {
         &self.groups
+    }
+
+    /// The one code that the filter fixes a column to.
+    #[must_use]
+    pub fn fixed(&self, column: ColumnIndex) -> Option<u32> {
+        let term = self.terms.iter().find(|term| term.column == column)?;
+        match term.intervals.as_slice() {
+            [only] if only.low == only.high => Some(only.low),
+            _ => None,
+        }
+    }
+
+    /// Whether the rows of a cell are different subjects: one row a subject, or the unit's dimension grouped by or fixed to one code.
+    #[must_use]
+    pub fn counts_subjects(&self, schema: &Schema) -> bool {
+        match schema.unit() {
+            Unit::Subject => true,
+            Unit::SubjectAnd(dimension) => {
+                self.groups.contains(&dimension) || self.fixed(dimension).is_some()
+            }
+        }
     }
 
     /// How many codes each group column has, missing included.

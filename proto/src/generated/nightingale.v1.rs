@@ -1514,23 +1514,20 @@ pub struct QueryRequest {
     /// Who asks.
     #[prost(enumeration = "Role", tag = "5")]
     pub role: i32,
-    /// Hide counts below this, not only below the registered threshold; 0 for the registered one.
-    #[prost(uint32, tag = "6")]
-    pub threshold: u32,
     /// The chain that the proof is for; 0 for none.
-    #[prost(uint64, tag = "7")]
+    #[prost(uint64, tag = "6")]
     pub chain_id: u64,
     /// The contract that the proof is for, 20 bytes; empty for none.
-    #[prost(bytes = "vec", tag = "8")]
+    #[prost(bytes = "vec", tag = "7")]
     pub contract: ::prost::alloc::vec::Vec<u8>,
     /// From -100 to 100; higher goes first, and among equals the nearer deadline.
-    #[prost(int32, tag = "9")]
+    #[prost(int32, tag = "8")]
     pub priority: i32,
     /// The job fails when it has not ended by then. Absent: no deadline.
-    #[prost(message, optional, tag = "10")]
+    #[prost(message, optional, tag = "9")]
     pub deadline: ::core::option::Option<::prost_types::Timestamp>,
     /// Answer when the job has ended, not when it is accepted.
-    #[prost(bool, tag = "11")]
+    #[prost(bool, tag = "10")]
     pub wait: bool,
 }
 /// The accepted job.

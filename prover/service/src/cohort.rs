@@ -10,6 +10,7 @@ pub mod plan;
 pub mod question;
 pub mod registration;
 pub mod seal;
+pub mod sponsor;
 
 pub use answer::{AnswerJson, Released};
 pub use folder::Folder;
@@ -17,6 +18,7 @@ pub use ledger::{Entry, Ledger, Outcome};
 pub use question::{Question, Understood, understand};
 pub use registration::{Registration, register};
 pub use seal::{RegulatorKey, RegulatorSecret};
+pub use sponsor::Sponsor;
 
 use nightingale_circuits::cohort::Mode;
 use nightingale_prover::cohort::Step;

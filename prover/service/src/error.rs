@@ -1,5 +1,6 @@
 //! What can go wrong in the service. The variants answer "what now?"; no text ever holds data of a record.
 
+use nightingale_poster::PosterError;
 use nightingale_prover::ProveError;
 use nightingale_records::{sql::SqlError, trial::TrialError};
 use nightingale_verifier::VerifyError;
@@ -175,7 +176,7 @@ pub enum CohortError {
     NoRegulatorKey,
     /// The dataset does not release this.
     #[error(transparent)]
-    Release(VerifyError),
+    Release(#[from] VerifyError),
     /// The prover refuses.
     #[error(transparent)]
     Prove(#[from] ProveError),
@@ -190,6 +191,17 @@ pub enum CohortError {
     /// A regulator's key or a sealed answer that cannot be used.
     #[error("{0}")]
     RegulatorKey(&'static str),
+    /// A sponsor's key that cannot be used.
+    #[error(transparent)]
+    Sponsor(PosterError),
+    /// A signed dataset whose consents somebody else would change.
+    #[error(
+        "the dataset is signed by its sponsor {sponsor}, who signs every version of its consents: give that account's --sponsor-key"
+    )]
+    NotSponsor {
+        /// The sponsor's address.
+        sponsor: String,
+    },
     /// A subject that the dataset does not have.
     #[error("subject {place} of the list is not in the dataset; write its key as the data file does")]
     NoSubject {
@@ -224,6 +236,7 @@ impl CohortError {
             Self::Ledger { .. } => "LEDGER_DAMAGED",
             Self::NoSubject { .. } | Self::NoRow(_) => "ROW_UNKNOWN",
             Self::RegulatorKey(_) => "REGULATOR_KEY",
+            Self::Sponsor(_) | Self::NotSponsor { .. } => "SPONSOR_KEY",
             Self::NoSchema(_) | Self::Trial(_) | Self::Plan { .. } => "DATA_REFUSED",
             Self::Path { .. } | Self::Prove(ProveError::Io { .. }) => "UNREADABLE",
             Self::Prove(_) | Self::Bug(_) => "INTERNAL",
@@ -237,6 +250,7 @@ impl CohortError {
             Self::Trial(error) => !matches!(error, TrialError::Unreadable { .. }),
             Self::Sql(error) => !matches!(error, SqlError::Syntax(_) | SqlError::Statements { .. }),
             Self::Plan { .. } | Self::Role { .. } | Self::NoPlan | Self::NotInPlan { .. } => true,
+            Self::NotSponsor { .. } => true,
             Self::Release(_) | Self::NoRegulatorKey | Self::NoSubject { .. } | Self::NoRow(_) => true,
             Self::Prove(error) => matches!(error, ProveError::Release(_) | ProveError::Unprovable(_)),
             _ => false,

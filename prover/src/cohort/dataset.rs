@@ -13,12 +13,19 @@ use super::{
 };
 use crate::ProveError;
 use halo2_proofs::halo2curves::{bn256::G1Affine, group::prime::PrimeCurveAffine};
-use nightingale_circuits::cohort::{
-    Committed, Mode, Query, Table, circuit::QueryCircuit, columns::committed, instances::instances, slots,
+use nightingale_circuits::{
+    claim::Address,
+    cohort::{
+        Committed, Keccak, Mode, Query, Table, circuit::QueryCircuit, columns::committed,
+        instances::instances, slots,
+    },
 };
-use nightingale_verifier::cohort::{
-    CircuitName, Commitment, ConsentExpectation, Dataset, Expectation, QueryProof, TableRecord, Venue,
-    proof::context, verify::check_release, verify_query,
+use nightingale_verifier::{
+    VerifyError,
+    cohort::{
+        CircuitName, Commitment, ConsentExpectation, Dataset, Expectation, QueryProof, Signature,
+        TableRecord, Venue, proof::context, verify::check_release, verify_query,
+    },
 };
 use std::path::Path;
 
@@ -38,8 +45,6 @@ pub struct Ask {
     pub query: Query,
     /// In which mode.
     pub mode: Mode,
-    /// The disclosure threshold: 1 in mode `exact`; in mode `plan` the registered minimum unless a higher one is given.
-    pub threshold: Option<u32>,
     /// For which chain and contract.
     pub venue: Venue,
 }
@@ -49,6 +54,18 @@ impl CohortDataset {
     #[must_use]
     pub const fn public(&self) -> &Dataset {
         &self.public
+    }
+
+    /// Signs the dataset, and the versions of its consents that have no signature yet, as its sponsor.
+    ///
+    /// # Errors
+    /// It is another sponsor's; whatever `sign` fails with.
+    pub fn sign<E: From<VerifyError>>(
+        &mut self,
+        sponsor: Address,
+        sign: &mut dyn FnMut(&Keccak) -> Result<Signature, E>,
+    ) -> Result<(), E> {
+        self.public.sign(sponsor, sign)
     }
 
     /// The codes of a table; case of the name does not matter.
@@ -78,8 +95,7 @@ impl CohortDataset {
     ) -> Result<QueryProof, ProveError> {
         let (record, secret) = self.find(&ask.table)?;
         let (schema, size) = (record.schema(), record.size());
-        let registered = if ask.mode == Mode::Exact { 1 } else { schema.threshold() };
-        let threshold = ask.threshold.unwrap_or(registered);
+        let threshold = record.threshold(ask.mode);
         check_release(&self.public, record, &ask.query, ask.mode, threshold).map_err(ProveError::Release)?;
         let class = ask.query.class(schema);
         let circuit = CircuitName::Query(class);

@@ -165,7 +165,7 @@ fn prove_table(
         )?);
     }
     record.proofs = finished;
-    record.consents = vec![ConsentVersion { commitment: consent, frame }];
+    record.consents = vec![ConsentVersion { commitment: consent, frame, signature: None }];
     Ok(())
 }
 
@@ -233,5 +233,5 @@ fn revise(
     let commitments = record.consents.iter().map(|consent| consent.commitment).chain([commitment]).collect();
     let newest = Consents { commitments, table: &table, salt: &salt, before: Some(secret.table.consent()) };
     let frame = prove_frame(keys, record, secret, statement, &newest, progress)?;
-    Ok((ConsentVersion { commitment, frame }, table, salt))
+    Ok((ConsentVersion { commitment, frame, signature: None }, table, salt))
 }

@@ -13,7 +13,7 @@ use halo2_proofs::{
 use nightingale_circuits::cohort::columns::values;
 use nightingale_verifier::{
     VerifyError,
-    cohort::{Commitment, RowProof, key::root, row::opened, verify_row},
+    cohort::{Commitment, Expectation, RowProof, key::root, row::opened, verify_row},
 };
 use rayon::prelude::*;
 use std::ops::ControlFlow;
@@ -65,7 +65,7 @@ impl CohortDataset {
         super::entropy::erase(&mut combined);
         proof.opening =
             Commitment::new(opening).ok_or_else(|| ProveError::Bug("an opening at infinity".to_owned()))?;
-        verify_row(&self.public, &proof, keys.published())
+        verify_row(&self.public, &proof, &Expectation::default(), keys.published())
             .map_err(|error| ProveError::Bug(format!("a finished opening was refused: {error}")))?;
         Ok(proof)
     }

@@ -77,7 +77,10 @@ impl Account {
     }
 
     /// Signs a digest, in the 64 bytes of EIP-2098.
-    pub(crate) fn sign_digest(&self, digest: B256) -> Result<[u8; 64], PosterError> {
+    ///
+    /// # Errors
+    /// The signer's own.
+    pub fn sign_digest(&self, digest: B256) -> Result<[u8; 64], PosterError> {
         Ok(self.sign(digest)?.as_erc2098())
     }
 

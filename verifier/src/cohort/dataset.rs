@@ -1,24 +1,21 @@
 //! The public half of a registration, `dataset.json`: schemas, commitments, consent versions, proofs, and the plan.
 //!
-//! Reading it checks every digest in it against what it stands for; [`super::verify_registration`] checks the proofs.
+//! Reading it checks every digest in it against what it stands for; [`super::verify_registration`] checks proofs and signatures.
 
-use super::{
-    Commitment,
-    circuit_name::size_from_k,
-    link::Link,
-    schema_file::{QueryFile, SchemaFile, mode_from_name},
-};
-use crate::{
-    KeyDigest, VerifyError,
-    encoding::{from_hex, to_hex},
-};
+mod file;
+
+pub(crate) use file::{bytes_from_hex, bytes_to_hex};
+
+use super::{Commitment, Link, signature::Signature};
+use crate::{KeyDigest, VerifyError};
 use halo2_proofs::halo2curves::{bn256::G1Affine, group::prime::PrimeCurveAffine};
-use nightingale_circuits::cohort::{
-    Committed, Keccak, Mode, Query, Schema, Size, columns::committed, digest::Words, table::TableDigestParts,
+use nightingale_circuits::{
+    claim::Address,
+    cohort::{
+        Committed, Keccak, Mode, Query, Schema, Size, columns::committed, digest::Words,
+        table::TableDigestParts,
+    },
 };
-use serde::{Deserialize, Serialize};
-
-const FORMAT: &str = "nightingale cohort dataset 1";
 
 /// A registered dataset, as everybody sees it.
 #[derive(Clone)]
@@ -27,6 +24,16 @@ pub struct Dataset {
     plan: Vec<PlannedQuery>,
     modes: Vec<Mode>,
     digest: Keccak,
+    pub(super) sponsor: Option<Sponsor>,
+}
+
+/// Who answers for a dataset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sponsor {
+    /// The account: an Ethereum address, the one that publishes consents on-chain.
+    pub address: Address,
+    /// Of the dataset's digest.
+    pub signature: Signature,
 }
 
 /// A registered table.
@@ -51,6 +58,8 @@ pub struct ConsentVersion {
     pub commitment: Commitment,
     /// That it only revokes.
     pub frame: LinkedProof,
+    /// The sponsor's, where the dataset has one.
+    pub signature: Option<Signature>,
 }
 
 /// A halo2 proof and its link.
@@ -133,6 +142,15 @@ impl TableRecord {
         self.size
     }
 
+    /// Counts below this are hidden in a mode: one threshold a mode, since answers under two tell what either hides.
+    #[must_use]
+    pub const fn threshold(&self, mode: Mode) -> u32 {
+        match mode {
+            Mode::Exact => 1,
+            Mode::Plan => self.schema.threshold(),
+        }
+    }
+
     /// The number of rows.
     #[must_use]
     pub const fn rows(&self) -> usize {
@@ -212,7 +230,7 @@ impl Dataset {
         let start = start.words(tables.iter().map(TableRecord::digest)).number(count(&modes));
         let start = modes.iter().fold(start, |words, mode| words.number(u128::from(mode_number(*mode))));
         let digest = start.number(count(&plan)).words(plan.iter().map(|planned| &planned.digest)).finish();
-        Ok(Self { tables, plan, modes, digest })
+        Ok(Self { tables, plan, modes, digest, sponsor: None })
     }
 
     /// Its digest: tables, modes and plan. Consents come in versions and stand apart.
@@ -260,56 +278,10 @@ impl Dataset {
         &self.modes
     }
 
-    /// The file.
+    /// Who signed it, if anybody; [`super::verify_sponsor`] says whether they did.
     #[must_use]
-    pub fn to_json(&self) -> String {
-        let file = DatasetFile {
-            format: FORMAT.to_owned(),
-            digest: to_hex(&self.digest),
-            modes: self.modes.iter().map(|mode| mode.name().to_owned()).collect(),
-            plan: self.plan.iter().filter_map(|planned| self.planned_file(planned)).collect(),
-            tables: self.tables.iter().map(TableFile::new).collect(),
-        };
-        // Strings, lists and objects with text keys: there is nothing that JSON cannot hold.
-        let mut text = serde_json::to_string_pretty(&file).unwrap_or_default();
-        text.push('\n');
-        text
-    }
-
-    fn planned_file(&self, planned: &PlannedQuery) -> Option<PlannedFile> {
-        let table = self.tables.iter().find(|table| table.name() == planned.table)?;
-        let query = QueryFile::new(table.schema(), &planned.query);
-        Some(PlannedFile { table: planned.table.clone(), query, digest: to_hex(&planned.digest) })
-    }
-
-    /// Reads the file.
-    ///
-    /// # Errors
-    /// Names the first element that is wrong, a digest that is not that of its content among them.
-    pub fn from_json(bytes: &[u8]) -> Result<Self, VerifyError> {
-        let unreadable = |problem: String| VerifyError::Unreadable { what: "dataset file", problem };
-        let file: DatasetFile = serde_json::from_slice(bytes).map_err(|e| unreadable(e.to_string()))?;
-        if file.format != FORMAT {
-            return Err(unreadable(format!("its format is not `{FORMAT}`")));
-        }
-        let tables = file.tables.iter().map(TableFile::record).collect::<Result<Vec<_>, _>>()?;
-        let plan = file.plan.iter().map(|planned| {
-            let table = tables.iter().find(|table| table.name() == planned.table);
-            let table =
-                table.ok_or_else(|| VerifyError::malformed("plan", "names a table that is not there"))?;
-            Ok::<_, VerifyError>((planned.table.clone(), planned.query.query(table.schema())?))
-        });
-        let plan = plan.collect::<Result<Vec<_>, _>>()?;
-        let modes = file.modes.iter().map(|mode| mode_from_name(mode)).collect::<Result<Vec<_>, _>>()?;
-        let dataset = Self::new(tables, plan, modes)?;
-        let digests = file.plan.iter().map(|planned| planned.digest.clone());
-        if !digests.eq(dataset.plan.iter().map(|planned| to_hex(&planned.digest))) {
-            return Err(VerifyError::malformed("plan", "has a digest that is not its query's"));
-        }
-        if file.digest != to_hex(&dataset.digest) {
-            return Err(VerifyError::malformed("digest", "is not that of the dataset's content"));
-        }
-        Ok(dataset)
+    pub const fn sponsor(&self) -> Option<Sponsor> {
+        self.sponsor
     }
 }
 
@@ -323,127 +295,5 @@ pub(crate) const fn mode_number(mode: Mode) -> u8 {
     match mode {
         Mode::Exact => 1,
         Mode::Plan => 2,
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DatasetFile {
-    format: String,
-    digest: String,
-    modes: Vec<String>,
-    plan: Vec<PlannedFile>,
-    tables: Vec<TableFile>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PlannedFile {
-    table: String,
-    query: QueryFile,
-    digest: String,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TableFile {
-    digest: String,
-    k: u32,
-    rows: usize,
-    schema: SchemaFile,
-    commitments: Vec<String>,
-    proofs: Vec<LinkedProofFile>,
-    consents: Vec<ConsentFile>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ConsentFile {
-    commitment: String,
-    frame: LinkedProofFile,
-}
-
-/// A [`LinkedProof`] in a file.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct LinkedProofFile {
-    pub(crate) key_digest: String,
-    pub(crate) proof: String,
-    pub(crate) link: String,
-}
-
-impl LinkedProofFile {
-    pub(crate) fn new(proof: &LinkedProof) -> Self {
-        Self {
-            key_digest: proof.key.to_string(),
-            proof: bytes_to_hex(&proof.proof),
-            link: bytes_to_hex(&proof.link.to_bytes()),
-        }
-    }
-
-    pub(crate) fn proof(&self) -> Result<LinkedProof, VerifyError> {
-        Ok(LinkedProof {
-            key: self.key_digest.parse()?,
-            proof: bytes_from_hex(&self.proof, "proof")?,
-            link: Link::from_bytes(&bytes_from_hex(&self.link, "link")?)?,
-        })
-    }
-}
-
-/// `0x` and lower-case hexadecimal digits.
-pub(crate) fn bytes_to_hex(bytes: &[u8]) -> String {
-    format!("0x{}", hex::encode(bytes))
-}
-
-pub(crate) fn bytes_from_hex(text: &str, element: &str) -> Result<Vec<u8>, VerifyError> {
-    let bad = || VerifyError::malformed(element, "must be 0x and lower-case hexadecimal digits");
-    let digits = text.strip_prefix("0x").ok_or_else(bad)?;
-    if digits.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return Err(bad());
-    }
-    hex::decode(digits).map_err(|_| bad())
-}
-
-impl TableFile {
-    fn new(table: &TableRecord) -> Self {
-        let consent = |consent: &ConsentVersion| ConsentFile {
-            commitment: consent.commitment.to_hex(),
-            frame: LinkedProofFile::new(&consent.frame),
-        };
-        Self {
-            digest: to_hex(&table.digest),
-            k: table.size.k(),
-            rows: table.rows,
-            schema: SchemaFile::new(&table.schema),
-            commitments: table.commitments.iter().map(Commitment::to_hex).collect(),
-            proofs: table.proofs.iter().map(LinkedProofFile::new).collect(),
-            consents: table.consents.iter().map(consent).collect(),
-        }
-    }
-
-    fn record(&self) -> Result<TableRecord, VerifyError> {
-        let commitments = self.commitments.iter().map(|text| Commitment::from_hex(text, "commitment"));
-        let mut table = TableRecord::new(
-            self.schema.schema()?,
-            size_from_k(self.k)?,
-            self.rows,
-            commitments.collect::<Result<_, _>>()?,
-        )?;
-        if from_hex::<32>(&self.digest, "table.digest")? != table.digest {
-            return Err(VerifyError::malformed(
-                "table.digest",
-                "is not that of the table's schema and commitments",
-            ));
-        }
-        table.proofs = self.proofs.iter().map(LinkedProofFile::proof).collect::<Result<_, _>>()?;
-        let consent = |file: &ConsentFile| {
-            let commitment = Commitment::from_hex(&file.commitment, "consent")?;
-            Ok::<_, VerifyError>(ConsentVersion { commitment, frame: file.frame.proof()? })
-        };
-        table.consents = self.consents.iter().map(consent).collect::<Result<_, _>>()?;
-        if table.consents.is_empty() {
-            return Err(VerifyError::malformed("table.consents", "must hold at least the first version"));
-        }
-        Ok(table)
     }
 }

@@ -42,7 +42,7 @@ use std::{
 const MAGIC: [u8; 5] = *b"NGHK\x01";
 
 /// What a verifier needs of the setup of one size.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SetupPoints {
     /// tau in G2.
     pub tau: G2Affine,

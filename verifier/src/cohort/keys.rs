@@ -72,6 +72,10 @@ impl CohortKeys {
                 "holds the key of another circuit than its name says",
             ));
         }
+        // Commitments mean something under one setup only: what was registered under one says nothing of a proof under another.
+        if loaded.iter().any(|((_, other), loaded)| *other == size && loaded.setup() != key.setup()) {
+            return Err(VerifyError::UnsafeKey("the directory's keys of this size are of different setups"));
+        }
         let key = Arc::new(key);
         loaded.insert((circuit, size), Arc::clone(&key));
         Ok(key)

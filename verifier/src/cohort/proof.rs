@@ -12,6 +12,7 @@ use super::{
 use crate::{
     KeyDigest, KeyKind, VerifyError,
     encoding::{from_hex, to_hex},
+    json,
 };
 use nightingale_circuits::{
     claim::Address,
@@ -106,7 +107,7 @@ impl QueryProof {
     /// Names the first element that is wrong.
     pub fn from_json(bytes: &[u8], dataset: &Dataset) -> Result<Self, VerifyError> {
         let unreadable = |problem: String| VerifyError::Unreadable { what: "cohort proof", problem };
-        let file: ProofFile = serde_json::from_slice(bytes).map_err(|e| unreadable(e.to_string()))?;
+        let file: ProofFile = json::read(bytes).map_err(|error| unreadable(error.to_string()))?;
         if file.format != FORMAT {
             return Err(unreadable(format!("its format is not `{FORMAT}`")));
         }

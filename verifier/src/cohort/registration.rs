@@ -4,14 +4,18 @@
 use super::{
     CircuitName, CohortKeys, Commitment,
     dataset::{Dataset, LinkedProof, TableRecord},
+    signature::verify_sponsor,
     verify::{check_key, verify_linked},
 };
 use crate::{KeyKind, VerifyError};
 use halo2_proofs::halo2curves::bn256::G1Affine;
-use nightingale_circuits::cohort::{
-    Committed, Keccak,
-    digest::Words,
-    registration::{self, Source, Statement},
+use nightingale_circuits::{
+    claim::Address,
+    cohort::{
+        Committed, Keccak,
+        digest::Words,
+        registration::{self, Source, Statement},
+    },
 };
 
 /// What a valid registration says.
@@ -21,18 +25,21 @@ pub struct VerifiedRegistration {
     pub proofs: usize,
     /// `Development` if any key was one.
     pub kind: KeyKind,
+    /// Who signed the dataset and its consents, if anybody.
+    pub sponsor: Option<Address>,
 }
 
-/// Verifies all proofs of a dataset's registration.
+/// Verifies all proofs of a dataset's registration, and its signatures where it has a sponsor.
 ///
 /// # Errors
-/// Names the table and the proof that does not hold.
+/// Names the table and the proof that does not hold, or the signature.
 pub fn verify_registration(
     dataset: &Dataset,
     keys: &CohortKeys,
     production_only: bool,
 ) -> Result<VerifiedRegistration, VerifyError> {
-    let mut verified = VerifiedRegistration { proofs: 0, kind: KeyKind::Production };
+    let sponsor = verify_sponsor(dataset, None)?;
+    let mut verified = VerifiedRegistration { proofs: 0, kind: KeyKind::Production, sponsor };
     for table in dataset.tables() {
         let plan = registration::plan(table.schema(), table.size().layout());
         let Some((frame, others)) = plan.split_first() else {

@@ -19,18 +19,14 @@ const LEAST_CODES: u32 = 4;
 /// Says which, and what to ask instead.
 pub fn check_researcher(schema: &Schema, query: &Query) -> Result<(), VerifyError> {
     let name = |column: usize| schema.columns().get(column).map_or("?", |column| column.name.as_str());
-    if let Unit::SubjectAnd(dimension) = schema.unit() {
-        let fixed = query.terms().iter().any(|term| {
-            term.column == dimension
-                && matches!(term.intervals.as_slice(), [interval] if interval.low == interval.high)
-        });
-        if !fixed && !query.groups().contains(&dimension) {
-            return Err(VerifyError::Cohort(format!(
-                "table {} has several rows for a subject, and a researcher's cells count subjects: group by {dimension}, or ask for one of them (WHERE {dimension} = ..)",
-                schema.table(),
-                dimension = name(dimension)
-            )));
-        }
+    if let Unit::SubjectAnd(dimension) = schema.unit()
+        && !query.counts_subjects(schema)
+    {
+        return Err(VerifyError::Cohort(format!(
+            "table {} has several rows for a subject, and a researcher's cells count subjects: group by {dimension}, or ask for one of them (WHERE {dimension} = ..)",
+            schema.table(),
+            dimension = name(dimension)
+        )));
     }
     for &value in query.values() {
         let codes = schema.columns().get(value).map_or(0, nightingale_circuits::cohort::Column::bound);

@@ -8,11 +8,14 @@ use super::{
     dataset::{Dataset, TableRecord},
     key::root,
     point::reduce,
+    signature::verify_sponsor,
     text,
+    verify::{Expectation, check_consent},
 };
 use crate::{
-    VerifyError,
+    KeyKind, VerifyError,
     encoding::{from_hex, to_hex},
+    json,
 };
 use halo2_proofs::{
     arithmetic::best_multiexp,
@@ -111,7 +114,7 @@ impl RowProof {
     /// Names the first element that is wrong.
     pub fn from_json(bytes: &[u8], dataset: &Dataset) -> Result<Self, VerifyError> {
         let unreadable = |problem: String| VerifyError::Unreadable { what: "cohort row", problem };
-        let file: RowFile = serde_json::from_slice(bytes).map_err(|e| unreadable(e.to_string()))?;
+        let file: RowFile = json::read(bytes).map_err(|error| unreadable(error.to_string()))?;
         if file.format != FORMAT {
             return Err(unreadable(format!("its format is not `{FORMAT}`")));
         }
@@ -140,11 +143,17 @@ impl RowProof {
     }
 }
 
-/// Verifies that a row of a registered table is this one.
+/// Verifies that a row of a registered table is this one. Of an [`Expectation`] it heeds consents, sponsor and whether development keys will do; a
+/// row has no mode and no venue.
 ///
 /// # Errors
-/// It is not; the row is no record; the dataset is another one.
-pub fn verify_row(dataset: &Dataset, proof: &RowProof, keys: &CohortKeys) -> Result<(), VerifyError> {
+/// It is not; the row is no record; the dataset is another one, or not as expected.
+pub fn verify_row(
+    dataset: &Dataset,
+    proof: &RowProof,
+    expectation: &Expectation,
+    keys: &CohortKeys,
+) -> Result<(), VerifyError> {
     if proof.dataset != *dataset.digest() {
         return Err(VerifyError::Context {
             what: "dataset",
@@ -152,7 +161,11 @@ pub fn verify_row(dataset: &Dataset, proof: &RowProof, keys: &CohortKeys) -> Res
             found: to_hex(&proof.dataset),
         });
     }
+    if expectation.sponsor.is_some() {
+        verify_sponsor(dataset, expectation.sponsor)?;
+    }
     let table = dataset.table(&proof.table)?;
+    check_consent(table, proof.consent_version, expectation.consent)?;
     if proof.row >= table.rows() {
         return Err(VerifyError::malformed("row", "is not a record of the table"));
     }
@@ -160,6 +173,9 @@ pub fn verify_row(dataset: &Dataset, proof: &RowProof, keys: &CohortKeys) -> Res
         return Err(VerifyError::malformed("codes", "are not one for each column"));
     }
     let key = keys.key(CircuitName::Registration(Part::Frame), table.size())?;
+    if expectation.production_only && key.kind() == KeyKind::Development {
+        return Err(VerifyError::DevelopmentKey(key.digest()));
+    }
     let weight = proof.weight(table)?;
     let columns = opened(table)
         .into_iter()

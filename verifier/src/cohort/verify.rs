@@ -6,10 +6,14 @@ use super::{
     link::{Claim, Pair},
     proof::{QueryProof, Venue},
     release_rule::check_researcher,
+    signature::verify_sponsor,
 };
 use crate::{KeyDigest, KeyKind, VerifyError};
 use halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
-use nightingale_circuits::cohort::{Answer, Class, Keccak, Mode, Query, Schema, instances::instances, slots};
+use nightingale_circuits::{
+    claim::Address,
+    cohort::{Answer, Class, Keccak, Mode, Query, Schema, instances::instances, slots},
+};
 
 /// Which consents a reader accepts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +40,8 @@ pub struct Expectation {
     pub consent: ConsentExpectation,
     /// Chain and contract; `None` is off-chain.
     pub venue: Option<Venue>,
+    /// Who must have signed the dataset and its consents; `None` for anybody, or nobody.
+    pub sponsor: Option<Address>,
     /// Accept no development key.
     pub production_only: bool,
 }
@@ -75,6 +81,9 @@ pub fn verify_query(
 ) -> Result<VerifiedQuery, VerifyError> {
     if proof.dataset != *dataset.digest() {
         return Err(other("dataset", hex::encode(dataset.digest()), hex::encode(proof.dataset)));
+    }
+    if expectation.sponsor.is_some() {
+        verify_sponsor(dataset, expectation.sponsor)?;
     }
     let table = dataset.table(&proof.table)?;
     check_terms(dataset, table, proof, expectation)?;
@@ -212,15 +221,7 @@ fn check_terms(
     {
         return Err(other("threshold", format!("at least {least}"), proof.threshold.to_string()));
     }
-    let newest = table.newest_consent().unwrap_or_default();
-    let expected = match expectation.consent {
-        ConsentExpectation::Newest => newest,
-        ConsentExpectation::Version(version) => version,
-        ConsentExpectation::Any => proof.consent_version,
-    };
-    if proof.consent_version != expected {
-        return Err(other("consent version", expected.to_string(), proof.consent_version.to_string()));
-    }
+    check_consent(table, proof.consent_version, expectation.consent)?;
     let venue = expectation.venue.unwrap_or(Venue::NONE);
     if venue != proof.venue {
         let text =
@@ -228,6 +229,24 @@ fn check_terms(
         return Err(other("venue", text(venue), text(proof.venue)));
     }
     Ok(())
+}
+
+/// Whether a proof is under the consents that the reader expects.
+pub(super) fn check_consent(
+    table: &TableRecord,
+    version: usize,
+    expectation: ConsentExpectation,
+) -> Result<(), VerifyError> {
+    let expected = match expectation {
+        ConsentExpectation::Newest => table.newest_consent().unwrap_or_default(),
+        ConsentExpectation::Version(version) => version,
+        ConsentExpectation::Any => version,
+    };
+    if version == expected {
+        Ok(())
+    } else {
+        Err(other("consent version", expected.to_string(), version.to_string()))
+    }
 }
 
 fn other(what: &'static str, expected: String, found: String) -> VerifyError {

@@ -3,12 +3,13 @@
 use super::{exit_code, print, read};
 use anyhow::Result;
 use clap::Args;
-use nightingale_circuits::cohort::Mode;
+use nightingale_circuits::{claim::Address, cohort::Mode};
 use nightingale_verifier::{
     KeyKind, VerifyError,
     cohort::{
         CohortKeys, ConsentExpectation, Dataset, Expectation, QueryProof, RowProof, Venue, VerifiedQuery,
-        answer::AnswerFile, proof::role, text, verify_query, verify_registration, verify_row,
+        VerifiedRegistration, answer::AnswerFile, proof::role, text, verify_query, verify_registration,
+        verify_row,
     },
     expectation::parse_address,
     statistics::{Source, Statistics},
@@ -42,6 +43,42 @@ impl About {
     }
 }
 
+/// What is expected of the dataset, whatever is asked of it.
+#[derive(Args)]
+struct Trust {
+    /// Do not verify the dataset's own proofs and signatures. Without them a valid proof says nothing of how the table was made.
+    #[arg(long)]
+    skip_registration: bool,
+    /// Expect this sponsor's signature of the dataset and of all versions of its consents.
+    #[arg(long, value_name = "0xADDRESS", value_parser = address)]
+    sponsor: Option<Address>,
+    /// Expect this version of the consents, from 0, instead of the dataset's newest.
+    #[arg(long, value_name = "NUMBER")]
+    consent_version: Option<usize>,
+    /// Accept no development key: anybody can forge proofs under those.
+    #[arg(long)]
+    production: bool,
+}
+
+impl Trust {
+    fn registration(
+        &self,
+        dataset: &Dataset,
+        keys: &CohortKeys,
+    ) -> Option<Result<VerifiedRegistration, VerifyError>> {
+        (!self.skip_registration).then(|| verify_registration(dataset, keys, self.production))
+    }
+
+    fn expectation(&self) -> Expectation {
+        Expectation {
+            consent: self.consent_version.map_or(ConsentExpectation::Newest, ConsentExpectation::Version),
+            sponsor: self.sponsor,
+            production_only: self.production,
+            ..Expectation::default()
+        }
+    }
+}
+
 #[derive(Args)]
 pub(super) struct Cohort {
     /// Proof files.
@@ -49,33 +86,26 @@ pub(super) struct Cohort {
     proofs: Vec<PathBuf>,
     #[command(flatten)]
     about: About,
+    #[command(flatten)]
+    trust: Trust,
     /// Derive statistics from the proven integers: tables, tests, survival.
     #[arg(long)]
     stats: bool,
     /// Say it as JSON: `registration`, `proofs` and `statistics`.
     #[arg(long)]
     json: bool,
-    /// Do not verify the dataset's own proofs. Without them a valid answer says nothing of how the table was made.
-    #[arg(long)]
-    skip_registration: bool,
     /// Accept answers in this mode only: `exact` (regulator) or `plan` (researcher).
     #[arg(long, value_name = "MODE", value_parser = mode)]
     mode: Option<Mode>,
     /// Refuse a disclosure threshold below this, in mode `plan`.
     #[arg(long, value_name = "COUNT")]
     threshold: Option<u32>,
-    /// Expect this version of the consents, from 0, instead of the dataset's newest.
-    #[arg(long, value_name = "NUMBER")]
-    consent_version: Option<usize>,
     /// Expect a proof for this chain; needs `--contract`.
     #[arg(long, value_name = "ID", requires = "contract")]
     chain_id: Option<u64>,
     /// Expect a proof for this contract; needs `--chain-id`.
-    #[arg(long, value_name = "0xADDRESS", requires = "chain_id")]
-    contract: Option<String>,
-    /// Accept no development key: anybody can forge proofs under those.
-    #[arg(long)]
-    production: bool,
+    #[arg(long, value_name = "0xADDRESS", requires = "chain_id", value_parser = address)]
+    contract: Option<Address>,
 }
 
 #[derive(Args)]
@@ -84,6 +114,12 @@ pub(super) struct Row {
     row: PathBuf,
     #[command(flatten)]
     about: About,
+    #[command(flatten)]
+    trust: Trust,
+}
+
+fn address(text: &str) -> Result<Address, VerifyError> {
+    parse_address(text, "value")
 }
 
 fn mode(text: &str) -> Result<Mode, String> {
@@ -106,6 +142,8 @@ struct RegistrationVerdict {
     error: Option<String>,
     proofs: Option<usize>,
     key_kind: Option<&'static str>,
+    /// Who signed, if anybody.
+    sponsor: Option<String>,
 }
 
 /// One proof; what is not known is null.
@@ -136,9 +174,8 @@ struct AnswerVerdict {
 impl Cohort {
     pub(super) fn run(&self) -> Result<ExitCode> {
         let (dataset, keys) = (self.about.dataset()?, self.about.keys());
-        let expectation = self.expectation()?;
-        let registration =
-            (!self.skip_registration).then(|| verify_registration(&dataset, &keys, self.production));
+        let expectation = self.expectation();
+        let registration = self.trust.registration(&dataset, &keys);
         let results: Vec<_> =
             self.proofs.iter().map(|path| (path, judge(path, &dataset, &expectation, &keys))).collect();
         let errors = results.iter().filter_map(|(_, result)| result.as_ref().err());
@@ -158,13 +195,7 @@ impl Cohort {
             print(&serde_json::to_string_pretty(&report)?)?;
             return Ok(code);
         }
-        let mut lines = vec![match &registration {
-            None => "registration: not verified".to_owned(),
-            Some(Ok(verified)) => {
-                format!("registration: valid, {} proofs ({})", verified.proofs, kind(verified.kind))
-            }
-            Some(Err(error)) => format!("registration: invalid: {error}"),
-        }];
+        let mut lines = vec![registration_line(registration.as_ref())];
         lines.extend(results.iter().map(|(path, result)| match result {
             Ok(verified) => line(path, verified),
             Err(error) if error.is_unreadable() => format!("{}: unreadable: {error}", path.display()),
@@ -175,37 +206,27 @@ impl Cohort {
         Ok(code)
     }
 
-    fn expectation(&self) -> Result<Expectation, VerifyError> {
-        let venue = match (self.chain_id, &self.contract) {
-            (Some(chain_id), Some(contract)) => {
-                Some(Venue { chain_id, contract: parse_address(contract, "contract")? })
-            }
-            _ => None,
-        };
-        Ok(Expectation {
-            query: None,
-            mode: self.mode,
-            threshold: self.threshold,
-            consent: self.consent_version.map_or(ConsentExpectation::Newest, ConsentExpectation::Version),
-            venue,
-            production_only: self.production,
-        })
+    fn expectation(&self) -> Expectation {
+        let venue = self.chain_id.zip(self.contract).map(|(chain_id, contract)| Venue { chain_id, contract });
+        Expectation { mode: self.mode, threshold: self.threshold, venue, ..self.trust.expectation() }
     }
 }
 
 impl Row {
     pub(super) fn run(&self) -> Result<ExitCode> {
-        let dataset = self.about.dataset()?;
+        let (dataset, keys) = (self.about.dataset()?, self.about.keys());
         let proof = RowProof::from_json(&read(&self.row)?, &dataset)?;
-        verify_row(&dataset, &proof, &self.about.keys())?;
+        verify_row(&dataset, &proof, &self.trust.expectation(), &keys)?;
+        let registration = self.trust.registration(&dataset, &keys).transpose()?.map(Ok);
         let columns = dataset.table(&proof.table)?.schema().columns();
-        let mut lines = vec![format!(
+        let mut lines = vec![registration_line(registration.as_ref())];
+        lines.push(format!(
             "valid: row {} of {}, consent version {}: {}",
             proof.row,
             proof.table,
             proof.consent_version,
             if proof.consent { "may be used" } else { "may not be used" },
-        )];
+        ));
         lines.extend(columns.iter().zip(&proof.codes).map(|(column, code)| {
             format!("{}: {}", column.name, text::value(column, *code).unwrap_or_else(|| "missing".to_owned()))
         }));
@@ -232,6 +253,22 @@ fn statistics(results: &[(&PathBuf, Result<VerifiedQuery, VerifyError>)]) -> Res
     Ok(Statistics::of(&sources.collect::<Result<Vec<_>, _>>()?))
 }
 
+fn registration_line(result: Option<&Result<VerifiedRegistration, VerifyError>>) -> String {
+    match result {
+        None => "registration: not verified".to_owned(),
+        Some(Ok(verified)) => format!(
+            "registration: valid, {} proofs ({}), {}",
+            verified.proofs,
+            kind(verified.kind),
+            match verified.sponsor {
+                Some(sponsor) => format!("signed by 0x{}", hex::encode(sponsor.0)),
+                None => "signed by nobody".to_owned(),
+            }
+        ),
+        Some(Err(error)) => format!("registration: invalid: {error}"),
+    }
+}
+
 const fn kind(kind: KeyKind) -> &'static str {
     match kind {
         KeyKind::Development => "development keys: anybody can forge such proofs",
@@ -256,18 +293,23 @@ fn line(path: &Path, verified: &VerifiedQuery) -> String {
 }
 
 impl RegistrationVerdict {
-    fn of(result: Option<&Result<nightingale_verifier::cohort::VerifiedRegistration, VerifyError>>) -> Self {
+    fn of(result: Option<&Result<VerifiedRegistration, VerifyError>>) -> Self {
         match result {
-            None => Self { valid: None, error: None, proofs: None, key_kind: None },
+            None => Self { valid: None, error: None, proofs: None, key_kind: None, sponsor: None },
             Some(Ok(verified)) => Self {
                 valid: Some(true),
                 error: None,
                 proofs: Some(verified.proofs),
                 key_kind: Some(verified.kind.name()),
+                sponsor: verified.sponsor.map(|sponsor| format!("0x{}", hex::encode(sponsor.0))),
             },
-            Some(Err(error)) => {
-                Self { valid: Some(false), error: Some(error.to_string()), proofs: None, key_kind: None }
-            }
+            Some(Err(error)) => Self {
+                valid: Some(false),
+                error: Some(error.to_string()),
+                proofs: None,
+                key_kind: None,
+                sponsor: None,
+            },
         }
     }
 }

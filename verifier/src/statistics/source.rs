@@ -2,9 +2,7 @@
 
 use super::words::{sql, word};
 use crate::VerifyError;
-use nightingale_circuits::cohort::{
-    Answer, Cell, Column, Figures, PairFigures, Query, Schema, Unit, ValueFigures,
-};
+use nightingale_circuits::cohort::{Answer, Cell, Column, Figures, PairFigures, Query, Schema, ValueFigures};
 
 /// The most rows that an answer may speak of: far above any table, and low enough for exact arithmetic in 128 bits.
 const MOST_ROWS: u64 = 2_147_483_647;
@@ -77,21 +75,12 @@ impl Source {
     /// condition.
     #[must_use]
     pub fn counts_subjects(&self) -> bool {
-        match self.schema.unit() {
-            Unit::Subject => true,
-            Unit::SubjectAnd(dimension) => {
-                self.query.groups().contains(&dimension) || self.fixed(dimension).is_some()
-            }
-        }
+        self.query.counts_subjects(&self.schema)
     }
 
     /// The code that a condition fixes a column to.
     pub(super) fn fixed(&self, column: usize) -> Option<u32> {
-        let term = self.query.terms().iter().find(|term| term.column == column)?;
-        match term.intervals.as_slice() {
-            [only] if only.low == only.high => Some(only.low),
-            _ => None,
-        }
+        self.query.fixed(column)
     }
 
     /// The group columns.

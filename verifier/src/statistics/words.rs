@@ -1,5 +1,6 @@
 //! Codes and queries in words.
 
+use crate::cohort::text::{date, decimal};
 use nightingale_circuits::cohort::{Column, Kind, Query, Schema, Term};
 
 /// What stands for the missing value.
@@ -26,37 +27,10 @@ pub(super) fn value(column: &Column, code: u32) -> Option<i64> {
 /// A number or day of a column in words.
 pub(super) fn written(column: &Column, value: i64) -> String {
     match column.kind {
-        Kind::Integer { scale, .. } => decimal(value, scale),
+        Kind::Integer { scale, .. } => decimal(i128::from(value), scale),
         Kind::Date { .. } => date(value),
         Kind::Category { .. } | Kind::Key { .. } => value.to_string(),
     }
-}
-
-/// `value / 10^scale`, exactly.
-fn decimal(value: i64, scale: u8) -> String {
-    let places = usize::from(scale);
-    if places == 0 {
-        return value.to_string();
-    }
-    let sign = if value < 0 { "-" } else { "" };
-    let digits = format!("{:0>width$}", value.unsigned_abs(), width = places.saturating_add(1));
-    let (whole, fraction) =
-        digits.split_at_checked(digits.len().saturating_sub(places)).unwrap_or((&digits, ""));
-    format!("{sign}{whole}.{fraction}")
-}
-
-/// The day, counted from 1970-01-01, in the proleptic Gregorian calendar: H. Hinnant, chrono-compatible low-level date
-/// algorithms, `civil_from_days`.
-fn date(day: i64) -> String {
-    let day = i128::from(day) + 719_468;
-    let (era, of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let in_month = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year + era * 400 + i128::from(month <= 2);
-    format!("{year:04}-{month:02}-{in_month:02}")
 }
 
 /// The query as SQL would write it.

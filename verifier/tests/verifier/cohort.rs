@@ -3,6 +3,7 @@
 mod altered;
 mod command;
 mod formats;
+mod signature;
 mod speed;
 
 use nightingale_verifier::{

@@ -4,11 +4,11 @@
 
 use super::{
     endpoint,
-    shape::{Internal, LIMBS, Shape, Slot, Variable},
+    shape::{Internal, Shape, Slot, Variable},
     verdict,
 };
 use crate::cohort::{
-    Figures, PairFigures, ValueFigures,
+    Figures,
     disclosure::{self, Hidden},
     evaluate::Totals,
     instances::{ENDPOINTS, endpoint_row},
@@ -184,7 +184,6 @@ impl Builder<'_> {
                 self.range(value);
             }
         }
-        debug_assert_eq!(LIMBS, endpoint::split(shape, 0).len());
     }
 
     fn free(&mut self, row: usize, place: usize, value: Fr) {
@@ -220,12 +219,7 @@ impl Builder<'_> {
         let class = self.shape.class;
         let cell_of: BTreeMap<u64, usize> =
             self.asked.keys.iter().enumerate().map(|(cell, &key)| (key, cell)).collect();
-        let empty = Figures {
-            count: 0,
-            values: vec![ValueFigures::default(); class.values()],
-            pair: (class.values() == 2).then(PairFigures::default),
-        };
-        let mut cells = vec![empty; class.cells()];
+        let mut cells = vec![Figures::none(class.values()); class.cells()];
         let consent = self.slot(Slot::Consent);
         let left_out = consent.iter().zip(passes).filter(|(consent, pass)| **consent == 1 && !**pass);
         let rest = left_out.count() as u64;
@@ -337,7 +331,7 @@ impl Builder<'_> {
             let size = Fr::from_u128(value.unsigned_abs());
             if value < 0 { -size } else { size }
         };
-        let values = [
+        let values: [Fr; verdict::FREE] = [
             flag(any),
             Fr::from(own).invert().unwrap_or(Fr::zero()),
             flag(all),
@@ -348,7 +342,6 @@ impl Builder<'_> {
             self.checked(when(bound, rows - threshold)),
             self.checked(when(extended, missed)),
         ];
-        debug_assert_eq!(values.len(), verdict::FREE);
         let row = self.shape.verdict();
         for (place, value) in values.into_iter().enumerate() {
             self.free(row, verdict::FREE_FROM + place, value);

@@ -38,13 +38,7 @@ pub(super) fn rules(ground: &Ground) -> Rules {
             rows.later() * (entry.clone() - dictionary.prev() - number(1) - limbs.join(rise)),
         ),
     ];
-    let mut fractions = ground.looked_up(both, 0);
-    fractions.push(Fraction {
-        numerator: -seen.cur(),
-        pole: rows.index(),
-        weight: 0,
-        opening: Opening::Zero,
-    });
+    let mut fractions = ground.range_checks(both, seen);
     // At each entry the flags of all rows with its code: all of them set, except for the entry 0.
     let counted = number(1) + ground.eta.clone() * rows.later();
     fractions.push(Fraction {

@@ -5,7 +5,7 @@
 use super::{
     Auxiliary,
     limbs::{Limbs, occurrences, split_all},
-    rules::{Fraction, Ground, Opening, Rules, boolean, number},
+    rules::{Ground, Rules, boolean, number},
 };
 use crate::cohort::Layout;
 use halo2_proofs::{halo2curves::bn256::Fr, plonk::Expression};
@@ -42,14 +42,7 @@ pub(super) fn rules(ground: &Ground) -> Rules {
         ("consent is 0 or 1", rows.record() * boolean(&consent.cur())),
         ("consent was there before", rows.record() * consent.cur() * (number(1) - predecessor.cur())),
     ];
-    let mut fractions = ground.looked_up(limbs, 0);
-    fractions.push(Fraction {
-        numerator: -seen.cur(),
-        pole: rows.index(),
-        weight: 0,
-        opening: Opening::Zero,
-    });
-    Rules { gates, fractions }
+    Rules { gates, fractions: ground.range_checks(limbs, seen) }
 }
 
 pub(super) fn auxiliaries(layout: Layout, slots: &[Vec<u64>], numbers: &[u64]) -> Vec<Auxiliary> {

@@ -5,7 +5,7 @@
 use super::{
     Auxiliary,
     limbs::{Limbs, occurrences, split_all},
-    rules::{Fraction, Ground, Opening, Rules, number},
+    rules::{Ground, Rules, number},
 };
 use crate::cohort::Layout;
 
@@ -30,14 +30,7 @@ pub(super) fn rules(ground: &Ground) -> Rules {
         ("codes are within the bound", rows.record() * (bound.cur() - code.clone() - limbs.join(room))),
         ("codes are not missing where present", rows.record() * (code - present - limbs.join(base))),
     ];
-    let mut fractions = ground.looked_up(both, 0);
-    fractions.push(Fraction {
-        numerator: -seen.cur(),
-        pole: rows.index(),
-        weight: 0,
-        opening: Opening::Zero,
-    });
-    Rules { gates, fractions }
+    Rules { gates, fractions: ground.range_checks(both, seen) }
 }
 
 pub(super) fn auxiliaries(layout: Layout, slots: &[Vec<u64>], numbers: &[u64]) -> Vec<Auxiliary> {

@@ -44,15 +44,11 @@ impl Ground {
         (0..power).fold(number(1), |product, _| product * self.theta.clone())
     }
 
-    /// `sum 1/(alpha - x)` over the record rows, for each of the columns.
-    pub(super) fn looked_up(&self, columns: &[Column<Advice>], weight: usize) -> Vec<Fraction> {
-        let fraction = |column: &Column<Advice>| Fraction {
-            numerator: number(1),
-            pole: column.cur(),
-            weight,
-            opening: Opening::Zero,
-        };
-        columns.iter().map(fraction).collect()
+    /// Lookups of rows' numbers by these columns: `sum 1/(alpha - x)` for each, and `-sum_j seen_j/(alpha - j)`.
+    pub(super) fn range_checks(&self, columns: &[Column<Advice>], seen: Column<Advice>) -> Vec<Fraction> {
+        let fraction = |numerator, pole| Fraction { numerator, pole, weight: 0, opening: Opening::Zero };
+        let looked_up = columns.iter().map(|column| fraction(number(1), column.cur()));
+        looked_up.chain([fraction(-seen.cur(), self.rows.index())]).collect()
     }
 }
 

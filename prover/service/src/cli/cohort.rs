@@ -42,9 +42,6 @@ pub(super) struct Query {
     /// Print the answer as JSON.
     #[arg(long)]
     json: bool,
-    /// Hide counts below this, not only below the registered threshold.
-    #[arg(long, value_name = "COUNT")]
-    threshold: Option<u32>,
     /// The proof is for this chain; needs --contract.
     #[arg(long, value_name = "ID", requires = "contract")]
     chain_id: Option<u64>,
@@ -132,7 +129,7 @@ impl Query {
             },
             _ => Venue::NONE,
         };
-        Ok(Question { sql: self.sql.clone(), role, threshold: self.threshold, venue })
+        Ok(Question { sql: self.sql.clone(), role, venue })
     }
 
     fn print(&self, folder: &Folder, understood: &Understood, released: &Released) -> Outcome {

@@ -6,7 +6,9 @@ use super::{Outcome, Trouble, files, meter::watched, say, store};
 use clap::{Args, Subcommand};
 use nightingale::{
     CohortError,
-    cohort::{Folder, Registration, RegulatorKey, folder::vacant, register, registration::read},
+    cohort::{
+        Folder, Registration, RegulatorKey, Sponsor, folder::vacant, register, registration::read, sponsor,
+    },
 };
 use nightingale_records::trial;
 use std::path::{Path, PathBuf};
@@ -47,6 +49,9 @@ pub(super) struct Commit {
     /// Seal exact answers to this public key, which the regulator made with `nightingale cohort regulator-key`.
     #[arg(long, value_name = "FILE")]
     regulator_key: Option<PathBuf>,
+    /// Sign the dataset, and the first version of its consents, with this account's key: 64 hexadecimal digits, mode 600.
+    #[arg(long, value_name = "FILE")]
+    sponsor_key: Option<PathBuf>,
     #[command(flatten)]
     keys: store::Keys,
 }
@@ -69,6 +74,9 @@ pub(super) struct Revoke {
     /// Keys of subjects, as the data files write them.
     #[arg(required = true)]
     subjects: Vec<String>,
+    /// The sponsor's key, which signs the new version; needed where the dataset is signed.
+    #[arg(long, value_name = "FILE")]
+    sponsor_key: Option<PathBuf>,
     #[command(flatten)]
     keys: store::Keys,
 }
@@ -128,11 +136,13 @@ impl Commit {
         }
         vacant(&self.out)?;
         let regulator = self.regulator_key.as_deref().map(regulator_key).transpose()?;
+        let sponsor = self.sponsor_key.as_deref().map(Sponsor::from_file).transpose()?;
         let registration = Registration {
             files: self.files.clone(),
             schema: self.schema.clone(),
             key_column: self.key_column.clone(),
             regulator,
+            sponsor,
             out: self.out.clone(),
         };
         let keys = self.keys.open()?;
@@ -152,6 +162,10 @@ impl Commit {
             1 => "1 planned query".to_owned(),
             queries => format!("{queries} planned queries"),
         };
+        match dataset.sponsor() {
+            Some(sponsor) => say(format_args!("signed by 0x{}", hex::encode(sponsor.address.0))),
+            None => say("signed by nobody: --sponsor-key signs"),
+        }
         say(format_args!("{planned}; development keys: anybody can forge proofs under them"));
         say(format_args!("dataset 0x{} written to {}", hex::encode(dataset.digest()), self.out.display()));
         Ok(())
@@ -193,6 +207,8 @@ impl Infer {
 impl Revoke {
     fn run(&self) -> Outcome {
         let mut folder = Folder::open(&self.dataset)?;
+        let given = self.sponsor_key.as_deref().map(Sponsor::from_file).transpose()?;
+        let sponsor = sponsor::signer(&folder.dataset, given.as_ref())?;
         let codes = folder.codes(&self.subjects)?;
         let keys = self.keys.open()?;
         let tables =
@@ -200,6 +216,9 @@ impl Revoke {
         if tables.is_empty() {
             say("nothing to revoke: none of them has a row in use");
             return Ok(());
+        }
+        if let Some(sponsor) = sponsor {
+            sponsor.sign(&mut folder.dataset)?;
         }
         folder.dataset.write(&folder.path).map_err(CohortError::from)?;
         for name in tables {

@@ -14,17 +14,15 @@ pub struct Question {
     pub sql: String,
     /// As whom.
     pub role: Role,
-    /// A higher disclosure threshold than the registered one.
-    pub threshold: Option<u32>,
     /// The chain and contract that the proof is for.
     pub venue: Venue,
 }
 
 impl Question {
-    /// Off-chain, under the registered threshold.
+    /// Off-chain.
     #[must_use]
     pub fn new(sql: impl Into<String>, role: Role) -> Self {
-        Self { sql: sql.into(), role, threshold: None, venue: Venue::NONE }
+        Self { sql: sql.into(), role, venue: Venue::NONE }
     }
 }
 
@@ -53,15 +51,8 @@ pub fn understand(dataset: &Dataset, question: &Question) -> Result<Understood, 
     let missing = || CohortError::Bug("a query names a table that is not there");
     let table = dataset.tables().get(asked.table).ok_or_else(missing)?;
     let mode = mode(question.role);
-    let registered = if mode == Mode::Exact { 1 } else { table.schema().threshold() };
-    let threshold = question.threshold.unwrap_or(registered);
-    let ask = Ask {
-        table: table.name().to_owned(),
-        query: asked.query.clone(),
-        mode,
-        threshold: Some(threshold),
-        venue: question.venue,
-    };
+    let threshold = table.threshold(mode);
+    let ask = Ask { table: table.name().to_owned(), query: asked.query.clone(), mode, venue: question.venue };
     let digest = asked.query.digest(table.digest());
     let sql = text::sql(table.schema(), &asked.query);
     Ok(Understood { ask, role: question.role, sql, digest, threshold })

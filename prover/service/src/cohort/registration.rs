@@ -1,6 +1,6 @@
 //! From trial files and a schema file to a registered dataset.
 
-use super::{Folder, RegulatorKey, folder::vacant};
+use super::{Folder, RegulatorKey, Sponsor, folder::vacant};
 use crate::error::CohortError;
 use nightingale_circuits::cohort::{Mode, Query, Schema};
 use nightingale_prover::cohort::{CohortDataset, CohortKeyStore, Progress};
@@ -20,6 +20,8 @@ pub struct Registration {
     pub key_column: Option<String>,
     /// To whom exact answers are sealed.
     pub regulator: Option<RegulatorKey>,
+    /// Who signs the dataset.
+    pub sponsor: Option<Sponsor>,
     /// The new folder.
     pub out: PathBuf,
 }
@@ -52,7 +54,10 @@ pub fn register(
     let mut modes: Vec<Mode> = Role::ALL.into_iter().filter_map(|role| schema.mode(role)).collect();
     modes.sort_unstable();
     modes.dedup();
-    let dataset = CohortDataset::register(keys, built.tables, plan, modes, progress)?;
+    let mut dataset = CohortDataset::register(keys, built.tables, plan, modes, progress)?;
+    if let Some(sponsor) = &registration.sponsor {
+        sponsor.sign(&mut dataset)?;
+    }
     Folder::create(&registration.out, dataset, &built.subjects, registration.regulator)
 }
 

@@ -134,6 +134,7 @@ pub(super) fn commit(dir: &Path, seed: u64) -> Result<Registered, DemoError> {
         schema: invented.files.schema,
         key_column: None,
         regulator: Some(regulator.public()),
+        sponsor: None,
         out: dir.join("service/datasets").join(TENANT).join(&folder),
     };
     if let Some(parent) = registration.out.parent() {

@@ -195,6 +195,20 @@ pub(super) async fn outcome(engine: &Engine, tenant: &Tenant, id: JobId) -> Resu
     }
 }
 
+/// What a submission is answered with: the job's outcome where the caller waits for it, else the job as it stands.
+pub(super) async fn answered(
+    engine: &Engine,
+    tenant: &Tenant,
+    job: Job,
+    wait: bool,
+) -> Result<v1::Job, Status> {
+    if wait {
+        return outcome(engine, tenant, job.id).await;
+    }
+    let progress = engine.events.phase(job.id);
+    Ok(wire::job(job, progress))
+}
+
 pub(super) fn known_job(tenant: Tenant, submitted: Submitted) -> Result<(Tenant, Job, bool), Status> {
     match submitted {
         Submitted::Known(job) | Submitted::New(job) => Ok((tenant, job, true)),
@@ -223,12 +237,7 @@ impl ClaimService for Claims {
         let (tenant, job, known) = self.accept(message).await.inspect_err(|status| {
             self.0.reject(status);
         })?;
-        let job = if wait {
-            outcome(&self.0, &tenant, job.id).await?
-        } else {
-            let progress = self.0.events.phase(job.id);
-            wire::job(job, progress)
-        };
+        let job = answered(&self.0, &tenant, job, wait).await?;
         Ok(Response::new(v1::AdjudicateResponse { job: Some(job), known }))
     }
 

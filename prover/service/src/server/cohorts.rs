@@ -1,7 +1,7 @@
 //! `CohortService`: reads a question, decides whether it is answered, makes it a job, and waits for the job where asked.
 
 use super::{
-    claims::{known_job, outcome},
+    claims::{answered, known_job},
     datasets::{blocking, digest, unknown},
     status::{cohort, draining, invalid, typed},
     wire,
@@ -61,7 +61,6 @@ fn stored(message: &v1::QueryRequest) -> Result<StoredQuestion, Status> {
         dataset: digest(&message.dataset)?,
         sql: message.sql.clone(),
         regulator,
-        threshold: (message.threshold > 0).then_some(message.threshold),
         chain_id: message.chain_id,
         contract,
     })
@@ -136,12 +135,7 @@ impl CohortService for Cohorts {
         let (tenant, job, known) = self.accept(message).await.inspect_err(|status| {
             self.0.reject(status);
         })?;
-        let job = if wait {
-            outcome(&self.0, &tenant, job.id).await?
-        } else {
-            let progress = self.0.events.phase(job.id);
-            wire::job(job, progress)
-        };
+        let job = answered(&self.0, &tenant, job, wait).await?;
         Ok(Response::new(v1::QueryResponse { job: Some(job), known }))
     }
 }

@@ -153,19 +153,7 @@ impl Store {
         let sealed = rows::seal_decision(&self.seal(&lease.tenant), &lease.id, decision)?;
         let (tenant, job) = (lease.tenant.as_str(), lease.id.0.as_slice());
         let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await?;
-        let ended = sqlx::query(
-            "UPDATE jobs SET state = 'done', result = ?, ended = ?, lease_until = NULL, witness = NULL \
-             WHERE tenant = ? AND id = ? AND state = 'leased' AND fence = ? AND (deadline IS NULL OR deadline > ?)",
-        )
-        .bind(sealed)
-        .bind(now.0)
-        .bind(tenant)
-        .bind(job)
-        .bind(lease.fence)
-        .bind(now.0)
-        .execute(&mut *tx)
-        .await?;
-        if ended.rows_affected() != 1 {
+        if !lease.conclude(&mut tx, sealed, now).await? {
             return Ok(Finish::Stale);
         }
         match standing(&mut tx, &lease.tenant, &effects).await? {

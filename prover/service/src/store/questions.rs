@@ -20,8 +20,6 @@ pub struct StoredQuestion {
     pub sql: String,
     /// Whether the regulator asks, and not a researcher.
     pub regulator: bool,
-    /// A higher disclosure threshold.
-    pub threshold: Option<u32>,
     /// The chain that the proof is for.
     pub chain_id: u64,
     /// The contract that the proof is for.
@@ -109,19 +107,7 @@ impl Store {
         let plain = Zeroizing::new(serde_json::to_vec(answer).map_err(|_| rows::damaged("result"))?);
         let sealed = self.seal(&lease.tenant).seal(Kind::Result, &lease.id, &plain)?;
         let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await?;
-        let ended = sqlx::query(
-            "UPDATE jobs SET state = 'done', result = ?, ended = ?, lease_until = NULL, witness = NULL \
-             WHERE tenant = ? AND id = ? AND state = 'leased' AND fence = ? AND (deadline IS NULL OR deadline > ?)",
-        )
-        .bind(sealed)
-        .bind(now.0)
-        .bind(lease.tenant.as_str())
-        .bind(lease.id.0.as_slice())
-        .bind(lease.fence)
-        .bind(now.0)
-        .execute(&mut *tx)
-        .await?;
-        if ended.rows_affected() != 1 {
+        if !lease.conclude(&mut tx, sealed, now).await? {
             return Ok(Answered::Stale);
         }
         record(&mut tx, &lease.tenant, line, Some(&lease.id), now).await?;

@@ -10,7 +10,7 @@ use crate::{
     store::seal::Kind,
 };
 use nightingale_circuits::claim::Id;
-use sqlx::sqlite::SqliteRow;
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use zeroize::Zeroizing;
 
 /// A job in a worker's hands. No `Debug`: it holds the witness.
@@ -33,6 +33,31 @@ pub struct Lease {
     pub accepted: Instant,
     /// The request; an error when it cannot be opened.
     pub request: Result<Zeroizing<Vec<u8>>, StoreError>,
+}
+
+impl Lease {
+    /// Ends the job with its sealed result, within the caller's transaction; `false` when the lease is no longer in force, and
+    /// nothing was changed.
+    pub(super) async fn conclude(
+        &self,
+        connection: &mut SqliteConnection,
+        sealed: Vec<u8>,
+        now: Instant,
+    ) -> Result<bool, StoreError> {
+        let ended = sqlx::query(
+            "UPDATE jobs SET state = 'done', result = ?, ended = ?, lease_until = NULL, witness = NULL \
+             WHERE tenant = ? AND id = ? AND state = 'leased' AND fence = ? AND (deadline IS NULL OR deadline > ?)",
+        )
+        .bind(sealed)
+        .bind(now.0)
+        .bind(self.tenant.as_str())
+        .bind(self.id.0.as_slice())
+        .bind(self.fence)
+        .bind(now.0)
+        .execute(connection)
+        .await?;
+        Ok(ended.rows_affected() == 1)
+    }
 }
 
 impl Store {

@@ -39,7 +39,6 @@ impl StoredQuestion {
         Question {
             sql: self.sql.clone(),
             role: if self.regulator { Role::Regulator } else { Role::Researcher },
-            threshold: self.threshold,
             venue: Venue { chain_id: self.chain_id, contract: Address(self.contract) },
         }
     }

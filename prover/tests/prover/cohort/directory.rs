@@ -12,13 +12,7 @@ fn is_read_back_whole_and_its_private_half_is_for_its_owner() {
     dataset().write(directory.path()).unwrap();
     let again = CohortDataset::open(directory.path()).unwrap();
     assert_eq!(again.public().to_json(), dataset().public().to_json());
-    let ask = Ask {
-        table: "adsl".to_owned(),
-        query: age_by_arm(),
-        mode: Mode::Plan,
-        threshold: None,
-        venue: Venue::NONE,
-    };
+    let ask = Ask { table: "adsl".to_owned(), query: age_by_arm(), mode: Mode::Plan, venue: Venue::NONE };
     again.prove(&KEYS, &ask, &mut go).unwrap();
     for name in ["private/adsl.table", "private/adae.table", "private/digests"] {
         assert_eq!(

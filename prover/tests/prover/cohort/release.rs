@@ -11,7 +11,7 @@ use nightingale_verifier::cohort::{
 use std::time::Instant;
 
 fn ask(table: &str, query: Query, mode: Mode) -> Ask {
-    Ask { table: table.to_owned(), query, mode, threshold: None, venue: Venue::NONE }
+    Ask { table: table.to_owned(), query, mode, venue: Venue::NONE }
 }
 
 #[test]
@@ -81,9 +81,6 @@ fn refuses_from_the_question_what_is_not_released() {
     let dataset = dataset();
     let unplanned = Query::new(&event_schema(), Vec::new(), Vec::new(), vec![1]).unwrap();
     let mut refused = vec![ask("adae", unplanned, Mode::Plan), ask("nothing", age_by_arm(), Mode::Plan)];
-    refused.push(Ask { threshold: Some(10), ..ask("adsl", age_by_arm(), Mode::Plan) });
-    refused.push(Ask { threshold: Some(12), ..ask("adsl", age_by_arm(), Mode::Plan) });
-    refused.push(Ask { threshold: Some(11), ..ask("adsl", age_by_arm(), Mode::Exact) });
     for ask in refused {
         let error = dataset.prove(&KEYS, &ask, &mut go).err().unwrap();
         assert!(matches!(error, ProveError::Release(_)), "{error}");

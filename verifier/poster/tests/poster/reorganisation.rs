@@ -1,11 +1,19 @@
 //! Blocks that vanish: what was in them is sent again, with the same bytes.
 
 use super::world::World;
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result, ensure};
 use nightingale_poster::{Claim, Outcome, Poster, Refusal, outbox::State};
 use serde_json::{Value, json};
 use std::time::Duration;
+
+/// Waits for the first transaction of an account to be in a block.
+async fn until_mined(world: &World, sender: Address) -> Result<()> {
+    while world.anvil.mined_of(sender)? == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_settlement_whose_block_vanishes_is_sent_again_and_confirmed_in_another() -> Result<()> {
@@ -20,17 +28,13 @@ async fn a_settlement_whose_block_vanishes_is_sent_again_and_confirmed_in_anothe
     let (deployment, sender) = (world.deployment.clone(), poster.address());
     let snapshot = world.anvil.ask("evm_snapshot", json!([]))?;
     let posting = tokio::spawn(async move { poster.settle(&deployment, &[claim]).await });
-    while world.anvil.mined_of(sender)? == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_mined(&world, sender).await?;
     world.anvil.mine(1)?;
     tokio::time::sleep(Duration::from_millis(500)).await;
     ensure!(!posting.is_finished(), "two blocks are not three");
     world.anvil.ask("evm_revert", json!([snapshot]))?;
     ensure!(world.settlements()? == 0);
-    while world.anvil.mined_of(sender)? == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_mined(&world, sender).await?;
     world.anvil.mine(2)?;
     let settlement = posting.await??;
     ensure!(settlement.all_paid() && world.settlements()? == 1);
@@ -101,9 +105,7 @@ async fn a_claim_whose_settlement_by_somebody_else_vanishes_is_settled_after_all
     ensure!(!posting.is_finished(), "one block is not three");
     world.anvil.ask("evm_revert", json!([snapshot]))?;
     ensure!(world.settlements()? == 0);
-    while world.anvil.mined_of(sender)? == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_mined(&world, sender).await?;
     world.anvil.mine(2)?;
     let settlement = posting.await??;
     ensure!(matches!(settlement.entries[0].outcome, Outcome::Settled(mined) if mined.transaction != by));

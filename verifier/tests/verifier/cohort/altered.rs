@@ -3,7 +3,7 @@
 use super::{DATASET, KEYS, PROOFS, bytes, judge, proof};
 use nightingale_circuits::{
     claim::Address,
-    cohort::{Cell, Mode},
+    cohort::{Cell, Figures, Mode},
 };
 use nightingale_verifier::{
     VerifyError,
@@ -124,8 +124,7 @@ fn every_figure_of_the_answer_counts() {
             let Cell::Shown(figures) = &honest.answer.cells[cell] else {
                 // A hidden cell that is shown as empty.
                 let mut altered = honest.clone();
-                altered.answer.cells[cell] =
-                    Cell::Shown(nightingale_circuits::cohort::instances::no_figures(&honest.query));
+                altered.answer.cells[cell] = Cell::Shown(Figures::none(honest.query.values().len()));
                 refused(&altered);
                 continue;
             };

@@ -64,6 +64,7 @@ fn exit_codes_tell_invalid_from_unreadable() {
     assert_eq!(code(&[&proof[..], &["--threshold", "20"]].concat()), Some(1));
     assert_eq!(code(&[&proof[..], &["--consent-version", "3"]].concat()), Some(1));
     let contract = format!("0x{}", "22".repeat(20));
+    assert_eq!(code(&[&proof[..], &["--sponsor", &contract]].concat()), Some(1));
     assert_eq!(code(&[&proof[..], &["--chain-id", "1", "--contract", &contract]].concat()), Some(1));
     assert_eq!(code(&[&proof[..], &["--keys", "no-such-directory"]].concat()), Some(2));
     assert_eq!(code(&["cohort", "no-such-file", "--dataset", "."]), Some(2));
@@ -76,12 +77,25 @@ fn shows_an_opened_row() {
     let output = run(&["row", "row.json", "--dataset", "."]);
     let said = text(&output);
     assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.starts_with("registration: valid, 5 proofs"), "{said}");
     assert!(said.contains("valid: row 11 of adsl") && said.contains("AGE: "), "{said}");
+    let code = |more: &[&str]| run(&[&["row", "row.json", "--dataset", "."], more].concat()).status.code();
+    assert_eq!(code(&["--skip-registration"]), Some(0));
+    assert_eq!(code(&["--skip-registration", "--production"]), Some(1));
+    assert_eq!(code(&["--skip-registration", "--consent-version", "1"]), Some(1));
+    let nobody = format!("0x{}", "22".repeat(20));
+    assert_eq!(code(&["--skip-registration", "--sponsor", &nobody]), Some(1));
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("row.json");
     let altered = String::from_utf8(bytes("row.json")).unwrap().replace("\"row\": 11", "\"row\": 12");
     std::fs::write(&file, altered).unwrap();
     assert_eq!(run(&["row", file.to_str().unwrap(), "--dataset", "."]).status.code(), Some(1));
+    // A row of a table whose registration does not hold says nothing.
+    let dataset = directory.path().join("dataset.json");
+    let mut altered: Value = serde_json::from_slice(&bytes("dataset.json")).unwrap();
+    altered["tables"][1]["proofs"][0]["link"] = altered["tables"][0]["proofs"][0]["link"].clone();
+    std::fs::write(&dataset, altered.to_string()).unwrap();
+    assert_eq!(run(&["row", "row.json", "--dataset", dataset.to_str().unwrap()]).status.code(), Some(1));
 }
 
 #[test]

@@ -2,16 +2,19 @@
 
 use super::{DATASET, KEYS, bytes};
 use nightingale_circuits::cohort::{
-    Answer, Cell, Column, Figures, Interval, Kind, PairFigures, Query, Schema, Size, Term, Unit,
+    Answer, Cell, Class, Column, Figures, Interval, Kind, PairFigures, Query, Schema, Size, Term, Unit,
     ValueFigures, registration::Part,
 };
-use nightingale_verifier::cohort::{
-    CircuitName, CohortKey, Dataset,
-    answer::AnswerFile,
-    integer::Integer,
-    keys::DEVELOPMENT,
-    schema_file::{QueryFile, SchemaFile},
-    text,
+use nightingale_verifier::{
+    VerifyError,
+    cohort::{
+        CircuitName, CohortKey, CohortKeys, Dataset, QueryProof, RowProof,
+        answer::AnswerFile,
+        integer::Integer,
+        keys::DEVELOPMENT,
+        schema_file::{QueryFile, SchemaFile},
+        text,
+    },
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -77,6 +80,42 @@ fn every_embedded_key_is_read_and_altered_keys_are_not() {
         let key = CohortKey::from_bytes(bytes).unwrap();
         assert_eq!(key.circuit().file_name(Size::from_k(key.k()).unwrap()), name);
     }
+}
+
+#[test]
+fn keys_of_two_setups_in_one_directory_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let file = |name: &str| DEVELOPMENT.iter().find(|(other, _)| *other == name).unwrap().1;
+    std::fs::write(path("frame.14.vk"), file("frame.14.vk")).unwrap();
+    // The place of the identity column's commitment, behind the header and tau: another point is another setup.
+    let mut altered = file("narrow.14.vk").to_vec();
+    let identity = 10 + 4 * 32;
+    let salt = altered[identity + 64..identity + 128].to_vec();
+    altered[identity..identity + 64].copy_from_slice(&salt);
+    std::fs::write(path("narrow.14.vk"), altered).unwrap();
+    let keys = CohortKeys::directory(directory.path());
+    keys.key(CircuitName::Registration(Part::Frame), Size::Small).unwrap();
+    let refused = keys.key(CircuitName::Query(Class::Narrow), Size::Small);
+    assert!(matches!(refused, Err(VerifyError::UnsafeKey(_))));
+}
+
+#[test]
+fn a_key_that_stands_twice_is_refused() {
+    let twice = |name: &str, from: &str, to: &str| {
+        let text = String::from_utf8(bytes(name)).unwrap();
+        let altered = text.replacen(from, to, 1);
+        assert_ne!(text, altered, "{name}");
+        altered.into_bytes()
+    };
+    // Readers that take the first would see another count, age or value than this one checks.
+    let proof = twice("narrow-plan.json", "\"AGE\": 0", "\"AGE\": 7, \"AGE\": 0");
+    let refused = QueryProof::from_json(&proof, &DATASET).err().unwrap();
+    assert!(refused.to_string().contains("stands twice"), "{refused}");
+    let row = twice("row.json", "\"AGE\":", "\"AGE\": 1, \"AGE\":");
+    assert!(RowProof::from_json(&row, &DATASET).is_err());
+    let dataset = twice("dataset.json", "\"format\":", "\"format\": \"other\", \"format\":");
+    assert!(Dataset::from_json(&dataset).is_err());
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub(in super::super) struct Describe {
 #[derive(Serialize)]
 struct DatasetJson {
     dataset: String,
+    sponsor: Option<String>,
     roles: Vec<&'static str>,
     tables: Vec<TableJson>,
     plan: Vec<String>,
@@ -67,6 +68,7 @@ fn describe(dataset: &Dataset) -> DatasetJson {
     });
     DatasetJson {
         dataset: format!("0x{}", hex::encode(dataset.digest())),
+        sponsor: dataset.sponsor().map(|sponsor| format!("0x{}", hex::encode(sponsor.address.0))),
         roles: dataset.modes().iter().map(|mode| role(*mode)).collect(),
         tables: dataset.tables().iter().map(describe_table).collect(),
         plan: planned.collect(),
@@ -115,7 +117,12 @@ fn describe_column(column: &Column) -> ColumnJson {
 }
 
 fn print(dataset: &DatasetJson) {
-    say(format_args!("dataset {}, for {}", dataset.dataset, dataset.roles.join(" and ")));
+    let sponsor = dataset.sponsor.as_deref().unwrap_or("nobody");
+    say(format_args!(
+        "dataset {}, for {}, signed by {sponsor}",
+        dataset.dataset,
+        dataset.roles.join(" and ")
+    ));
     for table in &dataset.tables {
         say(format_args!(
             "\n{}: {} rows, one for each {}; counts below {} are hidden from researchers; consent version {}",

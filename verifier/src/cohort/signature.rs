@@ -1,0 +1,169 @@
+//! The sponsor's signatures: of the dataset's digest, and of each version of the consents with all versions before it.
+//!
+//! Without them a dataset file says what was proven, but not who registered it: whoever relies on an answer to it names the sponsor
+//! ([`super::Expectation::sponsor`]) or takes digest and commitments from the registry on-chain.
+//!
+//! ECDSA on secp256k1 over EIP-712 in the domain (name `Nightingale`, version `1`), so that a wallet can sign and the sponsor is an
+//! address. The types are `Registration(bytes32 dataset)` and `Consents(bytes32 dataset,bytes32 table,uint256 version,bytes32 commitments)`, the
+//! last being the Keccak of the commitments of version 0 to this one, two words each.
+
+use super::dataset::{Dataset, Sponsor, TableRecord};
+use crate::{VerifyError, encoding::from_hex};
+use k256::ecdsa::{self, RecoveryId, VerifyingKey};
+use nightingale_circuits::{
+    claim::Address,
+    cohort::{
+        Keccak,
+        digest::{Words, keccak},
+    },
+};
+
+/// A signature in the 64 bytes of EIP-2098: `r`, then `s` with the parity in its top bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signature(pub [u8; 64]);
+
+impl Signature {
+    /// `0x` and 128 hexadecimal digits.
+    #[must_use]
+    pub fn to_hex(&self) -> String {
+        format!("0x{}", hex::encode(self.0))
+    }
+
+    /// Reads what [`Signature::to_hex`] writes.
+    ///
+    /// # Errors
+    /// Another spelling.
+    pub fn from_hex(text: &str, element: &str) -> Result<Self, VerifyError> {
+        from_hex(text, element).map(Self)
+    }
+
+    /// Who signed this digest; `None` for what is no signature. The form leaves no room for a second one with `n - s`.
+    #[must_use]
+    pub fn signer(&self, digest: &Keccak) -> Option<Address> {
+        let mut bytes = self.0;
+        let top = bytes.get_mut(32)?;
+        let odd = *top & 0x80 != 0;
+        *top &= 0x7f;
+        let signature = ecdsa::Signature::from_slice(&bytes).ok()?;
+        let key = VerifyingKey::recover_from_prehash(digest, &signature, RecoveryId::new(odd, false)).ok()?;
+        let point = key.to_encoded_point(false);
+        let (_, coordinates) = point.as_bytes().split_first()?;
+        let digest = keccak(coordinates);
+        let (_, address) = digest.split_last_chunk::<20>()?;
+        Some(Address(*address))
+    }
+}
+
+/// EIP-712: the digest to sign of a structure's hash.
+fn typed(structure: &Keccak) -> Keccak {
+    let domain = Words::of("EIP712Domain(string name,string version)")
+        .digest(&keccak(b"Nightingale"))
+        .digest(&keccak(b"1"))
+        .finish();
+    keccak(&[&[0x19, 0x01], domain.as_slice(), structure.as_slice()].concat())
+}
+
+/// What a sponsor signs to register a dataset.
+#[must_use]
+pub fn registration_message(dataset: &Keccak) -> Keccak {
+    typed(&Words::of("Registration(bytes32 dataset)").digest(dataset).finish())
+}
+
+/// What a sponsor signs for a version of a table's consents; `None` for a version that is not there.
+#[must_use]
+pub fn consent_message(dataset: &Keccak, table: &TableRecord, version: usize) -> Option<Keccak> {
+    let versions = table.consents.get(..=version)?;
+    let commitments: Vec<Keccak> = versions.iter().flat_map(|consent| consent.commitment.words()).collect();
+    let structure = Words::of("Consents(bytes32 dataset,bytes32 table,uint256 version,bytes32 commitments)")
+        .digest(dataset)
+        .digest(table.digest())
+        .number(u128::try_from(version).ok()?)
+        .digest(&keccak(commitments.as_flattened()))
+        .finish();
+    Some(typed(&structure))
+}
+
+impl Dataset {
+    /// Signs what the sponsor has not signed yet: the dataset, and versions of the consents. `sign` is given digests.
+    ///
+    /// # Errors
+    /// The dataset is another sponsor's; whatever `sign` fails with.
+    pub fn sign<E: From<VerifyError>>(
+        &mut self,
+        sponsor: Address,
+        sign: &mut dyn FnMut(&Keccak) -> Result<Signature, E>,
+    ) -> Result<(), E> {
+        match self.sponsor {
+            Some(registered) if registered.address != sponsor => {
+                return Err(another(registered.address, sponsor).into());
+            }
+            Some(_) => {}
+            None => {
+                let signature = sign(&registration_message(self.digest()))?;
+                self.sponsor = Some(Sponsor { address: sponsor, signature });
+            }
+        }
+        let digest = *self.digest();
+        for table in self.tables_mut() {
+            for version in 0..table.consents.len() {
+                let message = consent_message(&digest, table, version);
+                if let (Some(consent), Some(message)) = (table.consents.get_mut(version), message)
+                    && consent.signature.is_none()
+                {
+                    consent.signature = Some(sign(&message)?);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Verifies all signatures of a dataset, and that they are of the sponsor that the reader expects. Returns the sponsor; `None` for a dataset that
+/// nobody signed and nobody is expected to have signed.
+///
+/// # Errors
+/// A signature that is missing or not the sponsor's; another sponsor.
+pub fn verify_sponsor(dataset: &Dataset, expected: Option<Address>) -> Result<Option<Address>, VerifyError> {
+    let Some(sponsor) = dataset.sponsor() else {
+        return match expected {
+            None => Ok(None),
+            Some(expected) => Err(VerifyError::Context {
+                what: "sponsor",
+                expected: text(expected),
+                found: "nobody: the dataset is not signed".to_owned(),
+            }),
+        };
+    };
+    if let Some(expected) = expected
+        && expected != sponsor.address
+    {
+        return Err(another(expected, sponsor.address));
+    }
+    let is_theirs = |message: Option<Keccak>, signature: Option<Signature>| match (message, signature) {
+        (Some(message), Some(signature)) => signature.signer(&message) == Some(sponsor.address),
+        _ => false,
+    };
+    if !is_theirs(Some(registration_message(dataset.digest())), Some(sponsor.signature)) {
+        return Err(VerifyError::malformed("sponsor.signature", "is not the sponsor's for this dataset"));
+    }
+    for table in dataset.tables() {
+        for (version, consent) in table.consents.iter().enumerate() {
+            if !is_theirs(consent_message(dataset.digest(), table, version), consent.signature) {
+                return Err(VerifyError::Cohort(format!(
+                    "consent version {version} of {} is not signed by the sponsor {}: get the dataset file from them again",
+                    table.name(),
+                    text(sponsor.address)
+                )));
+            }
+        }
+    }
+    Ok(Some(sponsor.address))
+}
+
+fn another(expected: Address, found: Address) -> VerifyError {
+    VerifyError::Context { what: "sponsor", expected: text(expected), found: text(found) }
+}
+
+fn text(address: Address) -> String {
+    format!("0x{}", hex::encode(address.0))
+}
