@@ -3,12 +3,13 @@
 use anyhow::{Context, Result, ensure};
 use nightingale_verifier::cohort::{
     CohortKeys, Dataset, Expectation, QueryProof, RowProof, VerifiedQuery, verify_query, verify_registration,
-    verify_row,
+    verify_row, verify_sponsor,
 };
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
     sync::{Mutex, OnceLock, PoisonError},
@@ -40,7 +41,11 @@ pub(crate) fn done(folder: &Path, arguments: &[&str]) -> Result<String> {
     Ok(ran.out)
 }
 
-/// A folder with an invented trial, registered as `ds`, and a regulator's key pair.
+/// The well-known first account of local chains, and its address.
+const SPONSOR_KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+const SPONSOR: &str = "f39fd6e51aad88f6f4ce6ab8827279cfffb92266";
+
+/// A folder with an invented trial, registered as `ds` and signed by its sponsor.
 struct Registered {
     folder: TempDir,
 }
@@ -52,8 +57,11 @@ fn registered() -> Result<Registered> {
     if made.is_none() {
         let folder = tempfile::tempdir()?.keep();
         done(&folder, &["synth", "trial", "--rows", "300", "--seed", "5", "--out", "t.csv"])?;
+        let key = folder.join("sponsor.key");
+        fs::write(&key, SPONSOR_KEY)?;
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
         let commit = ["dataset", "commit", "t.csv", "t_events.csv", "--schema", "t.toml", "--out", "ds"];
-        done(&folder, &commit)?;
+        done(&folder, &[&commit[..], &["--sponsor-key", "sponsor.key"]].concat())?;
         *made = Some(folder);
     }
     let folder = tempfile::tempdir()?;
@@ -272,7 +280,13 @@ fn a_revoked_subject_is_counted_no_more_and_older_proofs_are_refused() -> Result
     let unknown = nightingale(trial.path(), &["dataset", "revoke", "--dataset", "ds", &subject, "NOBODY"])?;
     assert_eq!(unknown.code, Some(1));
     assert!(unknown.err.contains("subject 2") && !unknown.err.contains("NOBODY"), "{}", unknown.err);
-    done(trial.path(), &["dataset", "revoke", "--dataset", "ds", &subject])?;
+    let revoke = ["dataset", "revoke", "--dataset", "ds", &subject];
+    let unsigned = nightingale(trial.path(), &revoke)?;
+    assert_eq!(unsigned.code, Some(1));
+    assert!(unsigned.err.contains(SPONSOR), "{}", unsigned.err);
+    done(trial.path(), &[&revoke[..], &["--sponsor-key", "sponsor.key"]].concat())?;
+    let sponsor = verify_sponsor(&dataset(&ds)?, None)?.context("nobody signed")?;
+    assert_eq!(hex::encode(sponsor.0), SPONSOR);
     let error = verified(&ds, &proof).err().context("an older proof is accepted")?;
     assert!(error.to_string().contains("consent"), "{error}");
     assert_eq!(total(trial.query("regulator", "SELECT COUNT(*) FROM t")?)?, 299);
