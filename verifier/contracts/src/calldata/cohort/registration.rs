@@ -10,7 +10,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, U256};
 use nightingale_circuits::cohort::{Class, Mode, columns::committed};
-use nightingale_verifier::cohort::{Dataset, PlannedQuery, TableRecord, check_researcher};
+use nightingale_verifier::cohort::{Dataset, PlannedQuery, TableRecord, check_researcher, verify_sponsor};
 
 /// A table's registration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,11 +54,14 @@ pub enum LeftOutReason {
 ///
 /// # Errors
 /// What cannot be registered on-chain: a table of a size for which there is no verifier, one without consents, one of whose
-/// queries none can be logged.
+/// queries none can be logged. A dataset that another sponsor signed.
 pub fn registration(dataset: &Dataset, table: &str, sponsor: Address) -> Result<TableRegistration, Error> {
     let table = dataset.table(table)?;
     if sponsor.is_zero() {
         return Err(Error::SponsorMissing);
+    }
+    if dataset.sponsor().is_some() {
+        verify_sponsor(dataset, Some(nightingale_circuits::claim::Address(sponsor.into_array())))?;
     }
     require_verifier(table.size())?;
     let about = || dataset.plan().iter().filter(|planned| planned.table == table.name());

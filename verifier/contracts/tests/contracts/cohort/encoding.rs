@@ -6,7 +6,9 @@ use super::{
     world::{self, SPONSOR, World, answer, entry},
 };
 use crate::contracts::tools::contracts;
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, U256, hex, keccak256};
+use alloy_signer::SignerSync;
+use alloy_signer_local::PrivateKeySigner;
 use anyhow::{Context, Result, ensure};
 use nightingale_circuits::cohort::{
     Answer, Cell, Class, Figures, Interval, Mode, Query, Schema, Size, Term, Unit, ValueFigures,
@@ -19,7 +21,7 @@ use nightingale_contracts::{
 use nightingale_verifier::{
     KeyDigest, KeyKind,
     cohort::{
-        Commitment, ConsentVersion, Dataset, Link, LinkedProof, QueryProof, TableRecord, Venue,
+        Commitment, ConsentVersion, Dataset, Link, LinkedProof, QueryProof, Signature, TableRecord, Venue,
         point::words_to_point,
     },
 };
@@ -192,6 +194,21 @@ fn a_table_that_cannot_go_on_chain_is_refused_with_the_reason() -> Result<()> {
     ensure!(matches!(registration(&planned()?, "adae", SPONSOR), Err(Error::Dataset(_))));
     ensure!(matches!(publish_consents(&trial()?, 0), Err(Error::FirstConsents { .. })));
     ensure!(matches!(publish_consents(&trial()?, 2), Err(Error::ConsentVersionUnknown { .. })));
+    Ok(())
+}
+
+#[test]
+fn a_signed_dataset_is_registered_for_the_sponsor_who_signed() -> Result<()> {
+    let signer = PrivateKeySigner::from_bytes(&keccak256("sponsor"))?;
+    let sponsor = nightingale_circuits::claim::Address(signer.address().into_array());
+    let mut dataset = planned()?;
+    let mut sign = |digest: &[u8; 32]| {
+        Ok::<_, anyhow::Error>(Signature(signer.sign_hash_sync(&B256::from(*digest))?.as_erc2098()))
+    };
+    dataset.sign(sponsor, &mut sign)?;
+    ensure!(registration(&dataset, "adsl", signer.address())?.call.given.sponsor == signer.address());
+    let error = registration(&dataset, "adsl", SPONSOR).err().context("another sponsor")?.to_string();
+    ensure!(error.contains("sponsor") && error.contains(&hex::encode(SPONSOR)), "{error}");
     Ok(())
 }
 
