@@ -1,6 +1,6 @@
 //! The reference and the circuit agree on generated tables and queries, in both classes.
 
-use crate::trial::{AGE, ARM, CHANGE, COST, NARROW, SEX, WIDE, between, table};
+use super::trial::{AGE, ARM, CHANGE, COST, NARROW, SEX, WIDE, between, table};
 use halo2_proofs::{dev::MockProver, halo2curves::bn256::Fr};
 use nightingale_circuits::cohort::{
     Answer, Cell, Class, Interval, Layout, Query, QueryCircuit, Table, Term, instances::instances,
@@ -116,9 +116,9 @@ fn by_arm(counts: [usize; 3]) -> Table {
     let arms: Vec<u32> = (1..).zip(counts).flat_map(|(arm, count)| std::iter::repeat_n(arm, count)).collect();
     let rows = arms.len();
     let mut columns = vec![vec![1; rows]; 6];
-    columns[crate::trial::SUBJECT] = (1..).take(rows).collect();
+    columns[super::trial::SUBJECT] = (1..).take(rows).collect();
     columns[ARM] = arms;
-    Table::new(crate::trial::schema(), columns, vec![true; rows]).expect("codes that fit")
+    Table::new(super::trial::schema(), columns, vec![true; rows]).expect("codes that fit")
 }
 
 #[test]

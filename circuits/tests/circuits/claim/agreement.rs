@@ -1,6 +1,6 @@
 //! On generated requests the reference and the circuit agree: the circuit accepts the reference's outcome, and no other.
 
-use crate::case::{Case, cpt, day, icd, line, shape, values, violated};
+use super::case::{Case, cpt, day, icd, line, shape, values, violated};
 use nightingale_circuits::{
     Fr,
     claim::{circuit::Inputs, *},

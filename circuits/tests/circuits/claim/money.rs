@@ -1,6 +1,6 @@
 //! The payable amount: known cases, and the orders and caps that differ between plans.
 
-use crate::case::{Case, prove};
+use super::case::{Case, prove};
 use nightingale_circuits::claim::*;
 
 fn amounts(line: &LineOutcome) -> [u64; 4] {

@@ -1,6 +1,6 @@
 //! The budget table in `docs/statements/claim.md` is what the circuit costs.
 
-use crate::case::shape;
+use super::case::shape;
 use nightingale_circuits::{claim::SizeClass, r1cs::R1cs};
 
 fn table(r1cs: &R1cs) -> Vec<(&'static str, usize)> {

@@ -1,6 +1,6 @@
 //! What every gate reads, and where: degree, rotations and rows.
 
-use crate::trial::{NARROW, WIDE};
+use super::trial::{NARROW, WIDE};
 use halo2_proofs::{
     halo2curves::bn256::Fr,
     plonk::{Circuit, ConstraintSystem, Expression},

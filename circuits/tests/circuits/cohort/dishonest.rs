@@ -1,6 +1,6 @@
 //! What a dishonest prover might try inside the circuit. Each test changes one thing of an honest witness and is refused.
 
-use crate::{
+use super::{
     agreement::query,
     trial::{AGE, ARM, CHANGE, COST, NARROW, between, table},
 };

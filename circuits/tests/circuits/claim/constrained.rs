@@ -1,6 +1,6 @@
 //! Nothing in the circuit is left free: every variable follows from the prover's inputs, and is tied down.
 
-use crate::case::{Case, shape, values};
+use super::case::{Case, shape, values};
 use nightingale_circuits::{
     Fr,
     claim::{circuit::Inputs, *},

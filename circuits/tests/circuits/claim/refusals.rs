@@ -1,6 +1,6 @@
 //! What cannot be proven is refused by name, and the circuit refuses it too.
 
-use crate::case::{Case, cpt, day, line};
+use super::case::{Case, cpt, day, line};
 use nightingale_circuits::{
     Fr,
     claim::{account::Secret, *},
@@ -105,7 +105,7 @@ fn refuses_too_many_diagnoses() {
 #[test]
 fn uses_the_larger_class_for_more_than_four_diagnoses() {
     let mut case = Case::new(1);
-    case.claim.diagnoses.extend(["A00", "A01", "A02"].map(crate::case::icd));
+    case.claim.diagnoses.extend(["A00", "A01", "A02"].map(super::case::icd));
     assert_eq!(case.request().size_class(), Ok(SizeClass::Eight));
 }
 

@@ -1,6 +1,6 @@
 //! A dishonest prover: each freedom that it might want is taken away by the section that should take it.
 
-use crate::case::{Case, cpt, day, icd, line, prove, row, shape, values, violated};
+use super::case::{Case, cpt, day, icd, line, prove, row, shape, values, violated};
 use nightingale_circuits::{
     Fr,
     claim::{account::Secret, circuit::Inputs, *},

@@ -1,6 +1,6 @@
 //! One input that breaks one rule changes exactly that rule's reason, in the reference and in the circuit.
 
-use crate::case::{Case, cpt, day, icd, line, prove};
+use super::case::{Case, cpt, day, icd, line, prove};
 use nightingale_circuits::claim::*;
 
 fn carcs(reasons: Reasons) -> Vec<&'static str> {
@@ -331,4 +331,4 @@ fn denies_an_npi_that_fails_luhn_even_when_it_is_enrolled() {
     });
 }
 
-const RENDERING_WITH_BAD_CHECK_DIGIT: u64 = crate::case::RENDERING + 1;
+const RENDERING_WITH_BAD_CHECK_DIGIT: u64 = super::case::RENDERING + 1;
