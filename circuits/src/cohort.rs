@@ -16,6 +16,7 @@ pub mod registration;
 pub mod schema;
 pub mod slots;
 pub mod table;
+pub mod text;
 
 pub use answer::{Answer, Cell, Figures, PairFigures, ValueFigures};
 pub use circuit::{QueryCircuit, Unprovable};

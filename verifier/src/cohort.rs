@@ -17,9 +17,10 @@ pub mod release_rule;
 pub mod row;
 pub mod schema_file;
 pub mod signature;
-pub mod text;
 pub mod transcript;
 pub mod verify;
+
+pub use nightingale_circuits::cohort::text;
 
 pub use circuit_name::CircuitName;
 pub use dataset::{ConsentVersion, Dataset, LinkedProof, PlannedQuery, Sponsor, TableRecord};

@@ -12,12 +12,10 @@ mod near;
 mod projection;
 mod scope;
 mod statement;
-mod write;
 
 pub use error::SqlError;
-pub use write::write;
 
-use nightingale_circuits::cohort::{ColumnIndex, Query, Schema};
+use nightingale_circuits::cohort::{ColumnIndex, Query, Schema, text};
 use scope::Scope;
 use sqlparser::{ast::Statement, dialect::GenericDialect, parser::Parser};
 
@@ -30,7 +28,7 @@ pub struct Asked {
     pub query: Query,
     /// What the SELECT list asks for, in its order: pure functions of the answer's integers.
     pub select: Vec<Selected>,
-    /// The query in its canonical text, as [`write`] gives it.
+    /// The query in its canonical text, as [`text::sql`] gives it.
     pub sql: String,
 }
 
@@ -144,6 +142,6 @@ fn understand(statement: &Statement, schemas: &[Schema]) -> Result<Asked, SqlErr
     let terms =
         select.selection.as_ref().map_or(Ok(Vec::new()), |filter| condition::terms(filter, &scope))?;
     let query = Query::new(scope.schema, terms, values, groups)?;
-    let sql = write(&query, scope.schema);
+    let sql = text::sql(scope.schema, &query);
     Ok(Asked { table, query, select: selected, sql })
 }

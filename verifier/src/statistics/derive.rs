@@ -8,13 +8,8 @@ mod pair;
 mod summary;
 mod survival;
 
-use super::{
-    Finding, Kind, Roles, Row, Source, Word,
-    roles::MOST_COMPARED,
-    source::HiddenCell,
-    words::{condition, word},
-};
-use nightingale_circuits::cohort::{Column, Figures, Kind as ColumnKind};
+use super::{Finding, Kind, Roles, Row, Source, Word, roles::MOST_COMPARED, source::HiddenCell, words::word};
+use nightingale_circuits::cohort::{Column, Figures, Kind as ColumnKind, text};
 
 /// All findings: each answer on its own, then those that need several.
 pub(super) fn findings(sources: &[Source], roles: &Roles) -> Vec<Finding> {
@@ -136,7 +131,7 @@ impl<'a> Reading<'a> {
             .query()
             .terms()
             .iter()
-            .filter_map(|term| column(term.column).map(|column| (column, condition(column, term))))
+            .filter_map(|term| column(term.column).map(|column| (column, text::condition(column, term))))
             .collect()
     }
 }

@@ -1,8 +1,10 @@
 //! One answer with what is needed to read it, checked once so that no arithmetic on it overflows.
 
-use super::words::{sql, word};
+use super::words::word;
 use crate::VerifyError;
-use nightingale_circuits::cohort::{Answer, Cell, Column, Figures, PairFigures, Query, Schema, ValueFigures};
+use nightingale_circuits::cohort::{
+    Answer, Cell, Column, Figures, PairFigures, Query, Schema, ValueFigures, text,
+};
 
 /// The most rows that an answer may speak of: far above any table, and low enough for exact arithmetic in 128 bits.
 const MOST_ROWS: u64 = 2_147_483_647;
@@ -62,7 +64,7 @@ impl Source {
     /// The query as SQL would write it.
     #[must_use]
     pub fn sql(&self) -> String {
-        sql(&self.schema, &self.query)
+        text::sql(&self.schema, &self.query)
     }
 
     /// The number of hidden cells.

@@ -162,7 +162,7 @@ fn an_answer_is_what_the_file_holds_and_verifies() -> Result<()> {
     }
     assert!(expected.is_empty(), "{expected:?}");
     assert_eq!((&answer["role"], &answer["threshold"]), (&"researcher".into(), &11.into()));
-    assert_eq!(answer["query"], "SELECT ARM, COUNT(*), AVG(AGE) FROM t GROUP BY ARM");
+    assert_eq!(answer["query"], "SELECT ARM, COUNT(*), SUM(AGE) FROM t GROUP BY ARM");
 
     let ds = trial.path().join("ds");
     let said = verified(&ds, &trial.path().join("p.json"))?;

@@ -27,7 +27,7 @@ fn says_in_one_line_a_proof_what_holds() {
     let lines: Vec<&str> = said.lines().collect();
     assert!(lines[0].starts_with("registration: valid, 5 proofs"), "{said}");
     assert!(
-        lines[1].contains("valid: SELECT ARM, COUNT(*), AVG(AGE) FROM adsl WHERE AGE >= 35 GROUP BY ARM;"),
+        lines[1].contains("valid: SELECT ARM, COUNT(*), SUM(AGE) FROM adsl WHERE AGE >= 35 GROUP BY ARM;"),
         "{said}"
     );
     assert!(lines[2].contains("for the regulator"), "{said}");

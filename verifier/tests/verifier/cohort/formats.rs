@@ -163,7 +163,7 @@ fn queries_and_schemas_are_read_back_as_written() {
     assert_eq!(file.query(&schema).unwrap(), query);
     assert_eq!(
         text::sql(&schema, &query),
-        "SELECT W, Y, COUNT(*), AVG(X), AVG(Y) FROM t WHERE W = 'it''s' AND (X <= -999999999.991 OR X = -999999999.989 OR \
+        "SELECT W, Y, COUNT(*), SUM(X), SUM(Y) FROM t WHERE W = 'it''s' AND (X <= -999999999.991 OR X = -999999999.989 OR \
          X >= -999996001.001) AND D BETWEEN '1970-01-02' AND '1971-01-01' GROUP BY W, Y"
     );
     let mut value = serde_json::to_value(&file).unwrap();
