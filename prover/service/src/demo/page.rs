@@ -1,8 +1,10 @@
 //! `report.html`: the trial's results, each beside the file that proves it. One file, with its plots drawn in it.
 
+mod evidence;
 mod plot;
 
-use super::trial::{Answer, Registered};
+use super::{questions::Answer, trial::Registered};
+use evidence::{opening, proof, shown_by};
 use nightingale_verifier::{
     cohort::{answer::AnswerFile, answer::Group},
     statistics::{Figure, Finding, Kind, Row, Source, Statistics, Word, number::ten_digits},
@@ -14,25 +16,23 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;color:#1c2530;max-w
     h3{font-size:1rem;margin-bottom:.3rem}table{border-collapse:collapse;font-size:.85rem;margin:.4rem 0}\
     th,td{padding:.15rem .7rem .15rem 0;text-align:right;border-bottom:1px solid #eceff3}\
     th:first-child,td:first-child{text-align:left;white-space:nowrap}.wide{overflow-x:auto}code{font-size:.82rem;overflow-wrap:anywhere}\
+    figure{margin:1rem 0 .3rem}figcaption{font-size:.85rem;color:#475569;max-width:48rem}.from{font-size:.8rem;color:#475569;margin:.1rem 0 1rem}\
+    .from summary{cursor:pointer}.logged{border-left:3px solid #2563a8;display:block;margin:.3rem 0;padding-left:.6rem}\
     .proof{font-size:.85rem;color:#475569;background:#f5f7f9;padding:.4rem .7rem;border-left:3px solid #1f7a5c}\
     .refused{border-left-color:#b4471f}.hidden{color:#8a94a3;font-style:italic}svg{max-width:100%;height:auto}";
 
 /// The page.
 pub(super) fn page(trial: &Registered, answers: &[Answer]) -> String {
-    let digest = hex::encode(trial.dataset.digest());
     let mut html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>An invented trial, proven</title><style>{STYLE}</style></head>\
-         <body><h1>An invented trial, proven</h1><p>Every figure here follows from integers that a zero-knowledge proof vouches for: each \
-         row of the registered table was counted, and no cell below the threshold is shown to a researcher. Anybody can check the files \
-         named beside the figures: <code>nightingale-verify cohort proofs/trial-*.json --dataset trial/public --stats</code>.</p>\
-         <p class=\"proof\">Dataset <code>0x{digest}</code>. The proofs are made under development keys, whose seed is public: they show \
-         the way and convince nobody.</p>"
+         <body><h1>An invented trial, proven</h1>{}",
+        opening(trial)
     );
     let mut rest = answers;
     while let Some(first) = rest.first() {
         let same = rest.iter().take_while(|answer| answer.story.title == first.story.title).count();
         let (group, others) = rest.split_at(same);
-        html.push_str(&section(group, answers));
+        html.push_str(&section(trial, group, answers));
         rest = others;
     }
     html.push_str("</body></html>\n");
@@ -40,71 +40,64 @@ pub(super) fn page(trial: &Registered, answers: &[Answer]) -> String {
 }
 
 /// Questions about one thing, with their proofs and what follows from them.
-fn section(group: &[Answer], all: &[Answer]) -> String {
+fn section(trial: &Registered, group: &[Answer], all: &[Answer]) -> String {
     let title = group.first().map_or("", |answer| answer.story.title);
     let mut html = format!("<h2>{}</h2>", escape(title));
     for answer in group {
         html.push_str(&proof(answer));
     }
-    let sources: Vec<Source> = group.iter().filter_map(Answer::source).collect();
+    // The answer for the chain has the figures of the one beside it.
+    let counted = group.iter().filter(|answer| !answer.story.on_chain);
+    let own: Vec<(&Answer, Source)> = counted.filter_map(|answer| Some((answer, answer.source()?))).collect();
+    // Incidences need the subjects' table for their denominators.
+    let events = own.iter().any(|(_, source)| source.schema().table().ends_with("_events"));
+    let subjects = all.iter().filter(|answer| events && answer.story.title.contains("age by arm"));
+    let subjects = subjects.filter_map(|answer| Some((answer, answer.source()?))).take(1);
+    let (files, sources): (Vec<&Answer>, Vec<Source>) = own.into_iter().chain(subjects).unzip();
     if sources.is_empty() {
         return html;
     }
-    html.push_str(&plots(group, &sources));
-    // Incidences need the subjects' table for their denominators.
-    let events = sources.iter().any(|source| source.schema().table().ends_with("_events"));
-    let denominators =
-        all.iter().find(|answer| answer.story.title.contains("age by arm")).and_then(Answer::source);
-    let with: Vec<Source> = sources.into_iter().chain(denominators.filter(|_| events)).collect();
-    let statistics = Statistics::of(&with);
+    let statistics = Statistics::of(&sources);
+    html.push_str(&plots(trial, &files, &statistics));
     let shown = |finding: &&Finding| {
         let of_events = !events || finding.kind == Kind::Incidence;
         of_events && !matches!(finding.kind, Kind::KaplanMeier | Kind::Histogram | Kind::Quantiles)
     };
     for finding in statistics.findings.iter().filter(shown) {
+        let from: Vec<&Answer> =
+            finding.sources.iter().filter_map(|&source| files.get(source).copied()).collect();
         html.push_str(&table(finding));
+        html.push_str(&shown_by(trial, &from));
     }
     html
 }
 
-fn proof(answer: &Answer) -> String {
-    let summary = &answer.summary;
-    let query = escape(&summary.query);
-    match &summary.proof {
-        Some(file) => format!(
-            "<p class=\"proof\"><code>{query}</code><br>asked by the {}; <b>{}</b>: <code>{}</code>, {} bytes of proof, {} of {} cells hidden, \
-             proven in {:.1} s, verified in {:.1} ms. {}</p>",
-            escape(&summary.role),
-            escape(&summary.verdict),
-            escape(file),
-            summary.proof_bytes,
-            summary.suppressed,
-            summary.groups,
-            std::time::Duration::from_millis(summary.prove_ms).as_secs_f64(),
-            summary.verify_ms,
-            escape(&summary.note)
-        ),
-        None => format!(
-            "<p class=\"proof refused\"><code>{query}</code><br>asked by the {}; <b>refused</b>, from its text alone: {}</p>",
-            escape(&summary.role),
-            escape(&summary.note)
-        ),
-    }
-}
-
-fn plots(group: &[Answer], sources: &[Source]) -> String {
-    let statistics = Statistics::of(sources);
+fn plots(trial: &Registered, files: &[&Answer], statistics: &Statistics) -> String {
     let curves: Vec<&Finding> =
         statistics.findings.iter().filter(|finding| finding.kind == Kind::KaplanMeier).collect();
     if !curves.is_empty() {
-        return plot::survival(
-            &curves.iter().flat_map(|finding| curves_of(finding)).collect::<Vec<_>>(),
-            "days",
-            "without event",
-        );
+        let curves: Vec<Curve> = curves.iter().flat_map(|finding| curves_of(finding)).collect();
+        let svg = plot::survival(&curves, "days since start of treatment", "share of subjects without event");
+        let caption = "Kaplan-Meier estimates with their pointwise 95 % bounds (log-log). Subjects leave at their event or when \
+                       observation ends. Exact figures, for the regulator: no cell is hidden.";
+        return figure(&svg, caption, &shown_by(trial, files));
     }
-    let bars = group.iter().find(|answer| answer.story.title.contains("age groups")).and_then(bars);
-    bars.map(|bars| plot::histogram(&bars, "age", "subjects")).unwrap_or_default()
+    let Some(answer) = files.iter().find(|answer| answer.story.title.contains("age groups")) else {
+        return String::new();
+    };
+    let Some(bars) = bars(answer) else { return String::new() };
+    let threshold = answer.verified.as_ref().map_or(0, |verified| verified.threshold);
+    let svg = plot::histogram(&bars, "age at start, years", "subjects");
+    let caption = format!(
+        "Subjects by age and arm; [50,65) is from 50 to below 65 years. n is the sum of the bars that are shown. A bar is hidden where \
+         its count is from 1 to {}, or could be derived from others.",
+        threshold.saturating_sub(1)
+    );
+    figure(&svg, &caption, &shown_by(trial, &[*answer]))
+}
+
+fn figure(svg: &str, caption: &str, shown_by: &str) -> String {
+    format!("<figure>{svg}<figcaption>{}</figcaption></figure>{shown_by}", escape(caption))
 }
 
 /// One curve for each group of a survival finding, in the order of its rows: arms have the same colours in all plots.
@@ -118,8 +111,19 @@ fn curves_of(finding: &Finding) -> Vec<Curve> {
             Some(Figure::Count(count)) => u32::try_from(*count).ok().map(f64::from),
             _ => None,
         };
+        let count = |name: &str| match row.figure(name) {
+            Some(Figure::Count(count)) => *count,
+            _ => 0,
+        };
         let (Some(time), Some(survival)) = (number("time"), number("survival")) else { continue };
-        let point = Point { time, survival, bounds: number("log_log_low").zip(number("log_log_high")) };
+        let bounds = number("log_log_low").zip(number("log_log_high"));
+        let point = Point {
+            time,
+            survival,
+            bounds,
+            at_risk: count("at_risk"),
+            leaving: count("events") + count("censored"),
+        };
         match curves.iter_mut().find(|curve| curve.name == name) {
             Some(curve) => curve.points.push(point),
             None => curves.push(Curve { name, points: vec![point] }),

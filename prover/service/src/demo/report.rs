@@ -3,11 +3,11 @@
 use super::{
     insurer::{Answer, Answers},
     ledger::Ledger,
+    questions::CohortSummary,
     settle::Batch,
-    trial::CohortSummary,
 };
 use serde::Serialize;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// `summary.json`.
 #[derive(Clone, Debug, Serialize)]
@@ -20,6 +20,17 @@ pub struct Summary {
     pub gas: Gas,
     /// Every question about the trial.
     pub cohort: Vec<CohortSummary>,
+    /// What the time went into, one step after another.
+    pub steps: Vec<StepSummary>,
+}
+
+/// One step of the demonstration.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepSummary {
+    /// What was done.
+    pub step: &'static str,
+    /// For how long, in seconds.
+    pub seconds: f64,
 }
 
 /// One claim.
@@ -86,6 +97,35 @@ pub struct Settlement {
     pub gas: u64,
 }
 
+/// Measures steps one after another.
+pub(super) struct Stopwatch {
+    start: Instant,
+    last: Instant,
+    steps: Vec<StepSummary>,
+}
+
+impl Stopwatch {
+    pub(super) fn start() -> Self {
+        let now = Instant::now();
+        Self { start: now, last: now, steps: Vec::new() }
+    }
+
+    /// A step ends here, and the next begins.
+    pub(super) fn done(&mut self, step: &'static str) {
+        let now = Instant::now();
+        self.steps.push(StepSummary { step, seconds: now.duration_since(self.last).as_secs_f64() });
+        self.last = now;
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    pub(super) fn into_steps(self) -> Vec<StepSummary> {
+        self.steps
+    }
+}
+
 /// Everything that is reported.
 pub(super) struct Report<'a> {
     pub(super) answers: &'a Answers,
@@ -114,6 +154,7 @@ impl Report<'_> {
             },
             gas: Gas { settlements: self.batches.iter().map(settlement).collect(), total: self.ledger.gas() },
             cohort: Vec::new(),
+            steps: Vec::new(),
         }
     }
 

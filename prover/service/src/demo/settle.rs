@@ -61,7 +61,8 @@ pub(super) async fn publish_accounts(
     batches: &[Batch],
 ) -> Result<(), DemoError> {
     let (_, root) = accounts_after(cast, batches)?;
-    ledger.send(administration::publish_accounts(deployment, payer(cast)?, word(root))).await
+    ledger.send(administration::publish_accounts(deployment, payer(cast)?, word(root))).await?;
+    Ok(())
 }
 
 /// Settles every approved claim that is not settled yet, in one transaction.

@@ -22,6 +22,19 @@ pub(super) struct Point {
     pub(super) time: f64,
     pub(super) survival: f64,
     pub(super) bounds: Option<(f64, f64)>,
+    /// Subjects at risk just before.
+    pub(super) at_risk: u64,
+    /// Those who leave now, with the event or without.
+    pub(super) leaving: u64,
+}
+
+impl Curve {
+    /// Subjects at risk at a time, those who leave then included.
+    fn at_risk(&self, time: f64) -> u64 {
+        let next = self.points.iter().find(|point| point.time >= time);
+        let after = self.points.last().map_or(0, |last| last.at_risk.saturating_sub(last.leaving));
+        next.map_or(after, |point| point.at_risk)
+    }
 }
 
 /// A bar.
@@ -36,6 +49,8 @@ pub(super) struct Bar {
 struct Frame {
     across: f64,
     up: f64,
+    /// Height of what stands below the axis' name.
+    below: f64,
 }
 
 impl Frame {
@@ -50,9 +65,10 @@ impl Frame {
     fn draw(&self, content: &str, x: &str, y: &str) -> String {
         let (bottom, right) = (self.y(0.0), self.x(self.across));
         format!(
-            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" role=\"img\" font-size=\"12\" fill=\"#1c2530\">\
+            "<svg viewBox=\"0 0 {WIDTH} {}\" width=\"{WIDTH}\" role=\"img\" font-size=\"12\" fill=\"#1c2530\">\
              <path d=\"M{LEFT} {TOP}V{bottom}H{right}\" fill=\"none\" stroke=\"#475569\"/>{content}\
              <text x=\"{right}\" y=\"{}\" text-anchor=\"end\">{}</text><text x=\"4\" y=\"{}\">{}</text></svg>",
+            HEIGHT + self.below,
             HEIGHT - 6.0,
             escape(x),
             TOP - 20.0,
@@ -76,17 +92,18 @@ fn colour(place: usize) -> &'static str {
     COLOURS.get(place % COLOURS.len()).copied().unwrap_or("#000")
 }
 
-fn legend<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let entry = |(place, name): (u32, &str)| {
-        let x = WIDTH - 400.0 + 130.0 * f64::from(place);
+/// The series with their colours and numbers of subjects.
+fn legend<'a>(series: impl Iterator<Item = (&'a str, u64)>) -> String {
+    let entry = |(place, (name, number)): (u32, (&str, u64))| {
+        let x = WIDTH - 480.0 + 160.0 * f64::from(place);
         let colour = colour(place as usize);
         format!(
-            "<rect x=\"{x}\" y=\"8\" width=\"12\" height=\"12\" fill=\"{colour}\"/><text x=\"{}\" y=\"18\">{}</text>",
+            "<rect x=\"{x}\" y=\"8\" width=\"12\" height=\"12\" fill=\"{colour}\"/><text x=\"{}\" y=\"18\">{}, n = {number}</text>",
             x + 17.0,
             escape(name)
         )
     };
-    (0..).zip(names).map(entry).collect()
+    (0..).zip(series).map(entry).collect()
 }
 
 /// A round distance between marks, so that about `marks` of them fit.
@@ -104,7 +121,7 @@ fn marks(highest: f64, step: f64) -> impl Iterator<Item = f64> {
 /// Survival curves with their bounds shaded.
 pub(super) fn survival(curves: &[Curve], x: &str, y: &str) -> String {
     let last = curves.iter().flat_map(|curve| &curve.points).map(|point| point.time).fold(1.0, f64::max);
-    let frame = Frame { across: last, up: 1.0 };
+    let frame = Frame { across: last, up: 1.0, below: 24.0 + 16.0 * places(curves.len()) };
     let mut content: String =
         [0.0, 0.25, 0.5, 0.75, 1.0].iter().map(|value| frame.mark(*value, &value.to_string())).collect();
     for mark in marks(last, spacing(last, 8.0)) {
@@ -124,8 +141,30 @@ pub(super) fn survival(curves: &[Curve], x: &str, y: &str) -> String {
             colour(place)
         ));
     }
-    content.push_str(&legend(curves.iter().map(|curve| curve.name.as_str())));
+    content.push_str(&legend(curves.iter().map(|curve| (curve.name.as_str(), curve.at_risk(0.0)))));
+    content.push_str(&numbers_at_risk(&frame, curves, last));
     frame.draw(&content, x, y)
+}
+
+/// How many are left to observe, below the marks of the axis, a line for each curve.
+fn numbers_at_risk(frame: &Frame, curves: &[Curve], last: f64) -> String {
+    let mut content = format!("<text x=\"4\" y=\"{}\">subjects at risk</text>", HEIGHT + 8.0);
+    for (place, curve) in curves.iter().enumerate() {
+        let y = HEIGHT + 8.0 + 16.0 * places(place + 1);
+        for mark in marks(last, spacing(last, 8.0)) {
+            content.push_str(&format!(
+                "<text x=\"{:.1}\" y=\"{y}\" text-anchor=\"middle\" fill=\"{}\">{}</text>",
+                frame.x(mark),
+                colour(place),
+                curve.at_risk(mark)
+            ));
+        }
+    }
+    content
+}
+
+fn places(length: usize) -> f64 {
+    u32::try_from(length).map_or(1.0, f64::from)
 }
 
 /// A step function from `start` at time 0, as a path's points.
@@ -167,11 +206,10 @@ pub(super) fn histogram(bars: &[Bar], x: &str, y: &str) -> String {
     }
     let number = |count: u64| u32::try_from(count).map_or(f64::MAX, f64::from);
     let highest = bars.iter().filter_map(|bar| bar.count).map(number).fold(1.0, f64::max);
-    let places = |length: usize| u32::try_from(length.max(1)).map_or(1.0, f64::from);
-    let frame = Frame { across: places(labels.len()), up: highest * 1.08 };
+    let frame = Frame { across: places(labels.len().max(1)), up: highest * 1.08, below: 0.0 };
     let mut content: String =
         marks(highest, spacing(highest, 5.0)).map(|mark| frame.mark(mark, &mark.to_string())).collect();
-    let width = 0.8 / places(series.len());
+    let width = 0.8 / places(series.len().max(1));
     for (start, label) in (0u32..).map(f64::from).zip(&labels) {
         let middle = frame.x(start + 0.5);
         content.push_str(&format!(
@@ -189,11 +227,14 @@ pub(super) fn histogram(bars: &[Bar], x: &str, y: &str) -> String {
                 Some(count) => {
                     let top = frame.y(number(count));
                     format!(
-                        "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{across:.1}\" height=\"{:.1}\" fill=\"{}\"><title>{}, {}: {count}</title></rect>",
+                        "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{across:.1}\" height=\"{:.1}\" fill=\"{}\"><title>{}, {}: {count}</title></rect>\
+                         <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" font-size=\"10\" fill=\"#475569\">{count}</text>",
                         frame.y(0.0) - top,
                         colour(place),
                         escape(name),
-                        escape(label)
+                        escape(label),
+                        left + across / 2.0,
+                        top - 4.0
                     )
                 }
                 None => format!(
@@ -204,7 +245,8 @@ pub(super) fn histogram(bars: &[Bar], x: &str, y: &str) -> String {
             });
         }
     }
-    content.push_str(&legend(series.into_iter()));
+    let shown = |name: &str| bars.iter().filter(|bar| bar.series == name).filter_map(|bar| bar.count).sum();
+    content.push_str(&legend(series.into_iter().map(|name| (name, shown(name)))));
     frame.draw(&content, x, y)
 }
 
@@ -214,10 +256,10 @@ mod tests {
 
     #[test]
     fn a_curve_falls_in_steps_and_ends_at_the_last_day() {
-        let point = |time, survival| Point { time, survival, bounds: None };
+        let point = |time, survival| Point { time, survival, bounds: None, at_risk: 2, leaving: 1 };
         let curve = Curve { name: "all".to_owned(), points: vec![point(5.0, 0.5), point(10.0, 0.0)] };
         let svg = survival(&[curve], "days", "without event");
-        let frame = Frame { across: 10.0, up: 1.0 };
+        let frame = Frame { across: 10.0, up: 1.0, below: 0.0 };
         let (middle, end) = (frame.x(5.0), frame.x(10.0));
         let path = format!(
             "M{LEFT:.1} {TOP:.1}H{middle:.1}V{:.1}H{end:.1}V{:.1}H{end:.1}",
@@ -225,6 +267,13 @@ mod tests {
             frame.y(0.0)
         );
         assert!(svg.contains(&path), "{svg}");
+    }
+
+    #[test]
+    fn subjects_are_at_risk_until_they_left() {
+        let point = |time, at_risk, leaving| Point { time, survival: 1.0, bounds: None, at_risk, leaving };
+        let curve = Curve { name: "all".to_owned(), points: vec![point(5.0, 7, 2), point(10.0, 5, 4)] };
+        assert_eq!([0.0, 5.0, 5.5, 10.0, 11.0].map(|time| curve.at_risk(time)), [7, 7, 5, 5, 1]);
     }
 
     #[test]
