@@ -80,7 +80,7 @@ fn the_registration_verifies_and_takes_every_proof_it_needs() {
 fn refuses_from_the_question_what_is_not_released() {
     let dataset = dataset();
     let unplanned = Query::new(&event_schema(), Vec::new(), Vec::new(), vec![1]).unwrap();
-    let mut refused = vec![ask("adae", unplanned, Mode::Plan), ask("nothing", age_by_arm(), Mode::Plan)];
+    let refused = vec![ask("adae", unplanned, Mode::Plan), ask("nothing", age_by_arm(), Mode::Plan)];
     for ask in refused {
         let error = dataset.prove(&KEYS, &ask, &mut go).err().unwrap();
         assert!(matches!(error, ProveError::Release(_)), "{error}");
