@@ -313,8 +313,8 @@ fn one_row_opens_to_what_the_file_holds() -> Result<()> {
     done(trial.path(), &open)?;
     let dataset = dataset(&trial.path().join("ds"))?;
     let bytes = fs::read(trial.path().join("r.json"))?;
-    let row = RowProof::from_json(&bytes, &dataset)?;
-    verify_row(&dataset, &row, &Expectation::default(), &CohortKeys::development())?;
+    let proof = RowProof::from_json(&bytes, &dataset)?;
+    verify_row(&dataset, &proof, &Expectation::default(), &CohortKeys::development())?;
     let opened: Value = serde_json::from_slice(&bytes)?;
     for name in ["ARM", "SEX", "AGE", "SITE", "DAY"] {
         assert_eq!(opened["values"][name], row[name], "{name}");
