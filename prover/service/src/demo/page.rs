@@ -17,7 +17,7 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;color:#1c2530;max-w
     th,td{padding:.15rem .7rem .15rem 0;text-align:right;border-bottom:1px solid #eceff3}\
     th:first-child,td:first-child{text-align:left;white-space:nowrap}.wide{overflow-x:auto}code{font-size:.82rem;overflow-wrap:anywhere}\
     figure{margin:1rem 0 .3rem}figcaption{font-size:.85rem;color:#475569;max-width:48rem}.from{font-size:.8rem;color:#475569;margin:.1rem 0 1rem}\
-    .from summary{cursor:pointer}.logged{border-left:3px solid #2563a8;display:block;margin:.3rem 0;padding-left:.6rem}\
+    .from summary{cursor:pointer}.check{display:block}.logged{border-left:3px solid #2563a8;display:block;margin:.3rem 0;padding-left:.6rem}\
     .proof{font-size:.85rem;color:#475569;background:#f5f7f9;padding:.4rem .7rem;border-left:3px solid #1f7a5c}\
     .refused{border-left-color:#b4471f}.hidden{color:#8a94a3;font-style:italic}svg{max-width:100%;height:auto}";
 
@@ -89,8 +89,8 @@ fn plots(trial: &Registered, files: &[&Answer], statistics: &Statistics) -> Stri
     let threshold = answer.verified.as_ref().map_or(0, |verified| verified.threshold);
     let svg = plot::histogram(&bars, "age at start, years", "subjects");
     let caption = format!(
-        "Subjects by age and arm; [50,65) is from 50 to below 65 years. n is the sum of the bars that are shown. A bar is hidden where \
-         its count is from 1 to {}, or could be derived from others.",
+        "Subjects by age and arm; [50,65) is from 50 to below 65 years. A bar is hidden where its count is from 1 to {}. That is \
+         decided for this answer alone: totals of other answers may tell what is hidden here, and whoever registers a plan answers for that.",
         threshold.saturating_sub(1)
     );
     figure(&svg, &caption, &shown_by(trial, &[*answer]))

@@ -39,7 +39,7 @@ pub(super) fn proof(answer: &Answer) -> String {
     let note = if summary.note.is_empty() { String::new() } else { format!(" {}.", escape(&summary.note)) };
     format!(
         "<p class=\"proof\"><code>{query}</code><br>asked by the {}; <b>{}</b>: <code>{}</code>, {} bytes of proof, {} of {} cells hidden, \
-         proven in {:.1} s, verified in {:.1} ms.{note}{}<br><code>{}</code></p>",
+         proven in {:.1} s, verified in {:.1} ms.{note}{}<code class=\"check\">{}</code></p>",
         escape(&summary.role),
         escape(&summary.verdict),
         escape(file),

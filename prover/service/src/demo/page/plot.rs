@@ -92,15 +92,14 @@ fn colour(place: usize) -> &'static str {
     COLOURS.get(place % COLOURS.len()).copied().unwrap_or("#000")
 }
 
-/// The series with their colours and numbers of subjects.
-fn legend<'a>(series: impl Iterator<Item = (&'a str, u64)>) -> String {
-    let entry = |(place, (name, number)): (u32, (&str, u64))| {
+fn legend(series: impl Iterator<Item = String>) -> String {
+    let entry = |(place, name): (u32, String)| {
         let x = WIDTH - 480.0 + 160.0 * f64::from(place);
         let colour = colour(place as usize);
         format!(
-            "<rect x=\"{x}\" y=\"8\" width=\"12\" height=\"12\" fill=\"{colour}\"/><text x=\"{}\" y=\"18\">{}, n = {number}</text>",
+            "<rect x=\"{x}\" y=\"8\" width=\"12\" height=\"12\" fill=\"{colour}\"/><text x=\"{}\" y=\"18\">{}</text>",
             x + 17.0,
-            escape(name)
+            escape(&name)
         )
     };
     (0..).zip(series).map(entry).collect()
@@ -141,7 +140,8 @@ pub(super) fn survival(curves: &[Curve], x: &str, y: &str) -> String {
             colour(place)
         ));
     }
-    content.push_str(&legend(curves.iter().map(|curve| (curve.name.as_str(), curve.at_risk(0.0)))));
+    content
+        .push_str(&legend(curves.iter().map(|curve| format!("{}, n = {}", curve.name, curve.at_risk(0.0)))));
     content.push_str(&numbers_at_risk(&frame, curves, last));
     frame.draw(&content, x, y)
 }
@@ -245,8 +245,7 @@ pub(super) fn histogram(bars: &[Bar], x: &str, y: &str) -> String {
             });
         }
     }
-    let shown = |name: &str| bars.iter().filter(|bar| bar.series == name).filter_map(|bar| bar.count).sum();
-    content.push_str(&legend(series.into_iter().map(|name| (name, shown(name)))));
+    content.push_str(&legend(series.into_iter().map(str::to_owned)));
     frame.draw(&content, x, y)
 }
 
