@@ -30,7 +30,7 @@ use std::{
 };
 use thiserror::Error;
 use tokio::sync::oneshot;
-use trial::Registered;
+use trial::{Registered, Registering};
 
 pub use publication::LoggedSummary;
 pub use questions::CohortSummary;
@@ -94,7 +94,9 @@ pub async fn run(options: Options, say: &mut dyn FnMut(&str)) -> Result<Summary,
 
     let (stop, stopped) = oneshot::channel::<()>();
     let prover = Arc::new(Groth16::open(&folder("keys")).at("reading the keys")?);
-    let config = Config::local(folder("service"), folder("keys"));
+    // Data of its own: an epoch that an earlier demonstration published would be another one with the same number.
+    let service = folder("service").join(format!("{:08x}", rand::random::<u32>()));
+    let config = Config::local(service.clone(), folder("keys"));
     let server = Server::bind(config, prover).await.at("starting the service")?;
     let address = server.address();
     let serving = tokio::spawn(server.serve(async {
@@ -104,12 +106,18 @@ pub async fn run(options: Options, say: &mut dyn FnMut(&str)) -> Result<Summary,
     say(&format!("The service listens on {address}; the insurer asks it over gRPC"));
     watch.done("starting the service");
 
+    say("Meanwhile a sponsor registers and signs a trial of 1,000 subjects");
+    let sponsor = Sponsor::from(ledger.account());
+    let registering = Registering::begin(options.dir.clone(), service, options.seed, sponsor);
+
     let address = address.to_string();
     let (answers, batches) = claims(&options, &address, &mut ledger, &deployment, &cast, say).await?;
     let credit = settle::credit(&mut ledger, &deployment, &cast).await?;
-    watch.done("claims: proving, verifying, settling");
-    let (registered, questions) =
-        cohort(&options, &address, &mut ledger, &deployment, &mut watch, say).await?;
+    watch.done("claims: proving, verifying, settling; beside them, registering the trial");
+    let registered = registering.end().await?;
+    watch.done("trial: the rest of registering");
+    let questions = cohort(&options, &address, &mut ledger, &deployment, &registered, say).await?;
+    watch.done("trial: proving, verifying and logging answers");
     drop(stop);
     serving.await.at("stopping the service")?.at("stopping the service")?;
 
@@ -158,36 +166,29 @@ async fn claims(
     Ok((answers, batches))
 }
 
-/// The trial's part: registered, asked, and one answer sent to the chain.
+/// The trial's part: its table goes to the registry, it is asked, and one answer is sent to the chain.
 async fn cohort(
     options: &Options,
     address: &str,
     ledger: &mut Ledger,
     deployment: &Deployment,
-    watch: &mut Stopwatch,
+    registered: &Registered,
     say: &mut dyn FnMut(&str),
-) -> Result<(Registered, Vec<Answer>), DemoError> {
-    say("A sponsor registers and signs a trial of 1,000 subjects; a researcher and a regulator ask about it");
-    let (dir, seed, sponsor) = (options.dir.clone(), options.seed, Sponsor::from(ledger.account()));
-    let registering = tokio::task::spawn_blocking(move || trial::commit(&dir, seed, sponsor)).await;
-    let registered = registering.at("registering the trial")??;
-    let planned = publication::register(ledger, deployment, &registered).await?;
+) -> Result<Vec<Answer>, DemoError> {
+    let planned = publication::register(ledger, deployment, registered).await?;
     say(&format!(
-        "The registry knows the trial's table and the {planned} queries of its plan that contracts verify"
+        "The trial is registered, on-chain with the {planned} queries of its plan that contracts verify; a researcher and a regulator \
+         ask about it"
     ));
-    watch.done("trial: registering");
-
     let venue = publication::venue(deployment)?;
-    let mut questions = questions::ask(address, &options.dir, &registered, venue).await?;
-    watch.done("trial: proving and verifying answers");
+    let mut questions = questions::ask(address, &options.dir, registered, venue).await?;
     for question in questions.iter_mut().filter(|question| question.story.on_chain) {
-        publication::log(ledger, deployment, &registered, question).await?;
+        publication::log(ledger, deployment, registered, question).await?;
         if let Some(logged) = &question.summary.logged {
             say(&format!("The chain verified and logged an answer, {} gas", questions::grouped(logged.gas)));
         }
     }
-    watch.done("trial: logging on-chain");
-    Ok((registered, questions))
+    Ok(questions)
 }
 
 fn make_keys(folder: &Path, say: &mut dyn FnMut(&str)) -> Result<(), DemoError> {

@@ -8,9 +8,14 @@ use nightingale_verifier::cohort::{CohortKeys, Dataset, verify_registration, ver
 use std::{
     fs,
     ops::ControlFlow,
-    path::Path,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
+use tokio::task::{JoinHandle, spawn_blocking};
 
 /// In whose name the service keeps the trial.
 pub(super) const TENANT: &str = "demo-sponsor";
@@ -31,8 +36,41 @@ pub(super) struct Registered {
     pub(super) took: Duration,
 }
 
+/// A registration that runs beside something else, since no proof keeps all cores busy alone. Dropping it stops it at its next step.
+pub(super) struct Registering {
+    task: JoinHandle<Result<Registered, DemoError>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Registering {
+    /// Begins. `service` is the folder in which the service keeps its data.
+    pub(super) fn begin(dir: PathBuf, service: PathBuf, seed: u64, sponsor: Sponsor) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let task = spawn_blocking(move || commit(&dir, &service, seed, sponsor, &stopped));
+        Self { task, stop }
+    }
+
+    /// Waits for it.
+    pub(super) async fn end(mut self) -> Result<Registered, DemoError> {
+        (&mut self.task).await.at("registering the trial")?
+    }
+}
+
+impl Drop for Registering {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Invents a trial and registers it where the service keeps datasets. Computes for seconds.
-pub(super) fn commit(dir: &Path, seed: u64, sponsor: Sponsor) -> Result<Registered, DemoError> {
+fn commit(
+    dir: &Path,
+    service: &Path,
+    seed: u64,
+    sponsor: Sponsor,
+    stop: &AtomicBool,
+) -> Result<Registered, DemoError> {
     let trial = dir.join("trial");
     fs::create_dir_all(&trial).at("making the folder")?;
     let invented = invent(seed, SUBJECTS, &trial.join("trial.csv")).at("inventing a trial")?;
@@ -47,14 +85,16 @@ pub(super) fn commit(dir: &Path, seed: u64, sponsor: Sponsor) -> Result<Register
         key_column: None,
         regulator: Some(regulator.public()),
         sponsor: Some(sponsor),
-        out: dir.join("service/datasets").join(TENANT).join(&folder),
+        out: service.join("datasets").join(TENANT).join(&folder),
     };
     if let Some(parent) = registration.out.parent() {
         fs::create_dir_all(parent).at("making the folder")?;
     }
     let store = CohortKeyStore::development(dir.join("keys/cohort")).at("making the setup")?;
-    let registered =
-        register(&registration, &store, &mut |_| ControlFlow::Continue(())).at("registering the trial")?;
+    let registered = register(&registration, &store, &mut |_| {
+        if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+    .at("registering the trial")?;
     let dataset = registered.public().clone();
     let public = trial.join("public");
     fs::create_dir_all(&public).at("making the folder")?;
