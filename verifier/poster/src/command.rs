@@ -1,6 +1,7 @@
 //! The commands and their arguments. Output is lines for a person, or JSON; errors are one line on stderr.
 
 mod administer;
+mod cohort;
 mod connection;
 mod deploy;
 mod endorse;
@@ -18,7 +19,7 @@ use std::{
     process::ExitCode,
 };
 
-/// Posts Nightingale's settlements to an EVM chain, each once, whatever happens to the process.
+/// Posts Nightingale's settlements and answers to an EVM chain, each once, whatever happens to the process.
 ///
 /// Everything is signed, written into the outbox, and then sent. After a crash, run the same command again, or `resume`:
 /// the same bytes are sent, nothing twice. A command that is done is found again by what it asks for, and sends nothing,
@@ -36,10 +37,16 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Deploys registry, settlement and a verifier for each key, and registers the keys.
+    /// Deploys registry, settlement, log of cohort answers and a verifier for each key, and registers the keys.
     Deploy(deploy::Deploy),
     /// Settles proven claims, many in one transaction; each is settled or refused for itself.
     Settle(settle::Settle),
+    /// Registers the tables of a dataset of which answers can be logged, with their plan.
+    RegisterDataset(cohort::RegisterDataset),
+    /// Publishes the newest consents of registered tables, as their sponsor.
+    PublishDatasetConsents(cohort::PublishDatasetConsents),
+    /// Logs proven answers about registered tables.
+    Log(cohort::Log),
     /// Signs a proven claim as its payee. Needs no node.
     Endorse(endorse::Endorse),
     /// Shows what is in the outbox. Needs no node and no key.
@@ -86,6 +93,9 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
         Command::Deploy(deploy) => deploy.run().await,
         Command::Settle(settle) => settle.run().await,
+        Command::RegisterDataset(call) => call.run().await,
+        Command::PublishDatasetConsents(call) => call.run().await,
+        Command::Log(log) => log.run().await,
         Command::Endorse(endorse) => endorse.run(),
         Command::Status { outbox, json } => status(outbox, json).await,
         Command::Resume { connection, json } => resume(connection, json).await,

@@ -64,8 +64,9 @@ fn identity(config: &Config, label: &str) -> B256 {
         config.keys.iter().map(|key| format!("{} {:?}", key.digest, key.kind)).collect();
     keys.sort();
     let grace = config.grace;
+    let cohort = config.cohort.as_ref().map_or_else(String::new, |key| format!("\ncohort {}", key.digest()));
     keccak256(format!(
-        "{label}\n{}\n{}\n{:?}\n{}\n{} {} {}\n{}",
+        "{label}\n{}\n{}\n{:?}\n{}\n{} {} {}\n{}{cohort}",
         config.chain_id,
         config.admin,
         config.token,

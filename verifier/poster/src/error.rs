@@ -159,6 +159,70 @@ pub enum PosterError {
         /// The day that was to be.
         wanted: String,
     },
+    /// The deployment has no log of cohort answers.
+    #[error(
+        "the deployment has no log of cohort answers; give the file of one that has, or deploy one: on local chains without \
+         --no-cohort, elsewhere with --cohort-keys"
+    )]
+    LogMissing,
+    /// A dataset that does not verify, or whose keys are missing or not trusted on this chain.
+    #[error("dataset: {0}; nothing was sent")]
+    DatasetRefused(VerifyError),
+    /// A table whose registration stays as it is, for somebody else.
+    #[error(
+        "table {table} is registered for sponsor {registered}, not for {wanted}, and that stays; give that sponsor, or have \
+         the table committed anew"
+    )]
+    OtherSponsor {
+        /// The table's name.
+        table: String,
+        /// The chain's.
+        registered: Address,
+        /// The one that was to be.
+        wanted: Address,
+    },
+    /// A table that is registered without a query of the dataset's plan.
+    #[error(
+        "table {table} is registered without query {query}, and its plan stays; answer that one off-chain, or have the \
+         table committed anew"
+    )]
+    PlanDiffers {
+        /// The table's name.
+        table: String,
+        /// The first query that the chain's plan lacks.
+        query: B256,
+    },
+    /// No table with this digest is registered.
+    #[error(
+        "table {table} is not registered on this chain; whoever may register it does, with register-dataset"
+    )]
+    TableNotRegistered {
+        /// The table's name.
+        table: String,
+    },
+    /// The chain has more versions of a table's consents than the dataset.
+    #[error(
+        "the chain has {published} versions of the consents of table {table}, the dataset only {known}; get the newest dataset.json"
+    )]
+    ConsentsBehind {
+        /// The table's name.
+        table: String,
+        /// The dataset's.
+        known: usize,
+        /// The chain's.
+        published: usize,
+    },
+    /// The chain has other consents under the same number.
+    #[error(
+        "the chain has other consents of table {table} as version {version} than the dataset; give the dataset.json that it was \
+         registered from"
+    )]
+    ConsentsDiffer {
+        /// The table's name.
+        table: String,
+        /// The number.
+        version: usize,
+    },
     /// The node lets a call use too little gas to tell which proof is wrong.
     #[error(
         "{purpose}: the node lets a call use too little gas for one proof ({problem}); raise its cap (geth: \
@@ -210,20 +274,22 @@ impl PosterError {
     /// Whether something could not be read or was used wrongly, rather than tried and refused.
     #[must_use]
     pub const fn is_wrong_use(&self) -> bool {
-        matches!(
-            self,
+        match self {
+            Self::DatasetRefused(source) => source.is_unreadable(),
             Self::Io { .. }
-                | Self::Malformed { .. }
-                | Self::Unreadable { .. }
-                | Self::SigningKey(_)
-                | Self::NodeUnreachable { .. }
-                | Self::WrongChain { .. }
-                | Self::NothingDeployed(_)
-                | Self::GenesisMissing { .. }
-                | Self::OutboxBusy(_)
-                | Self::LockIsLink(_)
-                | Self::Outbox(_)
-        )
+            | Self::Malformed { .. }
+            | Self::Unreadable { .. }
+            | Self::SigningKey(_)
+            | Self::NodeUnreachable { .. }
+            | Self::WrongChain { .. }
+            | Self::NothingDeployed(_)
+            | Self::GenesisMissing { .. }
+            | Self::OutboxBusy(_)
+            | Self::LockIsLink(_)
+            | Self::Outbox(_)
+            | Self::LogMissing => true,
+            _ => false,
+        }
     }
 }
 

@@ -1,11 +1,12 @@
-//! Posts Nightingale's settlements to an EVM chain, each once, whatever happens to the process.
+//! Posts Nightingale's settlements and answers to an EVM chain, each once, whatever happens to the process.
 //!
 //! Start at [`Poster`]: it signs, writes down in its [`outbox`], sends, and calls a settlement done when the chain's state
 //! at the wanted depth says that the claim's nullifiers are used. [`administration`] has the calls that payers and
-//! authorities make before there is anything to settle.
+//! authorities make before there is anything to settle; [`cohort`] registers datasets and logs proven answers about them.
 
 mod account;
 pub mod administration;
+pub mod cohort;
 pub mod deployment;
 mod deposit;
 pub mod endorsement;

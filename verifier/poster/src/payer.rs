@@ -2,6 +2,7 @@
 //! its registers have.
 
 use crate::PosterError;
+use alloy_primitives::B256;
 use nightingale_circuits::claim::Id;
 use nightingale_contracts::PayerId;
 
@@ -33,6 +34,11 @@ pub fn parse(text: &str) -> Result<PayerId, PosterError> {
 #[must_use]
 pub fn text(payer: PayerId) -> String {
     format!("0x{}", hex::encode(payer.to_be_bytes::<12>()))
+}
+
+/// A payer's number as events index it.
+pub(crate) fn topic(payer: PayerId) -> B256 {
+    B256::left_padding_from(&payer.to_be_bytes::<12>())
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256};
 pub(crate) use drive::Goal;
+pub(crate) use finish::LOOKS;
 pub(crate) use history::{Standing, behind};
 use nightingale_contracts::deploy::Request;
 pub(crate) use patience::Patience;
@@ -149,6 +150,12 @@ impl Poster {
     #[must_use]
     pub const fn chain_id(&self) -> u64 {
         self.chain_id
+    }
+
+    /// Whether the chain is a local one, where development keys are trusted.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        LOCAL_CHAINS.contains(&self.chain_id)
     }
 
     /// The node, to ask contracts.

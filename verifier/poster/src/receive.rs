@@ -1,7 +1,7 @@
 //! Has a claim's receipt recorded, once. Each witness, the chain and the payer, speaks once for a claim: where it has done so
 //! for the same day, there is nothing left to send, whoever had it said.
 
-use crate::{Posted, Poster, PosterError, administration};
+use crate::{Posted, Poster, PosterError, administration, payer};
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::B256;
 use nightingale_circuits::claim::Date;
@@ -96,7 +96,8 @@ impl Poster {
             let deep = self.deep_block(head.number);
             if self.recorded_day(wanted, deep.into()).await? == recorded {
                 let Wanted { deployment, payer, claim, .. } = *wanted;
-                let events = self.events_of::<ClaimReceived>(deployment, payer, claim, deep).await?;
+                let (contract, topics) = (deployment.settlement, [payer::topic(payer), claim]);
+                let events = self.events_of::<ClaimReceived>(deployment, contract, topics, deep).await?;
                 let own = events.iter().find(|found| found.event.byPayer == wanted.day.is_some());
                 let by = own.map(|found| (found.transaction, found.block));
                 return Ok(Some(Received::Elsewhere { purpose: request.purpose.clone(), by }));

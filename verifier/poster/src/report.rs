@@ -1,5 +1,9 @@
 //! What is said as JSON; `docs/posting.md` describes it.
 
+mod cohort;
+
+pub use cohort::{LogReport, TableReport};
+
 use crate::{
     Entry, Mined, Outcome, Posted, Received, Settlement,
     outbox::{State, Transaction},

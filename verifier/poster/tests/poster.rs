@@ -2,6 +2,7 @@
 
 mod poster {
     mod anvil;
+    mod cohort;
     mod command;
     mod crash;
     mod fees;
@@ -17,5 +18,6 @@ mod poster {
     mod repeated;
     mod rivals;
     mod settle;
+    mod sponsor;
     mod world;
 }

@@ -21,7 +21,7 @@ pub(super) struct Subject {
     deployment: PathBuf,
     /// Say it as JSON.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 impl Subject {

@@ -4,14 +4,16 @@ use super::{Connection, show};
 use alloy_primitives::{Address, U256};
 use anyhow::Result;
 use clap::Args;
-use nightingale_contracts::deploy::{Config, Grace, KeyKind, TokenChoice};
+use nightingale_circuits::cohort::{Class, Size};
+use nightingale_contracts::deploy::{CohortKeyToRegister, Config, Grace, KeyKind, TokenChoice};
 use nightingale_poster::{PosterError, deployment};
+use nightingale_verifier::cohort::{CircuitName, CohortKeys};
 use std::{fs, path::PathBuf, process::ExitCode};
 
-/// Deploys registry, settlement and a verifier for each key, and registers the keys.
+/// Deploys registry, settlement, log of cohort answers and a verifier for each key, and registers the keys.
 ///
 /// A deployment that was cut off goes on where it was; one that is finished is found again, not made twice. On chains that
-/// are not local (31337, 1337) development keys are left out and a token must be named.
+/// are not local (31337, 1337) development keys are left out, a token must be named, and a log of cohort answers needs --cohort-keys.
 #[derive(Args)]
 pub(super) struct Deploy {
     #[command(flatten)]
@@ -25,6 +27,13 @@ pub(super) struct Deploy {
     /// Base units of the token in one cent: 1 for two decimals, 10000 for six.
     #[arg(long, value_name = "UNITS")]
     units_per_cent: Option<U256>,
+    /// A directory of verifying keys for cohort answers (`narrow.14.vk`). Without it: the development key, on local chains
+    /// only.
+    #[arg(long, value_name = "DIR", conflicts_with = "no_cohort")]
+    cohort_keys: Option<PathBuf>,
+    /// Deploy no log of cohort answers.
+    #[arg(long)]
+    no_cohort: bool,
     /// Who administers the registry in the end, and accepts it with accept-administration. Without it: who deploys.
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<Address>,
@@ -55,6 +64,7 @@ impl Deploy {
         if ![31337, 1337].contains(&poster.chain_id()) {
             keys.retain(|key| key.kind == KeyKind::Production);
         }
+        let cohort = self.cohort(poster.chain_id())?;
         let config = Config {
             chain_id: poster.chain_id(),
             admin: self.admin.unwrap_or_else(|| poster.address()),
@@ -66,7 +76,7 @@ impl Deploy {
                 consent_seconds: self.consent_grace,
             },
             keys,
-            cohort: None,
+            cohort,
         };
         let deployed = poster.deploy(config, &self.label).await?;
         if let Some(path) = self.out {
@@ -82,8 +92,23 @@ impl Deploy {
             lines.extend(
                 deployed.keys.iter().map(|key| format!("verifier {} of key {}", key.verifier, key.digest)),
             );
+            if let Some(cohort) = &deployed.cohort {
+                lines.push(format!("log {}", cohort.log));
+                lines.push(format!("verifier {} of cohort key {}", cohort.verifier, cohort.key));
+            }
             lines
         })?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The key of cohort answers, where there is to be a log of them.
+    fn cohort(&self, chain_id: u64) -> Result<Option<CohortKeyToRegister>, PosterError> {
+        let Some(directory) = self.cohort_keys.as_ref().filter(|_| !self.no_cohort) else {
+            let usual = (!self.no_cohort).then(|| CohortKeyToRegister::for_chain(chain_id)).transpose()?;
+            return Ok(usual.flatten());
+        };
+        let key = CohortKeys::directory(directory).key(CircuitName::Query(Class::Narrow), Size::Small);
+        let key = key.map_err(|source| PosterError::Unreadable { path: directory.clone(), source })?;
+        Ok(Some(CohortKeyToRegister::new(key)?))
     }
 }

@@ -1,11 +1,11 @@
-//! Events of a settlement contract about one claim, as deep as wanted.
+//! Events of a deployment's contracts about one thing, as deep as wanted.
 
 use super::Poster;
 use crate::{PosterError, notice::Notice};
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use alloy_rpc_types_eth::Filter;
 use alloy_sol_types::SolEvent;
-use nightingale_contracts::{PayerId, deploy::Deployment};
+use nightingale_contracts::deploy::Deployment;
 
 /// An event, and where it is.
 pub(crate) struct Found<E> {
@@ -15,13 +15,13 @@ pub(crate) struct Found<E> {
 }
 
 impl Poster {
-    /// The events of one kind whose first two indexed values are a payer and a claim, from the deployment on and up to a
-    /// block. A node that does not search that far gives none, which is told.
+    /// The events of one kind whose first two indexed values are these, from the deployment on and up to a block. A node
+    /// that does not search that far gives none, which is told.
     pub(crate) async fn events_of<E: SolEvent>(
         &self,
         deployment: &Deployment,
-        payer: PayerId,
-        commitment: B256,
+        contract: Address,
+        [first, second]: [B256; 2],
         deep: u64,
     ) -> Result<Vec<Found<E>>, PosterError> {
         if deployment.block.is_none() {
@@ -32,10 +32,10 @@ impl Poster {
             return Ok(Vec::new());
         }
         let filter = Filter::new()
-            .address(deployment.settlement)
+            .address(contract)
             .event_signature(E::SIGNATURE_HASH)
-            .topic1(B256::left_padding_from(&payer.to_be_bytes::<12>()))
-            .topic2(commitment)
+            .topic1(first)
+            .topic2(second)
             .from_block(from)
             .to_block(deep);
         let logs = match self.node.events(&filter).await? {

@@ -13,7 +13,7 @@ use nightingale_contracts::bindings::{
 };
 
 /// How often a receipt is read before its events are believed to be wrong: nodes have given receipts without them.
-const LOOKS: u32 = 3;
+pub(crate) const LOOKS: u32 = 3;
 
 impl Poster {
     /// Marks a mined transaction as done or failed when it is deep enough; whether it was.

@@ -7,6 +7,7 @@ use super::Refusal;
 use crate::{
     Poster, PosterError,
     outbox::ClaimRow,
+    payer,
     poster::{Patience, Standing, behind},
 };
 use alloy_eips::BlockNumberOrTag;
@@ -106,7 +107,9 @@ impl Poster {
         claim: &ClaimRow,
         deep: u64,
     ) -> Result<Option<B256>, PosterError> {
-        let found = self.events_of::<ClaimSettled>(deployment, claim.payer, claim.commitment, deep).await?;
+        let topics = [payer::topic(claim.payer), claim.commitment];
+        let contract = deployment.settlement;
+        let found = self.events_of::<ClaimSettled>(deployment, contract, topics, deep).await?;
         let own = found.iter().find(|found| claim.tags.contains(&found.event.spendTag));
         Ok(own.map(|found| found.transaction))
     }

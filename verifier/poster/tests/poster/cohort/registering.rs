@@ -1,0 +1,135 @@
+//! A dataset is verified before it is registered; each table once, with the queries that can be logged.
+
+use super::{
+    super::world::{account, said},
+    fixture::{dataset, trial},
+    world::World,
+};
+use alloy_primitives::{B256, U256};
+use anyhow::{Context, Result, ensure};
+use nightingale_circuits::claim;
+use nightingale_poster::{
+    PosterError,
+    cohort::{Registering, read_dataset},
+};
+use nightingale_verifier::cohort::{Dataset, Signature};
+use serde_json::{Value, json};
+use std::{fs, path::Path};
+
+/// A dataset whose registration was proven: `adsl` with a narrow query and a wide one, `adae` with a wide one.
+fn registered() -> Result<Dataset> {
+    Ok(read_dataset(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cohort"))?)
+}
+
+fn signed(who: &str) -> Result<Dataset> {
+    let (mut dataset, account) = (registered()?, account(who)?);
+    let address = claim::Address(account.address().into_array());
+    let mut sign = |digest: &[u8; 32]| anyhow::Ok(Signature(account.sign_digest(B256::from(*digest))?));
+    dataset.sign(address, &mut sign)?;
+    Ok(dataset)
+}
+
+impl World {
+    fn register(&self, who: &str, sponsor: &str, arguments: &[&str]) -> Result<(i32, Value, String)> {
+        let mut command = self.command(who, "register-dataset", &self.anvil.url());
+        command.args(["--sponsor", &account(sponsor)?.address().to_string()]).args(arguments);
+        said(&command.output()?)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_dataset_is_registered_once_and_what_is_left_out_is_named() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    world.write(&signed("sponsor")?, &[])?;
+    let (code, report, stderr) = world.register("operator", "sponsor", &[])?;
+    ensure!(code == 0 && stderr.is_empty(), "{stderr}");
+    let (adsl, adae) = (&report[0], &report[1]);
+    ensure!(adsl["name"] == "adsl" && adsl["registered"] == true && adsl["how"] == "sent", "{report}");
+    ensure!(adsl["planned"].as_array().is_some_and(|all| all.len() == 1));
+    let left_out = adsl["left_out"].as_array().context("no list")?;
+    ensure!(left_out.len() == 1 && left_out[0]["detail"].as_str().is_some_and(|why| why.contains("narrow")));
+    ensure!(adae["registered"] == false && adae["transaction"].is_null(), "{report}");
+    ensure!(adae["detail"].as_str().is_some_and(|why| why.contains("nothing to log on-chain")), "{report}");
+    let sent = world.anvil.mined_of(account("operator")?.address())?;
+
+    let (_, again, _) = world.register("operator", "sponsor", &[])?;
+    ensure!(again[0]["how"] == "already_done" && again[0]["transaction"] == adsl["transaction"], "{again}");
+    // Anybody is told that it is registered, by whom it was, and sends nothing.
+    let (code, seen, stderr) = world.register("stranger", "sponsor", &["--table", "adsl"])?;
+    ensure!(code == 0 && seen[0]["how"] == "elsewhere", "{stderr}");
+    ensure!(
+        seen[0]["transaction"] == adsl["transaction"] && seen.as_array().is_some_and(|all| all.len() == 1)
+    );
+    let (code, only, _) = world.register("operator", "sponsor", &["--table", "adae"])?;
+    ensure!(code == 1 && only[0]["registered"] == false, "{only}");
+    ensure!(world.anvil.mined_of(account("operator")?.address())? == sent);
+    ensure!(world.anvil.mined_of(account("stranger")?.address())? == 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unsigned_dataset_is_for_local_chains_and_told() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    world.write(&registered()?, &[])?;
+    let (code, report, stderr) = world.register("operator", "sponsor", &[])?;
+    ensure!(code == 0 && report[0]["registered"] == true, "{stderr}");
+    ensure!(stderr.starts_with("nightingale-poster: note: nobody signed the dataset"), "{stderr}");
+    // It stays that sponsor's.
+    let (code, _, stderr) = world.register("operator", "rival", &[])?;
+    ensure!(code == 1 && stderr.contains("is registered for sponsor"), "{stderr}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_verify_or_is_not_the_sponsors_is_not_sent() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let operator = account("operator")?.address();
+    let sent = world.anvil.mined_of(operator)?;
+    world.write(&signed("sponsor")?, &[])?;
+    let (code, _, stderr) = world.register("operator", "rival", &[])?;
+    ensure!(code == 1 && stderr.contains("sponsor is 0x") && stderr.contains("nothing was sent"), "{stderr}");
+    let mut forged = signed("sponsor")?;
+    let proof = forged.tables_mut()[0].proofs.first_mut().context("no proofs")?;
+    *proof.proof.last_mut().context("empty")? ^= 1;
+    world.write(&forged, &[])?;
+    let (code, _, stderr) = world.register("operator", "sponsor", &[])?;
+    ensure!(code == 1 && stderr.contains("registration of adsl"), "{stderr}");
+    let mut unsigned = signed("sponsor")?;
+    unsigned.tables_mut()[0].consents[0].signature = None;
+    world.write(&unsigned, &[])?;
+    let (code, _, stderr) = world.register("operator", "sponsor", &[])?;
+    ensure!(code != 0 && stderr.contains("sign"), "{stderr}");
+    ensure!(world.anvil.mined_of(operator)? == sent);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_registrar_registers_and_a_plan_stays() -> Result<()> {
+    let Some(world) = World::with(&dataset("trial", 1, &["main"])?).await? else { return Ok(()) };
+    let sponsor = account("sponsor")?.address();
+    let stranger = world.poster("stranger", |terms| terms).await?;
+    let other = dataset("other", 1, &["main"])?;
+    let refused = stranger.register_dataset(&world.deployment, &other, None, sponsor).await.err();
+    ensure!(refused.as_ref().is_some_and(|error| error.to_string().contains("RoleMissing")), "{refused:?}");
+    let operator = world.poster("operator", |terms| terms).await?;
+    let wider = operator.register_dataset(&world.deployment, &trial(1)?, None, sponsor).await;
+    ensure!(matches!(wider, Err(PosterError::PlanDiffers { .. })), "{wider:?}");
+    let same = dataset("trial", 1, &["main"])?;
+    let found = stranger.register_dataset(&world.deployment, &same, None, sponsor).await?;
+    ensure!(matches!(found[0].outcome, Registering::Elsewhere { by: Some(_) }), "{found:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn development_keys_and_unsigned_datasets_are_refused_on_other_chains() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    world.anvil.ask("anvil_setChainId", json!([11_155_111]))?;
+    let chain: U256 = serde_json::from_value(world.anvil.ask("eth_chainId", json!([]))?)?;
+    ensure!(chain == U256::from(11_155_111));
+    let text = fs::read_to_string(world.path("D.json"))?;
+    fs::write(world.path("D.json"), text.replace("\"chainId\":31337", "\"chainId\":11155111"))?;
+    world.write(&signed("sponsor")?, &[])?;
+    let (code, _, stderr) = world.register("operator", "sponsor", &[])?;
+    ensure!(code == 1 && stderr.contains("is a development key"), "{stderr}");
+    Ok(())
+}
