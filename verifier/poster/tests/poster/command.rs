@@ -145,6 +145,9 @@ fn a_deployment_that_was_cut_off_goes_on_and_one_that_is_done_is_found() -> Resu
     ensure!(desk.anvil.mined_of(operator)? == 12);
     let other = desk.run("operator", "deploy", &["--keys", "keys", "--label", "second"])?;
     ensure!(other["settlement"] != first["settlement"] && desk.anvil.mined_of(operator)? == 24);
+    ensure!(first["cohort"]["kind"] == "development" && first["cohort"]["log"] != other["cohort"]["log"]);
+    let bare = desk.run("operator", "deploy", &["--keys", "keys", "--no-cohort"])?;
+    ensure!(bare.get("cohort").is_none() && desk.anvil.mined_of(operator)? == 32, "{bare}");
     Ok(())
 }
 
