@@ -84,7 +84,7 @@ pub fn run(rows: usize, rounds: u16, keys: &Path, tell: &mut dyn FnMut(&str)) ->
         store.key(circuit, size, &mut progress)?;
     }
     let (dataset, registration) =
-        measure(|| CohortDataset::register(&store, tables, plan, vec![Mode::Plan], &mut progress));
+        measure(|| CohortDataset::register(&store, tables, plan, vec![Mode::Plan], None, &mut progress));
     let dataset = dataset?;
     let ask = Ask { table: "cohort".to_owned(), query, mode: Mode::Plan, venue: Venue::NONE };
     let (mut proofs, mut verifications, mut proof_bytes) = (Vec::new(), Vec::new(), 0);

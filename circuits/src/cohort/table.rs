@@ -1,6 +1,7 @@
 //! A table's codes, column by column: the private half of a registration.
 
 use super::{Keccak, Schema, Unit};
+use crate::claim::Address;
 use thiserror::Error;
 use zeroize::Zeroize;
 
@@ -163,6 +164,8 @@ pub struct TableDigestParts<'a> {
     pub k: u32,
     /// The number of rows.
     pub rows: usize,
+    /// Who answers for the table; zero where nobody does. It is bound here, so that no proof about a table fits another's copy of it.
+    pub sponsor: Address,
     /// The commitments of all columns, in the order of `docs/statements/cohort.md`: `x`, `y` of each.
     pub commitments: &'a [[Keccak; 2]],
 }
@@ -171,10 +174,13 @@ impl TableDigestParts<'_> {
     /// The digest that queries name.
     #[must_use]
     pub fn digest(&self) -> Keccak {
+        let mut sponsor = [0; 32];
+        sponsor[12..].copy_from_slice(&self.sponsor.0);
         super::digest::Words::of("nightingale.cohort.table.1")
             .digest(&self.schema)
             .number(u128::from(self.k))
             .number(self.rows as u128)
+            .digest(&sponsor)
             .number(self.commitments.len() as u128)
             .words(self.commitments.iter().flatten())
             .finish()

@@ -9,11 +9,14 @@ use super::{
     tell,
 };
 use crate::ProveError;
-use nightingale_circuits::cohort::{
-    Committed, Mode, Query, Size, Table,
-    circuit::Unprovable,
-    columns::{committed, values},
-    registration::{self, RegistrationCircuit, Source, Statement},
+use nightingale_circuits::{
+    claim::Address,
+    cohort::{
+        Committed, Mode, Query, Size, Table,
+        circuit::Unprovable,
+        columns::{committed, values},
+        registration::{self, RegistrationCircuit, Source, Statement},
+    },
 };
 use nightingale_verifier::cohort::{
     CircuitName, Commitment, ConsentVersion, Dataset, LinkedProof, TableRecord,
@@ -23,7 +26,8 @@ use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 impl CohortDataset {
-    /// Registers tables: commits to them and proves that they are well-formed.
+    /// Registers tables: commits to them and proves that they are well-formed. `sponsor` is who answers for them, and is part of their digests
+    /// and proofs: with one, the dataset counts once it is signed ([`CohortDataset::sign`]).
     ///
     /// # Errors
     /// A table that is too large; names that clash; whatever stops a proof.
@@ -32,6 +36,7 @@ impl CohortDataset {
         tables: Vec<Table>,
         plan: Vec<(String, Query)>,
         modes: Vec<Mode>,
+        sponsor: Option<Address>,
         progress: Progress<'_>,
     ) -> Result<Self, ProveError> {
         let number = tables.len();
@@ -42,7 +47,7 @@ impl CohortDataset {
                 .ok_or(Unprovable::Rows { rows: table.rows(), capacity: largest })?;
             let srs = keys.setup(size, progress)?;
             tell(progress, Step::Committing { table: place, tables: number })?;
-            let (record, secret) = commit_table(&srs, size, table)?;
+            let (record, secret) = commit_table(&srs, size, table, sponsor)?;
             records.push(record);
             private.push(secret);
         }
@@ -99,7 +104,12 @@ impl CohortDataset {
 }
 
 /// Commits to all columns of a table, and to its consents.
-fn commit_table(srs: &Srs, size: Size, table: Table) -> Result<(TableRecord, PrivateTable), ProveError> {
+fn commit_table(
+    srs: &Srs,
+    size: Size,
+    table: Table,
+    sponsor: Option<Address>,
+) -> Result<(TableRecord, PrivateTable), ProveError> {
     let columns = committed(table.schema(), size.layout());
     let salts = columns.iter().map(|_| Salt::random()).collect::<Result<Vec<_>, _>>()?;
     let commitments = columns
@@ -107,7 +117,7 @@ fn commit_table(srs: &Srs, size: Size, table: Table) -> Result<(TableRecord, Pri
         .zip(&salts)
         .map(|(column, salt)| commit(srs, &table, *column, salt))
         .collect::<Result<Vec<_>, _>>()?;
-    let record = TableRecord::new(table.schema().clone(), size, table.rows(), commitments)
+    let record = TableRecord::new(table.schema().clone(), size, table.rows(), commitments, sponsor)
         .map_err(ProveError::Release)?;
     Ok((record, PrivateTable { table, salts, consent_salt: Salt::random()? }))
 }

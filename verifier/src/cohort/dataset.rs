@@ -27,13 +27,13 @@ pub struct Dataset {
     pub(super) sponsor: Option<Sponsor>,
 }
 
-/// Who answers for a dataset.
+/// Who answers for a dataset: its tables name the account in their digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sponsor {
     /// The account: an Ethereum address, the one that publishes consents on-chain.
     pub address: Address,
-    /// Of the dataset's digest.
-    pub signature: Signature,
+    /// Of the dataset's digest; `None` until the sponsor has signed.
+    pub signature: Option<Signature>,
 }
 
 /// A registered table.
@@ -42,6 +42,7 @@ pub struct TableRecord {
     schema: Schema,
     size: Size,
     rows: usize,
+    sponsor: Option<Address>,
     columns: Vec<Committed>,
     commitments: Vec<Commitment>,
     digest: Keccak,
@@ -58,7 +59,7 @@ pub struct ConsentVersion {
     pub commitment: Commitment,
     /// That it only revokes.
     pub frame: LinkedProof,
-    /// The sponsor's, where the dataset has one.
+    /// The sponsor's, where the tables name one.
     pub signature: Option<Signature>,
 }
 
@@ -85,7 +86,7 @@ pub struct PlannedQuery {
 }
 
 impl TableRecord {
-    /// A table's record without proofs.
+    /// A table's record without proofs. Its digest, and with it every proof about it, names the sponsor.
     ///
     /// # Errors
     /// Another number of commitments than the schema's columns need, or of rows than the size holds.
@@ -94,6 +95,7 @@ impl TableRecord {
         size: Size,
         rows: usize,
         commitments: Vec<Commitment>,
+        sponsor: Option<Address>,
     ) -> Result<Self, VerifyError> {
         let layout = size.layout();
         let columns = committed(&schema, layout);
@@ -110,12 +112,19 @@ impl TableRecord {
             ));
         }
         let words: Vec<[Keccak; 2]> = commitments.iter().map(Commitment::words).collect();
-        let digest =
-            TableDigestParts { schema: schema.digest(), k: size.k(), rows, commitments: &words }.digest();
+        let digest = TableDigestParts {
+            schema: schema.digest(),
+            k: size.k(),
+            rows,
+            sponsor: sponsor.unwrap_or(NOBODY),
+            commitments: &words,
+        }
+        .digest();
         Ok(Self {
             schema,
             size,
             rows,
+            sponsor: sponsor.filter(|sponsor| *sponsor != NOBODY),
             columns,
             commitments,
             digest,
@@ -155,6 +164,12 @@ impl TableRecord {
     #[must_use]
     pub const fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Who answers for it, if anybody.
+    #[must_use]
+    pub const fn sponsor(&self) -> Option<Address> {
+        self.sponsor
     }
 
     /// Its digest, which queries name.
@@ -199,10 +214,10 @@ impl TableRecord {
 }
 
 impl Dataset {
-    /// A dataset of these tables.
+    /// A dataset of these tables, which nobody has signed yet.
     ///
     /// # Errors
-    /// No table, two of one name, or no mode.
+    /// No table, two of one name, tables of several sponsors, or no mode.
     pub fn new(
         tables: Vec<TableRecord>,
         plan: Vec<(String, Query)>,
@@ -213,6 +228,10 @@ impl Dataset {
         };
         if tables.is_empty() || tables.iter().any(twice) {
             return Err(VerifyError::malformed("tables", "must be at least one, and have different names"));
+        }
+        let sponsor = tables.first().and_then(TableRecord::sponsor);
+        if tables.iter().any(|table| table.sponsor != sponsor) {
+            return Err(VerifyError::malformed("tables", "must all be of one sponsor"));
         }
         let ascending = modes.iter().zip(modes.iter().skip(1)).all(|(mode, next)| mode < next);
         if modes.is_empty() || !ascending {
@@ -230,7 +249,8 @@ impl Dataset {
         let start = start.words(tables.iter().map(TableRecord::digest)).number(count(&modes));
         let start = modes.iter().fold(start, |words, mode| words.number(u128::from(mode_number(*mode))));
         let digest = start.number(count(&plan)).words(plan.iter().map(|planned| &planned.digest)).finish();
-        Ok(Self { tables, plan, modes, digest, sponsor: None })
+        let sponsor = sponsor.map(|address| Sponsor { address, signature: None });
+        Ok(Self { tables, plan, modes, digest, sponsor })
     }
 
     /// Its digest: tables, modes and plan. Consents come in versions and stand apart.
@@ -278,12 +298,15 @@ impl Dataset {
         &self.modes
     }
 
-    /// Who signed it, if anybody; [`super::verify_sponsor`] says whether they did.
+    /// Who answers for it, if anybody; [`super::verify_sponsor`] says whether they signed.
     #[must_use]
     pub const fn sponsor(&self) -> Option<Sponsor> {
         self.sponsor
     }
 }
+
+/// What a table's digest holds where nobody answers for it.
+const NOBODY: Address = Address([0; 20]);
 
 /// A length in a digest.
 fn count<T>(list: &[T]) -> u128 {

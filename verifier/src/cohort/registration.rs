@@ -29,7 +29,7 @@ pub struct VerifiedRegistration {
     pub sponsor: Option<Address>,
 }
 
-/// Verifies all proofs of a dataset's registration, and its signatures where it has a sponsor.
+/// Verifies all proofs of a dataset's registration, and its signatures where its tables name a sponsor.
 ///
 /// # Errors
 /// Names the table and the proof that does not hold, or the signature.

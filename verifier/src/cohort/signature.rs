@@ -1,13 +1,13 @@
 //! The sponsor's signatures: of the dataset's digest, and of each version of the consents with all versions before it.
 //!
-//! Without them a dataset file says what was proven, but not who registered it: whoever relies on an answer to it names the sponsor
-//! ([`super::Expectation::sponsor`]) or takes digest and commitments from the registry on-chain.
+//! The tables' digests name the sponsor, so that no proof about them fits a copy that somebody else signs. Whoever relies on an answer names the
+//! sponsor ([`super::Expectation::sponsor`]) or compares the table's digest and newest consents with the registry on-chain.
 //!
 //! ECDSA on secp256k1 over EIP-712 in the domain (name `Nightingale`, version `1`), so that a wallet can sign and the sponsor is an
 //! address. The types are `Registration(bytes32 dataset)` and `Consents(bytes32 dataset,bytes32 table,uint256 version,bytes32 commitments)`, the
 //! last being the Keccak of the commitments of version 0 to this one, two words each.
 
-use super::dataset::{Dataset, Sponsor, TableRecord};
+use super::dataset::{Dataset, TableRecord};
 use crate::{VerifyError, encoding::from_hex};
 use k256::ecdsa::{self, RecoveryId, VerifyingKey};
 use nightingale_circuits::{
@@ -84,26 +84,38 @@ pub fn consent_message(dataset: &Keccak, table: &TableRecord, version: usize) ->
 }
 
 impl Dataset {
+    /// That an account is the sponsor whom the tables name, the only one who may sign.
+    ///
+    /// # Errors
+    /// They name another, or nobody.
+    pub fn require_sponsor(&self, account: Address) -> Result<(), VerifyError> {
+        match self.sponsor {
+            Some(sponsor) if sponsor.address == account => Ok(()),
+            Some(sponsor) => Err(another(sponsor.address, account)),
+            None => Err(VerifyError::Context {
+                what: "sponsor",
+                expected: "nobody: the tables were registered without one, so register them again".to_owned(),
+                found: text(account),
+            }),
+        }
+    }
+
     /// Signs what the sponsor has not signed yet: the dataset, and versions of the consents. `sign` is given digests.
     ///
     /// # Errors
-    /// The dataset is another sponsor's; whatever `sign` fails with.
+    /// The tables name another sponsor, or nobody; whatever `sign` fails with.
     pub fn sign<E: From<VerifyError>>(
         &mut self,
         sponsor: Address,
         sign: &mut dyn FnMut(&Keccak) -> Result<Signature, E>,
     ) -> Result<(), E> {
-        match self.sponsor {
-            Some(registered) if registered.address != sponsor => {
-                return Err(another(registered.address, sponsor).into());
-            }
-            Some(_) => {}
-            None => {
-                let signature = sign(&registration_message(self.digest()))?;
-                self.sponsor = Some(Sponsor { address: sponsor, signature });
-            }
-        }
+        self.require_sponsor(sponsor)?;
         let digest = *self.digest();
+        if let Some(registered) = &mut self.sponsor
+            && registered.signature.is_none()
+        {
+            registered.signature = Some(sign(&registration_message(&digest))?);
+        }
         for table in self.tables_mut() {
             for version in 0..table.consents.len() {
                 let message = consent_message(&digest, table, version);
@@ -118,13 +130,20 @@ impl Dataset {
     }
 }
 
-/// Verifies all signatures of a dataset, and that they are of the sponsor that the reader expects. Returns the sponsor; `None` for a dataset that
-/// nobody signed and nobody is expected to have signed.
+/// Verifies all signatures of a dataset: that they are of the sponsor whom the tables name, and that this is who the reader expects. Returns the
+/// sponsor; `None` for tables that name nobody, where nobody is expected.
 ///
 /// # Errors
-/// A signature that is missing or not the sponsor's; another sponsor.
+/// A signature that is missing or not the sponsor's; signatures where no table names a sponsor; another sponsor.
 pub fn verify_sponsor(dataset: &Dataset, expected: Option<Address>) -> Result<Option<Address>, VerifyError> {
     let Some(sponsor) = dataset.sponsor() else {
+        let mut consents = dataset.tables().iter().flat_map(|table| &table.consents);
+        if consents.any(|consent| consent.signature.is_some()) {
+            return Err(VerifyError::malformed(
+                "consent.signature",
+                "is nobody's: the dataset has no sponsor, so its consents have no signatures",
+            ));
+        }
         return match expected {
             None => Ok(None),
             Some(expected) => Err(VerifyError::Context {
@@ -143,8 +162,11 @@ pub fn verify_sponsor(dataset: &Dataset, expected: Option<Address>) -> Result<Op
         (Some(message), Some(signature)) => signature.signer(&message) == Some(sponsor.address),
         _ => false,
     };
-    if !is_theirs(Some(registration_message(dataset.digest())), Some(sponsor.signature)) {
-        return Err(VerifyError::malformed("sponsor.signature", "is not the sponsor's for this dataset"));
+    if !is_theirs(Some(registration_message(dataset.digest())), sponsor.signature) {
+        return Err(VerifyError::malformed(
+            "sponsor.signature",
+            "is missing or not the sponsor's for this dataset: get the dataset file from them again",
+        ));
     }
     for table in dataset.tables() {
         for (version, consent) in table.consents.iter().enumerate() {

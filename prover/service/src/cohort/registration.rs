@@ -20,7 +20,7 @@ pub struct Registration {
     pub key_column: Option<String>,
     /// To whom exact answers are sealed.
     pub regulator: Option<RegulatorKey>,
-    /// Who signs the dataset.
+    /// Who answers for the dataset and signs it.
     pub sponsor: Option<Sponsor>,
     /// The new folder.
     pub out: PathBuf,
@@ -54,7 +54,8 @@ pub fn register(
     let mut modes: Vec<Mode> = Role::ALL.into_iter().filter_map(|role| schema.mode(role)).collect();
     modes.sort_unstable();
     modes.dedup();
-    let mut dataset = CohortDataset::register(keys, built.tables, plan, modes, progress)?;
+    let sponsor = registration.sponsor.as_ref().map(Sponsor::address);
+    let mut dataset = CohortDataset::register(keys, built.tables, plan, modes, sponsor, progress)?;
     if let Some(sponsor) = &registration.sponsor {
         sponsor.sign(&mut dataset)?;
     }

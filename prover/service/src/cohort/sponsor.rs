@@ -30,7 +30,7 @@ impl Sponsor {
     /// Signs what is not signed yet.
     ///
     /// # Errors
-    /// The dataset is another sponsor's.
+    /// The dataset was registered for another sponsor, or for nobody.
     pub fn sign(&self, dataset: &mut CohortDataset) -> Result<(), CohortError> {
         dataset.sign(self.address(), &mut |digest| {
             self.0.sign_digest(B256::from(*digest)).map(Signature).map_err(CohortError::Sponsor)
@@ -47,7 +47,7 @@ impl From<Account> for Sponsor {
 /// Who must sign a new version of the consents: the dataset's sponsor, where it has one.
 ///
 /// # Errors
-/// The dataset is signed, and there is no key, or another's.
+/// There is a sponsor, and no key, or another's; there is none, and a key.
 pub fn signer<'a>(
     dataset: &CohortDataset,
     given: Option<&'a Sponsor>,
@@ -57,6 +57,10 @@ pub fn signer<'a>(
         (Some(registered), _) => {
             Err(CohortError::NotSponsor { sponsor: format!("0x{}", hex::encode(registered.address.0)) })
         }
-        (None, given) => Ok(given),
+        (None, Some(sponsor)) => {
+            dataset.public().require_sponsor(sponsor.address()).map_err(CohortError::Release)?;
+            Ok(given)
+        }
+        (None, None) => Ok(None),
     }
 }

@@ -63,6 +63,7 @@ fn the_registration_verifies_and_takes_every_proof_it_needs() {
     eprintln!("registration: {} proofs verified in {:.2?}", verified.proofs, begun.elapsed());
     // adsl: frame, one batch of columns, the wide dose; adae: frame and one batch.
     assert_eq!(verified.proofs, 5);
+    assert_eq!(verified.sponsor, Some(world::sponsor()));
     let mut less = dataset.public().clone();
     less.tables_mut()[0].proofs.pop();
     assert!(verify_registration(&less, &verifying_keys(), false).is_err());
@@ -97,6 +98,8 @@ fn a_revoked_subject_is_in_no_later_answer_and_older_proofs_say_so() {
     assert!(dataset.revoke_subjects(&KEYS, &[5, 9], &mut go).unwrap().is_empty());
     let after = dataset.prove(&KEYS, &question, &mut go).unwrap();
     let keys = verifying_keys();
+    assert!(verify_registration(dataset.public(), &keys, false).is_err(), "new consents that nobody signed");
+    world::signed(&mut dataset);
     let public = dataset.public();
     assert_eq!(verify_registration(public, &keys, false).unwrap().proofs, 7);
     assert_eq!(after.consent_version, 1);

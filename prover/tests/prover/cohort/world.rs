@@ -1,8 +1,15 @@
 //! A small trial: 240 subjects with arm, sex, age and a dose so fine that it needs a dictionary; and their adverse events.
 
-use nightingale_circuits::cohort::{Column, Interval, Kind, Mode, Query, Schema, Table, Term, Unit};
+use k256::ecdsa::SigningKey;
+use nightingale_circuits::{
+    claim::Address,
+    cohort::{Column, Interval, Keccak, Kind, Mode, Query, Schema, Table, Term, Unit},
+};
 use nightingale_prover::{CohortDataset, CohortKeyStore};
-use nightingale_verifier::cohort::CohortKeys;
+use nightingale_verifier::{
+    VerifyError,
+    cohort::{CohortKeys, Signature},
+};
 use std::{
     ops::ControlFlow,
     path::PathBuf,
@@ -40,7 +47,29 @@ pub(super) fn dataset() -> MutexGuard<'static, CohortDataset> {
 pub(super) fn register() -> CohortDataset {
     let plan = plan().into_iter().map(|(table, query)| (table.to_owned(), query)).collect();
     let modes = vec![Mode::Exact, Mode::Plan];
-    CohortDataset::register(&KEYS, vec![subjects(), events()], plan, modes, &mut go).unwrap()
+    let tables = vec![subjects(), events()];
+    let mut dataset = CohortDataset::register(&KEYS, tables, plan, modes, Some(sponsor()), &mut go).unwrap();
+    signed(&mut dataset);
+    dataset
+}
+
+/// The sponsor's signature, in the 64 bytes of EIP-2098.
+fn signature(digest: &Keccak) -> Signature {
+    let key = SigningKey::from_slice(&[1; 32]).unwrap();
+    let (signature, parity) = key.sign_prehash_recoverable(digest).unwrap();
+    let mut bytes: [u8; 64] = signature.to_bytes().into();
+    bytes[32] |= u8::from(parity.is_y_odd()) << 7;
+    Signature(bytes)
+}
+
+/// Who answers for the trial.
+pub(super) fn sponsor() -> Address {
+    signature(&[7; 32]).signer(&[7; 32]).unwrap()
+}
+
+/// Signs what the sponsor has not signed yet.
+pub(super) fn signed(dataset: &mut CohortDataset) {
+    dataset.sign(sponsor(), &mut |digest| Ok::<_, VerifyError>(signature(digest))).unwrap();
 }
 
 pub(super) fn go(_: nightingale_prover::cohort::Step) -> ControlFlow<()> {

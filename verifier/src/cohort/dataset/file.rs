@@ -13,6 +13,7 @@ use crate::{
     expectation::parse_address,
     json,
 };
+use nightingale_circuits::claim::Address;
 use serde::{Deserialize, Serialize};
 
 const FORMAT: &str = "nightingale cohort dataset 1";
@@ -51,7 +52,9 @@ impl Dataset {
         if file.format != FORMAT {
             return Err(unreadable(format!("its format is not `{FORMAT}`")));
         }
-        let tables = file.tables.iter().map(TableFile::record).collect::<Result<Vec<_>, _>>()?;
+        let sponsor = file.sponsor.as_ref().map(SponsorFile::sponsor).transpose()?;
+        let address = sponsor.map(|sponsor| sponsor.address);
+        let tables = file.tables.iter().map(|table| table.record(address)).collect::<Result<Vec<_>, _>>()?;
         let plan = file.plan.iter().map(|planned| {
             let table = tables.iter().find(|table| table.name() == planned.table);
             let table =
@@ -68,7 +71,13 @@ impl Dataset {
         if file.digest != to_hex(&dataset.digest) {
             return Err(VerifyError::malformed("digest", "is not that of the dataset's content"));
         }
-        dataset.sponsor = file.sponsor.as_ref().map(SponsorFile::sponsor).transpose()?;
+        if dataset.sponsor.map(|sponsor| sponsor.address) != address {
+            return Err(VerifyError::malformed(
+                "sponsor.address",
+                "must be somebody's; leave the sponsor out",
+            ));
+        }
+        dataset.sponsor = sponsor;
         Ok(dataset)
     }
 }
@@ -89,18 +98,22 @@ struct DatasetFile {
 #[serde(deny_unknown_fields)]
 struct SponsorFile {
     address: String,
-    signature: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
 }
 
 impl SponsorFile {
     fn new(sponsor: &Sponsor) -> Self {
-        Self { address: bytes_to_hex(&sponsor.address.0), signature: sponsor.signature.to_hex() }
+        Self {
+            address: bytes_to_hex(&sponsor.address.0),
+            signature: sponsor.signature.as_ref().map(Signature::to_hex),
+        }
     }
 
     fn sponsor(&self) -> Result<Sponsor, VerifyError> {
         Ok(Sponsor {
             address: parse_address(&self.address, "sponsor.address")?,
-            signature: Signature::from_hex(&self.signature, "sponsor.signature")?,
+            signature: signature(self.signature.as_deref(), "sponsor.signature")?,
         })
     }
 }
@@ -161,6 +174,10 @@ impl LinkedProofFile {
     }
 }
 
+fn signature(text: Option<&str>, element: &str) -> Result<Option<Signature>, VerifyError> {
+    text.map(|text| Signature::from_hex(text, element)).transpose()
+}
+
 /// `0x` and lower-case hexadecimal digits.
 pub(crate) fn bytes_to_hex(bytes: &[u8]) -> String {
     format!("0x{}", hex::encode(bytes))
@@ -193,26 +210,25 @@ impl TableFile {
         }
     }
 
-    fn record(&self) -> Result<TableRecord, VerifyError> {
+    fn record(&self, sponsor: Option<Address>) -> Result<TableRecord, VerifyError> {
         let commitments = self.commitments.iter().map(|text| Commitment::from_hex(text, "commitment"));
         let mut table = TableRecord::new(
             self.schema.schema()?,
             size_from_k(self.k)?,
             self.rows,
             commitments.collect::<Result<_, _>>()?,
+            sponsor,
         )?;
         if from_hex::<32>(&self.digest, "table.digest")? != table.digest {
             return Err(VerifyError::malformed(
                 "table.digest",
-                "is not that of the table's schema and commitments",
+                "is not that of the table's schema, commitments and sponsor",
             ));
         }
         table.proofs = self.proofs.iter().map(LinkedProofFile::proof).collect::<Result<_, _>>()?;
         let consent = |file: &ConsentFile| {
             let commitment = Commitment::from_hex(&file.commitment, "consent")?;
-            let signature = file.signature.as_ref();
-            let signature =
-                signature.map(|text| Signature::from_hex(text, "consent.signature")).transpose()?;
+            let signature = signature(file.signature.as_deref(), "consent.signature")?;
             Ok::<_, VerifyError>(ConsentVersion { commitment, frame: file.frame.proof()?, signature })
         };
         table.consents = self.consents.iter().map(consent).collect::<Result<_, _>>()?;

@@ -208,9 +208,14 @@ fn a_proof_of_one_dataset_is_none_of_another() {
             let column = if place == changed { columns[(changed + 1) % columns.len()] } else { *column };
             table.commitment(column).unwrap()
         });
-        let mut other =
-            TableRecord::new(table.schema().clone(), table.size(), table.rows(), commitments.collect())
-                .unwrap();
+        let mut other = TableRecord::new(
+            table.schema().clone(),
+            table.size(),
+            table.rows(),
+            commitments.collect(),
+            table.sponsor(),
+        )
+        .unwrap();
         other.consents = table.consents.clone();
         let plan = vec![("adsl".to_owned(), proof("narrow-plan.json").query)];
         let dataset = Dataset::new(vec![other], plan, vec![Mode::Exact, Mode::Plan]).unwrap();

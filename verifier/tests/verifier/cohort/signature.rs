@@ -1,13 +1,16 @@
-//! The sponsor's signatures: each counts, and only the sponsor's.
+//! The sponsor's signatures: each counts, and only those of the sponsor whom the tables name.
 
 use super::{DATASET, KEYS, bytes, proof};
 use k256::ecdsa::SigningKey;
-use nightingale_circuits::{claim::Address, cohort::Keccak};
+use nightingale_circuits::{
+    claim::Address,
+    cohort::{Keccak, columns},
+};
 use nightingale_verifier::{
     VerifyError,
     cohort::{
-        Dataset, Expectation, Signature, signature::registration_message, verify_query, verify_registration,
-        verify_sponsor,
+        Dataset, Expectation, PlannedQuery, QueryProof, Signature, TableRecord,
+        signature::registration_message, verify_query, verify_registration, verify_sponsor,
     },
 };
 use serde_json::Value;
@@ -29,10 +32,35 @@ fn address(key: &SigningKey) -> Address {
     sign(key, &digest).signer(&digest).unwrap()
 }
 
-fn signed(key: &SigningKey) -> Dataset {
-    let mut dataset = DATASET.clone();
+/// The key of the golden dataset's sponsor.
+fn sponsor() -> SigningKey {
+    key(1)
+}
+
+/// The golden tables, as they would be committed for somebody else, or for nobody: the same commitments, proofs and consents.
+fn copied(sponsor: Option<Address>, plan: &[PlannedQuery]) -> Dataset {
+    let tables = DATASET.tables().iter().map(|table| {
+        let columns = columns::committed(table.schema(), table.size().layout());
+        let commitments = columns.into_iter().map(|column| table.commitment(column).unwrap()).collect();
+        let mut copy =
+            TableRecord::new(table.schema().clone(), table.size(), table.rows(), commitments, sponsor)
+                .unwrap();
+        copy.proofs = table.proofs.clone();
+        copy.consents = table.consents.clone();
+        copy.consents.iter_mut().for_each(|consent| consent.signature = None);
+        copy
+    });
+    let plan = plan.iter().map(|planned| (planned.table.clone(), planned.query.clone())).collect();
+    Dataset::new(tables.collect(), plan, DATASET.modes().to_vec()).unwrap()
+}
+
+fn signed(mut dataset: Dataset, key: &SigningKey) -> Dataset {
     dataset.sign(address(key), &mut |digest| Ok::<_, VerifyError>(sign(key, digest))).unwrap();
     dataset
+}
+
+fn expecting(sponsor: &SigningKey) -> Expectation {
+    Expectation { sponsor: Some(address(sponsor)), ..Expectation::default() }
 }
 
 #[test]
@@ -45,32 +73,80 @@ fn the_address_is_that_of_the_key() {
 
 #[test]
 fn a_signed_dataset_says_who_signed() {
-    let (sponsor, stranger) = (key(1), key(2));
-    let dataset = signed(&sponsor);
-    let read = Dataset::from_json(dataset.to_json().as_bytes()).unwrap();
-    assert_eq!(read.digest(), DATASET.digest(), "signatures are not part of what is signed");
-    assert_eq!(verify_registration(&read, &KEYS, false).unwrap().sponsor, Some(address(&sponsor)));
-    let expecting =
-        |sponsor: &SigningKey| Expectation { sponsor: Some(address(sponsor)), ..Expectation::default() };
+    let (sponsor, stranger) = (sponsor(), key(2));
+    assert_eq!(verify_registration(&DATASET, &KEYS, false).unwrap().sponsor, Some(address(&sponsor)));
     let proof = proof("narrow-plan.json");
-    verify_query(&read, &proof, &expecting(&sponsor), &KEYS).unwrap();
-    assert!(verify_query(&read, &proof, &expecting(&stranger), &KEYS).is_err());
-    assert!(verify_query(&DATASET, &proof, &expecting(&sponsor), &KEYS).is_err(), "nobody signed");
-    assert_eq!(verify_sponsor(&DATASET, None).unwrap(), None);
+    verify_query(&DATASET, &proof, &expecting(&sponsor), &KEYS).unwrap();
+    assert!(verify_query(&DATASET, &proof, &expecting(&stranger), &KEYS).is_err());
 }
 
 #[test]
-fn another_account_does_not_sign_a_signed_dataset() {
-    let mut dataset = signed(&key(1));
-    let other = key(2);
-    let result = dataset.sign(address(&other), &mut |digest| Ok::<_, VerifyError>(sign(&other, digest)));
+fn tables_of_nobody_need_no_signature_and_have_none() {
+    let (sponsor, mut dataset) = (sponsor(), copied(None, DATASET.plan()));
+    assert_eq!(verify_sponsor(&dataset, None).unwrap(), None);
+    assert!(verify_sponsor(&dataset, Some(address(&sponsor))).is_err());
+    let result = dataset.sign(address(&sponsor), &mut |digest| Ok::<_, VerifyError>(sign(&sponsor, digest)));
     assert!(matches!(result, Err(VerifyError::Context { what: "sponsor", .. })));
+    dataset.tables_mut()[1].consents[0].signature = DATASET.tables()[1].consents[0].signature;
+    assert!(verify_sponsor(&dataset, None).is_err(), "consents that somebody signed for nobody's table");
+}
+
+#[test]
+fn a_dataset_that_a_stranger_signs_has_no_proofs() {
+    // The public file, with the stranger in the sponsor's place: signatures and digests hold, with the plan and with another.
+    let (stranger, golden) = (key(2), proof("narrow-plan.json"));
+    for plan in [DATASET.plan(), &DATASET.plan()[..1]] {
+        let taken = signed(copied(Some(address(&stranger)), plan), &stranger);
+        assert_eq!(verify_sponsor(&taken, None).unwrap(), Some(address(&stranger)));
+        let error = verify_registration(&taken, &KEYS, false).unwrap_err();
+        assert!(error.to_string().contains("registration of adsl"), "{error}");
+        let asked = QueryProof { dataset: *taken.digest(), ..golden.clone() };
+        let error = verify_query(&taken, &asked, &expecting(&stranger), &KEYS).unwrap_err();
+        assert!(matches!(error, VerifyError::Link), "{error}");
+    }
+}
+
+#[test]
+fn another_plan_is_not_signed_by_the_sponsor() {
+    // The tables stay the sponsor's, with their proofs; only the sponsor can sign another plan of them.
+    let mut other = copied(Some(address(&sponsor())), &DATASET.plan()[..1]);
+    assert!(verify_registration(&other, &KEYS, false).is_err(), "nobody signed");
+    let stranger = key(2);
+    let forged = other.sign(address(&sponsor()), &mut |digest| Ok::<_, VerifyError>(sign(&stranger, digest)));
+    forged.unwrap();
+    assert!(verify_registration(&other, &KEYS, false).is_err(), "the stranger signed in the sponsor's name");
+    let own = signed(copied(Some(address(&sponsor())), &DATASET.plan()[..1]), &sponsor());
+    verify_registration(&own, &KEYS, false).unwrap();
+}
+
+#[test]
+fn tables_of_two_sponsors_are_no_dataset() {
+    let mut tables = DATASET.tables().to_vec();
+    tables[1] = copied(Some(address(&key(2))), DATASET.plan()).tables()[1].clone();
+    assert!(Dataset::new(tables, Vec::new(), DATASET.modes().to_vec()).is_err());
+}
+
+#[test]
+fn another_account_does_not_sign() {
+    let other = key(2);
+    for mut dataset in [DATASET.clone(), copied(Some(address(&sponsor())), DATASET.plan())] {
+        let result = dataset.sign(address(&other), &mut |digest| Ok::<_, VerifyError>(sign(&other, digest)));
+        assert!(matches!(result, Err(VerifyError::Context { what: "sponsor", .. })));
+    }
+}
+
+#[test]
+fn a_dataset_waits_in_its_file_for_the_signature() {
+    let waiting = copied(Some(address(&sponsor())), DATASET.plan());
+    let read = Dataset::from_json(waiting.to_json().as_bytes()).unwrap();
+    assert!(verify_sponsor(&read, None).is_err());
+    assert_eq!(read.digest(), DATASET.digest(), "signatures are not part of what is signed");
+    assert_eq!(verify_sponsor(&signed(read, &sponsor()), None).unwrap(), Some(address(&sponsor())));
 }
 
 #[test]
 fn every_signature_counts() {
-    let dataset = signed(&key(1));
-    let file: Value = serde_json::from_str(&dataset.to_json()).unwrap();
+    let file: Value = serde_json::from_slice(&bytes("dataset.json")).unwrap();
     let refused = |what: &str, change: &dyn Fn(&mut Value)| {
         let mut altered = file.clone();
         change(&mut altered);
@@ -79,6 +155,13 @@ fn every_signature_counts() {
         assert!(read.and_then(|dataset| verify_sponsor(&dataset, None)).is_err(), "{what}");
     };
     refused("another address", &|file| file["sponsor"]["address"] = format!("0x{}", "11".repeat(20)).into());
+    refused("nobody's address", &|file| file["sponsor"]["address"] = format!("0x{}", "00".repeat(20)).into());
+    refused("no sponsor", &|file| {
+        file.as_object_mut().unwrap().remove("sponsor");
+    });
+    refused("no signature of the dataset", &|file| {
+        file["sponsor"].as_object_mut().unwrap().remove("signature");
+    });
     refused("the consents' signature for the dataset", &|file| {
         file["sponsor"]["signature"] = file["tables"][0]["consents"][0]["signature"].clone();
     });
@@ -109,10 +192,12 @@ fn what_is_no_signature_is_nobodys() {
 }
 
 #[test]
-fn the_signed_file_follows_its_schema() {
+fn the_file_follows_its_schema_signed_and_not() {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/cohort-dataset.schema.json");
     let schema: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     let schema = jsonschema::validator_for(&schema).unwrap();
-    schema.validate(&serde_json::from_str(&signed(&key(1)).to_json()).unwrap()).unwrap();
-    assert!(bytes("dataset.json").len() < signed(&key(1)).to_json().len());
+    let waiting = copied(Some(address(&sponsor())), DATASET.plan());
+    for dataset in [&*DATASET, &waiting, &copied(None, DATASET.plan())] {
+        schema.validate(&serde_json::from_str(&dataset.to_json()).unwrap()).unwrap();
+    }
 }
