@@ -28,6 +28,8 @@ contract CohortLog {
     error ColumnsDiffer(bytes32 query);
     /// @notice These are not the newest consents of the table: prove again under those.
     error ConsentNotNewest(bytes32 table, uint256 version);
+    /// @notice No registrar has confirmed the newest consents yet (`confirmDatasetConsents`): send the answer again when one has.
+    error ConsentUnconfirmed(bytes32 table, uint256 version);
     /// @notice The threshold is not the registered one: two answers under two thresholds tell what either hides.
     error ThresholdDiffers(uint256 given, uint256 registered);
     /// @notice There is no verifier at this address.
@@ -51,6 +53,7 @@ contract CohortLog {
         if (keccak256(abi.encodePacked(answer.version, answer.consent)) != terms.consent) {
             revert ConsentNotNewest(answer.table, answer.version);
         }
+        if (!terms.confirmed) revert ConsentUnconfirmed(answer.table, answer.version);
         if (answer.threshold != terms.threshold) revert ThresholdDiffers(answer.threshold, terms.threshold);
         // Only the newest consents come this far, so a smaller number means that there is no answer under them.
         if (answered[query] > answer.version) revert AlreadyAnswered(query, answer.version);

@@ -31,7 +31,7 @@ pub mod registry {
 
         #[derive(Debug, PartialEq, Eq)]
         struct Dataset {
-            address sponsor; uint8 k; uint32 rows; uint32 threshold; uint24 versions; bytes32 consent;
+            address sponsor; uint8 k; uint24 rows; uint32 threshold; uint24 versions; bool confirmed; bytes32 consent;
         }
 
         #[derive(Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub mod registry {
         struct CohortKey { address verifier; uint8 k; uint8 kind; bool disabled; }
 
         #[derive(Debug, PartialEq, Eq)]
-        struct CohortTerms { address verifier; uint32 threshold; bytes32 columns; bytes32 consent; }
+        struct CohortTerms { address verifier; uint32 threshold; bytes32 columns; bytes32 consent; bool confirmed; }
 
         #[derive(Debug, PartialEq, Eq)]
         interface Registry {
@@ -73,6 +73,7 @@ pub mod registry {
             event DatasetConsentsPublished(
                 bytes32 indexed table, uint256 indexed version, uint256 x, uint256 y
             );
+            event DatasetConsentsConfirmed(bytes32 indexed table, uint256 indexed version, address indexed by);
             event CohortKeyRegistered(
                 bytes32 indexed digest, address indexed verifier, uint8 kind, uint256 k, bytes32 codeHash
             );
@@ -106,6 +107,8 @@ pub mod registry {
             error CommitmentCount(uint256 given, uint256 expected);
             error CommitmentMissing(uint256 commitment);
             error NotTheNextVersion(uint256 next);
+            error NotTheNewestConsents(bytes32 table, uint256 newest);
+            error ConsentConfirmed(bytes32 table, uint256 version);
             error SchemaMalformed(uint256 word);
             error QueryMalformed(uint256 word);
             error ColumnUnusable(uint256 column);
@@ -157,6 +160,7 @@ pub mod registry {
 
             function registerDataset(DatasetRegistration calldata given) external returns (bytes32 table);
             function publishDatasetConsents(bytes32 table, uint256 version, uint256[2] calldata consent) external;
+            function confirmDatasetConsents(bytes32 table, uint256 version, uint256[2] calldata consent) external;
             function dataset(bytes32 table) external view returns (Dataset memory);
             function plannedColumns(bytes32 query) external view returns (bytes32 columns);
             function registerCohortKey(bytes32 digest, uint8 kind, address verifier, bytes32 codeHash) external;

@@ -62,6 +62,11 @@ pub enum Error {
     /// A table needs somebody who answers for it.
     #[error("the sponsor is the zero address: name the account that will publish the table's consents")]
     SponsorMissing,
+    /// The table's digest names its sponsor, and the registry knows no table without one.
+    #[error(
+        "the dataset was registered without a sponsor: register it again with its sponsor's key (dataset commit --sponsor-key), or answer its queries off-chain"
+    )]
+    DatasetUnsigned,
     /// A version of the consents that the dataset does not have.
     #[error(
         "table {table} has {versions} versions of its consents, from 0, and none with number {version}: get the newest dataset.json"
@@ -74,9 +79,9 @@ pub enum Error {
         /// How many there are.
         versions: usize,
     },
-    /// The first consents are published with the table.
+    /// The first consents are published and confirmed with the table.
     #[error(
-        "the first consents of table {table} are published by its registration: publish versions from 1 on"
+        "the first consents of table {table} are published and confirmed by its registration: do that for versions from 1 on"
     )]
     FirstConsents {
         /// The table's name.

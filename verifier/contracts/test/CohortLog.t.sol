@@ -19,7 +19,9 @@ contract CohortLogTest {
     address private _sponsor;
     CohortLog private _log;
     bytes32 private _query;
+    address private _registrar;
     bytes private _publication;
+    bytes private _confirmation;
     bytes private _encoded;
     bytes private _newer;
 
@@ -42,7 +44,9 @@ contract CohortLogTest {
         require(address(_log) == VM.parseJsonAddress(fixture, ".log"), "the log is not where the proofs are for");
 
         _sponsor = VM.parseJsonAddress(fixture, ".sponsor");
+        _registrar = deployer;
         _publication = VM.parseJsonBytes(fixture, ".publication");
+        _confirmation = VM.parseJsonBytes(fixture, ".confirmation");
         _encoded = VM.parseJsonBytes(fixture, ".answer");
         _newer = VM.parseJsonBytes(fixture, ".newer");
         CohortAnswer memory answer = _answer();
@@ -136,21 +140,32 @@ contract CohortLogTest {
         require(!logged && _log.answered(_query) == 0, "logged");
     }
 
-    /// In whatever order answers are sent and consents published: each answer is logged once, while its consents are the newest.
-    function testFuzz_aReplayIsRefused(uint8[6] calldata steps) external {
+    /// In whatever order answers are sent, consents published and confirmed: each answer is logged once, while its consents are the newest, and
+    /// confirmed.
+    function testFuzz_aReplayIsRefused(uint8[8] calldata steps) external {
         CohortAnswer[2] memory answers = [_answer(), abi.decode(_newer, (CohortAnswer))];
         uint256 newest;
+        bool confirmed;
         bool[2] memory logged;
         for (uint256 i; i < steps.length; ++i) {
-            uint256 step = steps[i] % 3;
+            uint256 step = steps[i] % 4;
             if (step == 2) {
                 if (newest == 0) _send(_sponsor, _publication);
                 newest = 1;
                 continue;
             }
+            if (step == 3) {
+                if (newest == 1 && !confirmed) {
+                    _send(_registrar, _confirmation);
+                    confirmed = true;
+                }
+                continue;
+            }
             bytes memory refusal = _try(answers[step]);
             if (step != newest) {
                 require(bytes4(refusal) == CohortLog.ConsentNotNewest.selector, "not under the newest consents");
+            } else if (step == 1 && !confirmed) {
+                require(bytes4(refusal) == CohortLog.ConsentUnconfirmed.selector, "not confirmed");
             } else if (logged[step]) {
                 require(bytes4(refusal) == CohortLog.AlreadyAnswered.selector, "logged again");
             } else {

@@ -18,6 +18,7 @@ alloy_sol_types::sol! {
         error QueryNotPlanned(bytes32 query);
         error ColumnsDiffer(bytes32 query);
         error ConsentNotNewest(bytes32 table, uint256 version);
+        error ConsentUnconfirmed(bytes32 table, uint256 version);
         error ThresholdDiffers(uint256 given, uint256 registered);
         error VerifierMissing(address verifier);
         error AlreadyAnswered(bytes32 query, uint256 version);

@@ -8,7 +8,9 @@ mod registration;
 mod words;
 
 pub use answer::answer;
-pub use registration::{LeftOut, LeftOutReason, TableRegistration, publish_consents, registration};
+pub use registration::{
+    LeftOut, LeftOutReason, TableRegistration, confirm_consents, publish_consents, registration,
+};
 pub use words::{query_words, schema_words};
 
 use crate::{Error, artefacts};

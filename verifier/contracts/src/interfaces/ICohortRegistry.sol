@@ -11,6 +11,8 @@ struct CohortTerms {
     bytes32 columns;
     /// Keccak-256 of the number and the commitment of the newest consents.
     bytes32 consent;
+    /// Whether a registrar has verified those consents: without that, nothing is logged under them.
+    bool confirmed;
 }
 
 /// @title What the log of answers asks of the registry

@@ -92,6 +92,7 @@ abstract contract CohortKeyRegister is DatasetRegister, ICohortRegistry {
         terms.threshold = found.threshold;
         terms.columns = plannedColumns[query];
         terms.consent = found.consent;
+        terms.confirmed = found.confirmed;
     }
 
     function _isDevelopmentChain() private view returns (bool) {

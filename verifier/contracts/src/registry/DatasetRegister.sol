@@ -8,23 +8,25 @@ import {Roles, Role} from "./Roles.sol";
 
 /// @notice A table as it is registered.
 struct Dataset {
-    /// Who answers for it, and publishes its consents.
+    /// Who answers for it, and publishes its consents. Part of its digest.
     address sponsor;
     /// Logarithm of the number of rows of its columns.
     uint8 k;
     /// Its records.
-    uint32 rows;
+    uint24 rows;
     /// Counts below it are hidden.
     uint32 threshold;
     /// Versions of the consents so far.
     uint24 versions;
+    /// Whether the newest version's proof was verified: until then nothing is logged under it.
+    bool confirmed;
     /// Keccak-256 of the newest version's number and commitment.
     bytes32 consent;
 }
 
 /// @notice What is registered of a table, once and for ever.
 struct DatasetRegistration {
-    /// Who answers for it.
+    /// Who answers for it. Part of its digest: for another sponsor it is another table.
     address sponsor;
     /// Logarithm of the number of rows of its columns: 14, 17 or 20.
     uint8 k;
@@ -54,8 +56,10 @@ abstract contract DatasetRegister is Roles {
     );
     /// @notice A query may be asked of a table.
     event QueryPlanned(bytes32 indexed table, bytes32 indexed query, uint256[] words);
-    /// @notice A table has new consents: answers under older ones are logged no more.
+    /// @notice A table has new consents: answers under older ones are logged no more, and under these once they are confirmed.
     event DatasetConsentsPublished(bytes32 indexed table, uint256 indexed version, uint256 x, uint256 y);
+    /// @notice A registrar has verified that a table's newest consents only revoke: answers under them are logged from now on.
+    event DatasetConsentsConfirmed(bytes32 indexed table, uint256 indexed version, address indexed by);
 
     /// @notice This table is registered, and stays as it is.
     error DatasetExists(bytes32 table);
@@ -63,7 +67,7 @@ abstract contract DatasetRegister is Roles {
     error DatasetUnknown(bytes32 table);
     /// @notice The caller does not answer for this table.
     error NotSponsor(bytes32 table, address caller);
-    /// @notice There are tables of 2^14, 2^17 and 2^20 rows, less 2,064.
+    /// @notice There are tables of fewer than 2^14, 2^17 and 2^20 rows, less 2,064, and at least one.
     error SizeUnsupported(uint256 k, uint256 rows);
     /// @notice The schema asks for another number of commitments, each of two words.
     error CommitmentCount(uint256 given, uint256 expected);
@@ -71,6 +75,10 @@ abstract contract DatasetRegister is Roles {
     error CommitmentMissing(uint256 commitment);
     /// @notice Consents come in the order of their versions; this is the next.
     error NotTheNextVersion(uint256 next);
+    /// @notice The sponsor's newest consents are of another version or another commitment: verify those.
+    error NotTheNewestConsents(bytes32 table, uint256 newest);
+    /// @notice These consents are confirmed.
+    error ConsentConfirmed(bytes32 table, uint256 version);
 
     uint256 private constant BASE_FIELD = 0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47;
     bytes32 private constant TABLE = keccak256("nightingale.cohort.table.1");
@@ -80,26 +88,35 @@ abstract contract DatasetRegister is Roles {
     function registerDataset(DatasetRegistration calldata given) external only(Role.Datasets) returns (bytes32 table) {
         if (given.sponsor == address(0)) revert ZeroAddress();
         uint256 capacity = _capacity(given.k);
-        if (given.rows == 0 || given.rows > capacity) revert SizeUnsupported(given.k, given.rows);
+        if (given.rows == 0 || given.rows >= capacity) revert SizeUnsupported(given.k, given.rows);
         (uint256 threshold, TableSchema.Column[] memory columns, uint256 expected) =
             TableSchema.read(given.schema, capacity);
         if (given.commitments.length != 2 * expected) revert CommitmentCount(given.commitments.length / 2, expected);
         for (uint256 i; i < expected; ++i) _requirePoint(i, given.commitments[2 * i], given.commitments[2 * i + 1]);
         bytes32 schema = TableSchema.digest(given.schema);
         table = keccak256(
-            abi.encodePacked(TABLE, schema, uint256(given.k), uint256(given.rows), expected, given.commitments)
+            abi.encodePacked(
+                TABLE,
+                schema,
+                uint256(given.k),
+                uint256(given.rows),
+                uint256(uint160(given.sponsor)),
+                expected,
+                given.commitments
+            )
         );
         if (_datasets[table].sponsor != address(0)) revert DatasetExists(table);
         _datasets[table] = Dataset({
             sponsor: given.sponsor,
             k: given.k,
-            rows: given.rows,
+            rows: uint24(given.rows),
             threshold: uint32(threshold),
             versions: 0,
+            confirmed: false,
             consent: 0
         });
         emit DatasetRegistered(table, given.sponsor, given.k, given.rows, threshold, schema);
-        _publish(table, 0, given.consent);
+        _publish(table, 0, given.consent, true);
         for (uint256 i; i < given.plan.length; ++i) {
             bytes32 query = NarrowQuery.digest(table, given.plan[i]);
             plannedColumns[query] =
@@ -108,12 +125,27 @@ abstract contract DatasetRegister is Roles {
         }
     }
 
-    /// @notice Publishes the next version of a table's consents. It only revokes: the registration proof shows that, off-chain.
+    /// @notice Publishes the next version of a table's consents. Nothing is logged under older ones from now on, and under this one once a
+    /// registrar has confirmed it: that it only revokes is proven off-chain.
     function publishDatasetConsents(bytes32 table, uint256 version, uint256[2] calldata consent) external {
         if (_datasets[table].sponsor == address(0)) revert DatasetUnknown(table);
         if (_datasets[table].sponsor != msg.sender) revert NotSponsor(table, msg.sender);
         if (version != _datasets[table].versions) revert NotTheNextVersion(_datasets[table].versions);
-        _publish(table, version, consent);
+        _publish(table, version, consent, false);
+    }
+
+    /// @notice Confirms the newest version of a table's consents: whoever does has verified its proof and its sponsor's signature
+    /// (`nightingale-verify cohort`).
+    function confirmDatasetConsents(bytes32 table, uint256 version, uint256[2] calldata consent)
+        external
+        only(Role.Datasets)
+    {
+        Dataset memory found = _datasets[table];
+        if (found.sponsor == address(0)) revert DatasetUnknown(table);
+        if (_consentHash(version, consent) != found.consent) revert NotTheNewestConsents(table, found.versions - 1);
+        if (found.confirmed) revert ConsentConfirmed(table, version);
+        _datasets[table].confirmed = true;
+        emit DatasetConsentsConfirmed(table, version, msg.sender);
     }
 
     /// @notice A table; its sponsor is zero when the digest is unknown.
@@ -121,11 +153,16 @@ abstract contract DatasetRegister is Roles {
         return _datasets[table];
     }
 
-    function _publish(bytes32 table, uint256 version, uint256[2] calldata consent) private {
+    function _publish(bytes32 table, uint256 version, uint256[2] calldata consent, bool confirmed) private {
         _requirePoint(0, consent[0], consent[1]);
         _datasets[table].versions = uint24(version + 1);
-        _datasets[table].consent = keccak256(abi.encodePacked(version, consent));
+        _datasets[table].confirmed = confirmed;
+        _datasets[table].consent = _consentHash(version, consent);
         emit DatasetConsentsPublished(table, version, consent[0], consent[1]);
+    }
+
+    function _consentHash(uint256 version, uint256[2] calldata consent) private pure returns (bytes32) {
+        return keccak256(abi.encodePacked(version, consent));
     }
 
     /// @dev `Layout::capacity` of `circuits/src/cohort/class.rs`.

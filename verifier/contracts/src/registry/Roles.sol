@@ -13,7 +13,7 @@ enum Role {
     Consents,
     /// Stops settlement, stops one payer, disables keys. Can start nothing again but a payer.
     Guardian,
-    /// Registers tables for cohort statistics.
+    /// Registers tables for cohort statistics, and confirms their later consents.
     Datasets
 }
 

@@ -5,7 +5,7 @@ use crate::{
     Error,
     bindings::{
         DatasetRegistration,
-        Registry::{publishDatasetConsentsCall, registerDatasetCall},
+        Registry::{confirmDatasetConsentsCall, publishDatasetConsentsCall, registerDatasetCall},
     },
 };
 use alloy_primitives::{Address, B256, U256};
@@ -54,15 +54,16 @@ pub enum LeftOutReason {
 ///
 /// # Errors
 /// What cannot be registered on-chain: a table of a size for which there is no verifier, one without consents, one of whose
-/// queries none can be logged. A dataset that another sponsor signed.
+/// queries none can be logged. A dataset without a sponsor, of another one, or without their signatures.
 pub fn registration(dataset: &Dataset, table: &str, sponsor: Address) -> Result<TableRegistration, Error> {
     let table = dataset.table(table)?;
     if sponsor.is_zero() {
         return Err(Error::SponsorMissing);
     }
-    if dataset.sponsor().is_some() {
-        verify_sponsor(dataset, Some(nightingale_circuits::claim::Address(sponsor.into_array())))?;
+    if dataset.sponsor().is_none() {
+        return Err(Error::DatasetUnsigned);
     }
+    verify_sponsor(dataset, Some(nightingale_circuits::claim::Address(sponsor.into_array())))?;
     require_verifier(table.size())?;
     let about = || dataset.plan().iter().filter(|planned| planned.table == table.name());
     let nothing = |problem| Err(Error::NothingToLog { table: table.name().to_owned(), problem });
@@ -124,4 +125,14 @@ pub fn publish_consents(table: &TableRecord, version: usize) -> Result<publishDa
         version: U256::from(version),
         consent: point(&consent(table, version)?.commitment),
     })
+}
+
+/// What the registrar sends to the registry when the sponsor has published new consents: under these, answers are logged from then on. The
+/// registrar has to verify the dataset before, as for [`registration`].
+///
+/// # Errors
+/// The table has no consents of this version, or it is the first.
+pub fn confirm_consents(table: &TableRecord, version: usize) -> Result<confirmDatasetConsentsCall, Error> {
+    let publishDatasetConsentsCall { table, version, consent } = publish_consents(table, version)?;
+    Ok(confirmDatasetConsentsCall { table, version, consent })
 }

@@ -138,6 +138,7 @@ impl Sponsor {
             schema: self.table.schema().digest(),
             k: LAYOUT.k,
             rows: self.table.rows(),
+            sponsor: super::world::sponsor(),
             commitments: &self.commitments(),
         }
         .digest()

@@ -2,7 +2,7 @@
 
 use super::{
     case::go,
-    world::{ANYBODY, SPONSOR, World, refused},
+    world::{ANYBODY, SPONSOR, World, refused, sign, sponsor},
 };
 use crate::contracts::world::{DEPLOYER, INSURER, NOON, STRANGER, config};
 use alloy_primitives::{B256, U256};
@@ -11,7 +11,9 @@ use nightingale_circuits::cohort::{Class, Column, Kind, Mode, Query, Schema, Siz
 use nightingale_contracts::{
     Error,
     bindings::{
-        CohortLog::{AlreadyAnswered, AnswerLogged, ConsentNotNewest, logCall, registryCall},
+        CohortLog::{
+            AlreadyAnswered, AnswerLogged, ConsentNotNewest, ConsentUnconfirmed, logCall, registryCall,
+        },
         CohortVerifier::{halo2Call, kCall},
         Registry::{acceptAdminCall, cohortKeyCall, hasRoleCall},
     },
@@ -138,7 +140,9 @@ fn a_trial_is_registered_asked_revoked_and_asked_again() -> Result<()> {
     let folder = super::super::tools::contracts().join("../../target/development-keys/cohort");
     let keys = CohortKeyStore::development(folder)?;
     let plan = vec![("adsl".to_owned(), age_by_arm()?)];
-    let mut dataset = CohortDataset::register(&keys, vec![subjects()?], plan, vec![Mode::Plan], &mut go)?;
+    let (tables, modes) = (vec![subjects()?], vec![Mode::Plan]);
+    let mut dataset = CohortDataset::register(&keys, tables, plan, modes, Some(sponsor()), &mut go)?;
+    dataset.sign(sponsor(), &mut sign)?;
     verify_registration(dataset.public(), keys.published(), false)?;
     let registration = cohort::registration(dataset.public(), "adsl", SPONSOR)?;
     chain.send(DEPLOYER, deployment.registry, &registration.call)?;
@@ -160,6 +164,11 @@ fn a_trial_is_registered_asked_revoked_and_asked_again() -> Result<()> {
     refused::<ConsentNotNewest>(chain.send(ANYBODY, cohort.log, &first), "under older consents")?;
     let proof = dataset.prove(&keys, &ask, &mut go)?;
     let second = logCall { answer: cohort::answer(dataset.public(), &proof, venue)? };
+    refused::<ConsentUnconfirmed>(chain.send(ANYBODY, cohort.log, &second), "not confirmed")?;
+    dataset.sign(sponsor(), &mut sign)?;
+    verify_registration(dataset.public(), keys.published(), false)?;
+    let confirmation = cohort::confirm_consents(dataset.public().table("adsl")?, 1)?;
+    chain.send(DEPLOYER, deployment.registry, &confirmation)?;
     let logged: Vec<AnswerLogged> = chain.send(ANYBODY, cohort.log, &second)?.events().collect();
     ensure!(counts(&logged) == [0, 33, 33] && logged[0].version == U256::ONE, "{:?}", counts(&logged));
     ensure!(B256::from(proof.proof.key.0) == cohort.key);

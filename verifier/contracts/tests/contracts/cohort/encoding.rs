@@ -3,25 +3,24 @@
 use super::{
     case,
     fixture::{CHAIN, log},
-    world::{self, SPONSOR, World, answer, entry},
+    world::{self, SPONSOR, World, answer, entry, sponsor, sponsor_key},
 };
 use crate::contracts::tools::contracts;
-use alloy_primitives::{Address, B256, U256, hex, keccak256};
-use alloy_signer::SignerSync;
-use alloy_signer_local::PrivateKeySigner;
+use alloy_primitives::{Address, B256, U256, hex};
 use anyhow::{Context, Result, ensure};
-use nightingale_circuits::cohort::{
-    Answer, Cell, Class, Figures, Interval, Mode, Query, Schema, Size, Term, Unit, ValueFigures,
+use nightingale_circuits::{
+    claim,
+    cohort::{Answer, Cell, Class, Figures, Interval, Mode, Query, Schema, Size, Term, Unit, ValueFigures},
 };
 use nightingale_contracts::{
     Error,
     bindings::Registry::{DatasetRegistered, QueryPlanned},
-    calldata::cohort::{self, LeftOutReason, publish_consents, registration},
+    calldata::cohort::{self, LeftOutReason, confirm_consents, publish_consents, registration},
 };
 use nightingale_verifier::{
     KeyDigest, KeyKind,
     cohort::{
-        Commitment, ConsentVersion, Dataset, Link, LinkedProof, QueryProof, Signature, TableRecord, Venue,
+        Commitment, ConsentVersion, Dataset, Link, LinkedProof, QueryProof, TableRecord, Venue,
         point::words_to_point,
     },
 };
@@ -52,11 +51,15 @@ fn linked(name: &str) -> Result<LinkedProof> {
     })
 }
 
-/// The kept trial, of any schema and size with as many commitments. Nobody looks at the frames of its consents here.
+/// The kept trial, of any schema and size with as many commitments, for its sponsor. Nobody looks at the frames of its consents here.
 fn table(schema: Schema, size: Size) -> Result<TableRecord> {
+    table_of(schema, size, Some(sponsor()))
+}
+
+fn table_of(schema: Schema, size: Size, sponsor: Option<claim::Address>) -> Result<TableRecord> {
     let kept = super::fixture::fixture()?.tables.get("trial").context("trial")?;
     let commitments = kept.commitments.chunks(2).map(commitment).collect::<Result<_>>()?;
-    let mut table = TableRecord::new(schema, size, kept.rows as usize, commitments)?;
+    let mut table = TableRecord::new(schema, size, kept.rows as usize, commitments, sponsor)?;
     for words in &kept.consents {
         let (commitment, frame) = (commitment(words)?, linked("main")?);
         table.consents.push(ConsentVersion { commitment, frame, signature: None });
@@ -68,9 +71,14 @@ fn trial() -> Result<TableRecord> {
     table(case::schema()?, Size::Small)
 }
 
+/// Signed, where the table has a sponsor.
 fn dataset(table: TableRecord, queries: Vec<Query>, modes: &[Mode]) -> Result<Dataset> {
     let plan = queries.into_iter().map(|query| ("adsl".to_owned(), query)).collect();
-    Ok(Dataset::new(vec![table], plan, modes.to_vec())?)
+    let mut dataset = Dataset::new(vec![table], plan, modes.to_vec())?;
+    if dataset.sponsor().is_some() {
+        dataset.sign(sponsor(), &mut world::sign)?;
+    }
+    Ok(dataset)
 }
 
 fn planned() -> Result<Dataset> {
@@ -120,6 +128,8 @@ fn a_registration_is_made_of_the_kept_words() -> Result<()> {
     let newer = publish_consents(&trial()?, 1)?;
     let kept = answer("newer")?;
     ensure!((newer.table, newer.version, newer.consent) == (kept.table, U256::ONE, kept.consent));
+    let sure = confirm_consents(&trial()?, 1)?;
+    ensure!((sure.table, sure.version, sure.consent) == (kept.table, U256::ONE, kept.consent));
     Ok(())
 }
 
@@ -193,22 +203,28 @@ fn a_table_that_cannot_go_on_chain_is_refused_with_the_reason() -> Result<()> {
     ensure!(matches!(error, Error::ConsentVersionUnknown { versions: 0, .. }), "{error}");
     ensure!(matches!(registration(&planned()?, "adae", SPONSOR), Err(Error::Dataset(_))));
     ensure!(matches!(publish_consents(&trial()?, 0), Err(Error::FirstConsents { .. })));
+    ensure!(matches!(confirm_consents(&trial()?, 0), Err(Error::FirstConsents { .. })));
     ensure!(matches!(publish_consents(&trial()?, 2), Err(Error::ConsentVersionUnknown { .. })));
     Ok(())
 }
 
 #[test]
-fn a_signed_dataset_is_registered_for_the_sponsor_who_signed() -> Result<()> {
-    let signer = PrivateKeySigner::from_bytes(&keccak256("sponsor"))?;
-    let sponsor = nightingale_circuits::claim::Address(signer.address().into_array());
-    let mut dataset = planned()?;
-    let mut sign = |digest: &[u8; 32]| {
-        Ok::<_, anyhow::Error>(Signature(signer.sign_hash_sync(&B256::from(*digest))?.as_erc2098()))
-    };
-    dataset.sign(sponsor, &mut sign)?;
-    ensure!(registration(&dataset, "adsl", signer.address())?.call.given.sponsor == signer.address());
-    let error = registration(&dataset, "adsl", SPONSOR).err().context("another sponsor")?.to_string();
-    ensure!(error.contains("sponsor") && error.contains(&hex::encode(SPONSOR)), "{error}");
+fn a_dataset_is_registered_for_the_sponsor_who_signed_it() -> Result<()> {
+    ensure!(sponsor_key()?.address() == SPONSOR);
+    let signed = planned()?;
+    ensure!(registration(&signed, "adsl", SPONSOR)?.call.given.sponsor == SPONSOR);
+    let other = registration(&signed, "adsl", Address::repeat_byte(0x5b)).err().context("another sponsor")?;
+    ensure!(
+        other.to_string().contains("sponsor") && other.to_string().contains(&hex::encode(SPONSOR)),
+        "{other}"
+    );
+    let plan = vec![("adsl".to_owned(), case::age_by_arm()?)];
+    let unsigned = Dataset::new(vec![trial()?], plan, vec![Mode::Plan])?;
+    let refused = registration(&unsigned, "adsl", SPONSOR).err().context("not signed")?;
+    ensure!(refused.to_string().contains("sponsor.signature"), "{refused}");
+    let nobodys = table_of(case::schema()?, Size::Small, None)?;
+    let nobodys = dataset(nobodys, vec![case::age_by_arm()?], &[Mode::Plan])?;
+    ensure!(registration(&nobodys, "adsl", SPONSOR) == Err(Error::DatasetUnsigned));
     Ok(())
 }
 

@@ -11,7 +11,9 @@ use crate::contracts::{
 use alloy_primitives::{U256, hex};
 use alloy_sol_types::{SolCall, SolValue};
 use anyhow::{Result, ensure};
-use nightingale_contracts::bindings::Registry::{publishDatasetConsentsCall, registerDatasetCall};
+use nightingale_contracts::bindings::Registry::{
+    confirmDatasetConsentsCall, publishDatasetConsentsCall, registerDatasetCall,
+};
 use serde_json::json;
 
 #[test]
@@ -23,6 +25,7 @@ fn the_fixture_of_the_cohort_fuzz_tests_is_current() -> Result<()> {
     let schema = given.schema.abi_encode();
     let (table, version, consent) = (newer.table, newer.version, newer.consent);
     let publish = publishDatasetConsentsCall { table, version, consent };
+    let confirm = confirmDatasetConsentsCall { table, version, consent };
     let made = json!({
         "deployer": DEPLOYER,
         "sponsor": SPONSOR,
@@ -34,6 +37,7 @@ fn the_fixture_of_the_cohort_fuzz_tests_is_current() -> Result<()> {
         "registration": hex::encode_prefixed(registerDatasetCall { given }.abi_encode()),
         "schema": hex::encode_prefixed(schema),
         "publication": hex::encode_prefixed(publish.abi_encode()),
+        "confirmation": hex::encode_prefixed(confirm.abi_encode()),
         "answer": hex::encode_prefixed(main.abi_encode()),
         "newer": hex::encode_prefixed(newer.abi_encode()),
     });

@@ -6,7 +6,7 @@ use super::{
     generated::INSTANCES,
     world::{SPONSOR, World, answer, entry, link, refused, registration},
 };
-use crate::contracts::world::DEPLOYER;
+use crate::contracts::world::{DEPLOYER, STRANGER};
 use alloy_primitives::{Address, Bytes, U256, b256, uint};
 use alloy_sol_types::SolError;
 use anyhow::{Context, Result, ensure};
@@ -15,14 +15,17 @@ use nightingale_contracts::{
     bindings::{
         CohortAnswer,
         CohortLog::{
-            AlreadyAnswered, AnswerLogged, ColumnsDiffer, ConsentNotNewest, KeyNotUsable, QueryNotPlanned,
-            ThresholdDiffers,
+            AlreadyAnswered, AnswerLogged, ColumnsDiffer, ConsentNotNewest, ConsentUnconfirmed, KeyNotUsable,
+            QueryNotPlanned, ThresholdDiffers,
         },
         CohortVerifier::{
             CellNotInField, LinkRejected, ProofLength, ProofRejected, ResponseNotInField, TooManyCells,
             VerifierReplaced,
         },
-        Registry::{disableCohortKeyCall, publishDatasetConsentsCall},
+        Registry::{
+            ConsentConfirmed, DatasetConsentsConfirmed, DatasetUnknown, NotTheNewestConsents, RoleMissing,
+            confirmDatasetConsentsCall, disableCohortKeyCall, publishDatasetConsentsCall,
+        },
     },
 };
 
@@ -34,11 +37,22 @@ fn changed(name: &str, change: impl FnOnce(&mut CohortAnswer)) -> Result<CohortA
     Ok(answer)
 }
 
-fn publish(world: &mut World, version: usize) -> Result<()> {
+/// The trial's second consents, as they are confirmed.
+fn second(world: &World) -> Result<confirmDatasetConsentsCall> {
     let table = world.fixture.tables.get("trial").context("trial")?;
-    let consent = *table.consents.get(version).context("version")?;
-    let call = publishDatasetConsentsCall { table: table.digest, version: U256::from(version), consent };
-    world.send(SPONSOR, world.registry, &call)?;
+    let consent = *table.consents.get(1).context("version")?;
+    Ok(confirmDatasetConsentsCall { table: table.digest, version: U256::ONE, consent })
+}
+
+fn publish(world: &mut World) -> Result<()> {
+    let confirmDatasetConsentsCall { table, version, consent } = second(world)?;
+    world.send(SPONSOR, world.registry, &publishDatasetConsentsCall { table, version, consent })?;
+    Ok(())
+}
+
+fn confirm(world: &mut World) -> Result<()> {
+    let call = second(world)?;
+    world.send(DEPLOYER, world.registry, &call)?;
     Ok(())
 }
 
@@ -59,7 +73,8 @@ fn an_answer_is_logged_once_under_each_version_of_the_consents() -> Result<()> {
     ensure!(logged == [expected], "{logged:?}");
     ensure!(first.cells.len() == 4 && first.cells.iter().any(|cell| *cell > U256::ONE));
     refused::<AlreadyAnswered>(world.log(&first), "again")?;
-    publish(&mut world, 1)?;
+    publish(&mut world)?;
+    confirm(&mut world)?;
     refused::<ConsentNotNewest>(world.log(&first), "under older consents")?;
     world.log(&answer("newer")?)?;
     refused::<AlreadyAnswered>(world.log(&answer("newer")?), "again")
@@ -256,12 +271,70 @@ fn the_threshold_is_the_registered_and_the_proven_one() -> Result<()> {
 fn consents_are_the_newest_and_the_proven_ones() -> Result<()> {
     let mut world = World::new()?;
     refused::<ConsentNotNewest>(world.log(&answer("newer")?), "not published yet")?;
-    publish(&mut world, 1)?;
+    publish(&mut world)?;
+    confirm(&mut world)?;
     let newer = answer("newer")?;
     let dressed = changed("main", |it| (it.version, it.consent) = (newer.version, newer.consent))?;
     refused::<LinkRejected>(world.log(&dressed), "older consents under the newer's name")?;
     world.log(&newer)?;
     Ok(())
+}
+
+#[test]
+fn nothing_is_logged_under_consents_that_nobody_confirmed() -> Result<()> {
+    let mut world = World::new()?;
+    publish(&mut world)?;
+    let (first, newer) = (answer("main")?, answer("newer")?);
+    refused::<ConsentUnconfirmed>(world.log(&newer), "before they are confirmed")?;
+    refused::<ConsentNotNewest>(world.log(&first), "older consents meanwhile")?;
+    confirm(&mut world)?;
+    world.log(&newer)?;
+    Ok(())
+}
+
+#[test]
+fn the_newest_consents_alone_are_confirmed_by_a_registrar() -> Result<()> {
+    let mut world = World::new()?;
+    let (registry, call) = (world.registry, second(&world)?);
+    let with = |change: &dyn Fn(&mut confirmDatasetConsentsCall)| {
+        let mut call = call.clone();
+        change(&mut call);
+        call
+    };
+    let first = world.fixture.tables.get("trial").context("trial")?.consents[0];
+    let older = with(&|it| (it.version, it.consent) = (U256::ZERO, first));
+    refused::<ConsentConfirmed>(world.send(DEPLOYER, registry, &older), "the first, with their table")?;
+    refused::<NotTheNewestConsents>(world.send(DEPLOYER, registry, &call), "before they are published")?;
+    publish(&mut world)?;
+    for who in [SPONSOR, STRANGER] {
+        refused::<RoleMissing>(world.send(who, registry, &call), "without the role")?;
+    }
+    let unknown = with(&|it| it.table.0[0] ^= 1);
+    refused::<DatasetUnknown>(world.send(DEPLOYER, registry, &unknown), "no table")?;
+    let point = with(&|it| it.consent = first);
+    for (other, what) in [(older, "older"), (point, "another point")] {
+        refused::<NotTheNewestConsents>(world.send(DEPLOYER, registry, &other), what)?;
+    }
+    refused::<ConsentUnconfirmed>(world.log(&answer("newer")?), "still not confirmed")?;
+    let receipt = world.send(DEPLOYER, registry, &call)?;
+    let told: Vec<DatasetConsentsConfirmed> = receipt.events().collect();
+    ensure!(told == [DatasetConsentsConfirmed { table: call.table, version: U256::ONE, by: DEPLOYER }]);
+    refused::<ConsentConfirmed>(world.send(DEPLOYER, registry, &call), "again")
+}
+
+#[test]
+fn revoked_consents_that_the_sponsor_gives_back_log_nothing() -> Result<()> {
+    let mut world = World::new()?;
+    publish(&mut world)?;
+    confirm(&mut world)?;
+    // The first consents once more, as the third: proofs under them are easy to make, and no frame shows that they only revoke.
+    let table = world.fixture.tables.get("trial").context("trial")?;
+    let (digest, consent) = (table.digest, table.consents[0]);
+    let version = U256::from(2);
+    world.send(SPONSOR, world.registry, &publishDatasetConsentsCall { table: digest, version, consent })?;
+    let back = changed("main", |it| it.version = version)?;
+    refused::<ConsentUnconfirmed>(world.log(&back), "the first consents as the third")?;
+    refused::<ConsentNotNewest>(world.log(&answer("newer")?), "the second")
 }
 
 #[test]

@@ -10,6 +10,8 @@ use anyhow::{Context, Result, ensure};
 use nightingale_circuits::cohort::Query;
 use nightingale_contracts::{
     bindings::{
+        CohortAnswer,
+        CohortVerifier::LinkRejected,
         DatasetRegistration,
         Registry::{
             CohortKeyAlreadyRegistered, CohortVerifierDiffers, ColumnUnusable, CommitmentCount,
@@ -57,9 +59,28 @@ fn a_table_is_registered_once_by_a_registrar() -> Result<()> {
 }
 
 #[test]
+fn for_another_sponsor_it_is_another_table_that_no_honest_proof_is_about() -> Result<()> {
+    let mut world = World::new()?;
+    let honest = answer("main")?;
+    let mut given = registration("trial", &["main"])?;
+    given.sponsor = STRANGER;
+    let receipt = world.register(given)?;
+    let registered: Vec<DatasetRegistered> = receipt.events().collect();
+    ensure!(registered.len() == 1 && registered[0].table != honest.table);
+    let dressed = CohortAnswer { table: registered[0].table, ..honest.clone() };
+    refused::<LinkRejected>(world.log(&dressed), "the honest proof under the copy's name")?;
+    // The copy's sponsor has no say in the consents of the table that was copied.
+    let consent = world.fixture.tables.get("trial").context("trial")?.consents[1];
+    let call = publishDatasetConsentsCall { table: honest.table, version: U256::from(1), consent };
+    refused::<NotSponsor>(world.send(STRANGER, world.registry, &call), "the copy's sponsor")?;
+    world.log(&honest)?;
+    Ok(())
+}
+
+#[test]
 fn what_does_not_fit_together_is_refused() -> Result<()> {
     let mut world = World::new()?;
-    for (k, rows) in [(15, 1), (14, 0), (14, 14_321)] {
+    for (k, rows) in [(15, 1), (14, 0), (14, 14_320), (14, 14_321)] {
         let given = fresh(|it| (it.k, it.rows) = (k, rows))?;
         refused::<SizeUnsupported>(world.register(given), &format!("{rows} rows, k {k}"))?;
     }

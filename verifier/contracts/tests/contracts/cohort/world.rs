@@ -2,9 +2,12 @@
 
 use super::fixture::{CHAIN, Entry, Fixture, LOGGER, fixture, log};
 use crate::contracts::world::{DEPLOYER, NOON, registry_arguments};
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256, address};
+use alloy_signer::SignerSync;
+use alloy_signer_local::PrivateKeySigner;
 use alloy_sol_types::{SolCall, SolConstructor, SolError};
 use anyhow::{Context, Result, ensure};
+use nightingale_circuits::claim;
 use nightingale_contracts::{
     Error, artefacts,
     bindings::{
@@ -14,8 +17,10 @@ use nightingale_contracts::{
     },
     chain::{Chain, Receipt},
 };
+use nightingale_verifier::cohort::Signature;
 
-pub(crate) const SPONSOR: Address = Address::repeat_byte(0x5b);
+/// The account of [`sponsor_key`].
+pub(crate) const SPONSOR: Address = address!("0x1a642f0E3c3aF545E7AcBD38b07251B3990914F1");
 pub(crate) const ANYBODY: Address = Address::repeat_byte(0xaa);
 
 pub(crate) struct World {
@@ -26,6 +31,21 @@ pub(crate) struct World {
     pub(crate) log: Address,
     pub(crate) fixture: &'static Fixture,
     pub(crate) sent: Vec<Sent>,
+}
+
+/// Whoever answers for the tables of the fixture, and for the dataset that the prover's tests keep for the verifier.
+pub(crate) fn sponsor_key() -> Result<PrivateKeySigner> {
+    Ok(PrivateKeySigner::from_bytes(&B256::repeat_byte(1))?)
+}
+
+/// Signs a dataset, and its consents, as the sponsor.
+pub(crate) fn sign(digest: &[u8; 32]) -> Result<Signature> {
+    Ok(Signature(sponsor_key()?.sign_hash_sync(&B256::from(*digest))?.as_erc2098()))
+}
+
+/// The same, as proofs name the account.
+pub(crate) fn sponsor() -> claim::Address {
+    claim::Address(SPONSOR.into_array())
 }
 
 /// A registration of a table with the queries of these statements as its plan.
