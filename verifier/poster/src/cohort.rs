@@ -1,4 +1,4 @@
-//! Cohort answers on-chain: tables registered with their plan, their consents published, answers logged; each once.
+//! Cohort answers on-chain: tables registered with their plan, their consents published and confirmed, answers logged; each once.
 //!
 //! Nothing is sent of what does not verify here, because the registry believes that somebody has checked a registration's proofs.
 
@@ -12,7 +12,7 @@ mod registration;
 pub use outcome::{Entry, Logging, Outcome, Refusal};
 pub use registration::{Registering, TableRegistration};
 
-use crate::{Notice, Poster, PosterError};
+use crate::{Poster, PosterError};
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::{Address, B256, U256, Uint, keccak256};
 use alloy_sol_types::SolCall;
@@ -38,7 +38,7 @@ pub fn read_dataset(path: &Path) -> Result<Dataset, PosterError> {
 
 impl Poster {
     /// Verifies a dataset: the proofs of its registration, its signatures, and that they are the sponsor's. On local chains
-    /// development keys are accepted, and a dataset that nobody signed, which is told.
+    /// development keys are accepted.
     ///
     /// # Errors
     /// Something does not hold; the keys are for local chains only.
@@ -50,12 +50,8 @@ impl Poster {
     ) -> Result<VerifiedRegistration, PosterError> {
         let verified =
             verify_registration(dataset, keys, !self.is_local()).map_err(PosterError::DatasetRefused)?;
-        if verified.sponsor.is_none() && self.is_local() {
-            self.notices.tell(&Notice::DatasetUnsigned);
-        } else {
-            let sponsor = claim::Address(sponsor.into_array());
-            verify_sponsor(dataset, Some(sponsor)).map_err(PosterError::DatasetRefused)?;
-        }
+        let sponsor = claim::Address(sponsor.into_array());
+        verify_sponsor(dataset, Some(sponsor)).map_err(PosterError::DatasetRefused)?;
         Ok(verified)
     }
 
@@ -80,9 +76,10 @@ impl Poster {
         Ok(found.unwrap_or(registry::Dataset {
             sponsor: Address::ZERO,
             k: 0,
-            rows: 0,
+            rows: Uint::ZERO,
             threshold: 0,
             versions: Uint::ZERO,
+            confirmed: false,
             consent: B256::ZERO,
         }))
     }

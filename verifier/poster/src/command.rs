@@ -45,6 +45,7 @@ enum Command {
     RegisterDataset(cohort::RegisterDataset),
     /// Publishes the newest consents of registered tables, as their sponsor.
     PublishDatasetConsents(cohort::PublishDatasetConsents),
+    ConfirmDatasetConsents(cohort::ConfirmDatasetConsents),
     /// Logs proven answers about registered tables.
     Log(cohort::Log),
     /// Signs a proven claim as its payee. Needs no node.
@@ -95,6 +96,7 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
         Command::Settle(settle) => settle.run().await,
         Command::RegisterDataset(call) => call.run().await,
         Command::PublishDatasetConsents(call) => call.run().await,
+        Command::ConfirmDatasetConsents(call) => call.run().await,
         Command::Log(log) => log.run().await,
         Command::Endorse(endorse) => endorse.run(),
         Command::Status { outbox, json } => status(outbox, json).await,

@@ -32,8 +32,6 @@ pub enum Notice {
     },
     /// The deployment file does not say when its contracts were created: events are searched from the first block.
     EventsFromTheStart,
-    /// Nobody signed a dataset, which only local chains are told of.
-    DatasetUnsigned,
     /// The node does not search events, so nobody knows which transaction it was.
     EventsRefused {
         /// The first block of the search.
@@ -61,10 +59,6 @@ impl fmt::Display for Notice {
                 to,
                 "the deployment file has no `block`, so events are searched from block 0; add the block of its first \
                  transaction, or have deploy write it again with --out"
-            ),
-            Self::DatasetUnsigned => write!(
-                to,
-                "nobody signed the dataset, which is enough on local chains only: elsewhere its sponsor signs it first"
             ),
             Self::EventsRefused { from, problem } => write!(
                 to,

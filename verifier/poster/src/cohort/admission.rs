@@ -122,7 +122,7 @@ impl Poster {
         }
         let newest = found.versions.to::<usize>().saturating_sub(1);
         if consent_hash(proven, answer.consent) == found.consent {
-            return Ok(None);
+            return Ok((!found.confirmed).then_some(Refusal::ConsentUnconfirmed { version: proven }));
         }
         Ok(Some(match proven.cmp(&newest) {
             Ordering::Less => Refusal::ConsentNotNewest { proven, newest },

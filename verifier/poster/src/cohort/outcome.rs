@@ -77,6 +77,11 @@ pub enum Refusal {
         /// The chain's.
         newest: usize,
     },
+    /// No registrar has confirmed the answer's consents, which are the newest.
+    ConsentUnconfirmed {
+        /// Their number.
+        version: usize,
+    },
     /// The chain has other consents under the same number.
     ConsentsDiffer {
         /// The number.
@@ -123,6 +128,7 @@ impl Refusal {
             Self::KeyNotUsable => "KeyNotUsable",
             Self::ConsentNotNewest { .. } => "ConsentNotNewest",
             Self::ConsentNotPublished { .. } => "ConsentNotPublished",
+            Self::ConsentUnconfirmed { .. } => "ConsentUnconfirmed",
             Self::ConsentsDiffer { .. } => "ConsentsDiffer",
             Self::LoggedDifferently { .. } => "LoggedDifferently",
             Self::AlreadyAnswered => "AlreadyAnswered",
@@ -167,6 +173,9 @@ impl Refusal {
             Self::ConsentNotPublished { proven, newest } => format!(
                 "the proof is under version {proven} of the consents, the chain has {newest}; the sponsor publishes it, with \
                  publish-dataset-consents"
+            ),
+            Self::ConsentUnconfirmed { version } => format!(
+                "version {version} of the consents is published and not confirmed yet; a registrar does that, with confirm-dataset-consents"
             ),
             Self::ConsentsDiffer { version } => format!(
                 "the chain has other consents as version {version} than the dataset; get the dataset file from its sponsor again"

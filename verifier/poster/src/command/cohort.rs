@@ -1,4 +1,4 @@
-//! `nightingale-poster register-dataset`, `publish-dataset-consents` and `log`.
+//! `nightingale-poster register-dataset`, `publish-dataset-consents`, `confirm-dataset-consents` and `log`.
 
 use super::{administer::Subject, show};
 use alloy_primitives::Address;
@@ -69,7 +69,8 @@ impl RegisterDataset {
 /// Publishes the newest consents of registered tables, as their sponsor.
 ///
 /// The dataset is verified here first, as for register-dataset. Then the versions of the consents that the chain does not know yet are
-/// published in their order; answers under older ones are logged no more.
+/// published in their order; answers under older ones are logged no more, and under the newest once a registrar has confirmed it
+/// (confirm-dataset-consents).
 #[derive(Args)]
 pub(super) struct PublishDatasetConsents {
     #[command(flatten)]
@@ -90,6 +91,40 @@ impl PublishDatasetConsents {
         let reports: Vec<_> = posted.iter().map(PostedReport::from).collect();
         show(self.subject.json, &reports, || match reports.len() {
             0 => vec!["the chain has all versions of the consents; nothing was sent".to_owned()],
+            _ => reports.iter().map(PostedReport::line).collect(),
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Confirms the newest consents of registered tables, as a registrar.
+///
+/// The dataset is verified here first, as for register-dataset: the registry does not see that a version only revokes, and believes whoever
+/// confirms it. From then on answers under it are logged.
+#[derive(Args)]
+pub(super) struct ConfirmDatasetConsents {
+    #[command(flatten)]
+    subject: Subject,
+    #[command(flatten)]
+    about: About,
+    /// Only this table. Without it: all that are registered.
+    #[arg(long, value_name = "NAME")]
+    table: Option<String>,
+}
+
+impl ConfirmDatasetConsents {
+    pub(super) async fn run(self) -> Result<ExitCode> {
+        let dataset = self.about.dataset()?;
+        let sponsor = dataset
+            .sponsor()
+            .ok_or(nightingale_contracts::Error::DatasetUnsigned)
+            .map_err(PosterError::from)?;
+        let (poster, deployment) = self.subject.open().await?;
+        poster.verify_dataset(&dataset, &self.about.keys(), Address::from(sponsor.address.0))?;
+        let posted = poster.confirm_dataset_consents(&deployment, &dataset, self.table.as_deref()).await?;
+        let reports: Vec<_> = posted.iter().map(PostedReport::from).collect();
+        show(self.subject.json, &reports, || match reports.len() {
+            0 => vec!["the newest consents on the chain are confirmed; nothing was sent".to_owned()],
             _ => reports.iter().map(PostedReport::line).collect(),
         })?;
         Ok(ExitCode::SUCCESS)

@@ -33,7 +33,11 @@ pub(crate) fn payer() -> PayerId {
 
 /// A key that nobody else has: from a label.
 pub(crate) fn secret(label: &str) -> String {
-    hex::encode(keccak256(label))
+    match label {
+        // The key for which the other crates' tests keep their datasets.
+        "sponsor" => "01".repeat(32),
+        _ => hex::encode(keccak256(label)),
+    }
 }
 
 pub(crate) fn account(label: &str) -> Result<Account> {

@@ -1,4 +1,4 @@
-//! New consents are published once, in order, by the sponsor alone.
+//! New consents are published once, in order, by the sponsor alone; and confirmed once, by a registrar alone.
 
 use super::{
     super::world::{account, said},
@@ -68,13 +68,41 @@ async fn consents_under_another_first_version_are_not_published() -> Result<()> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn consents_whose_proofs_do_not_hold_are_not_published() -> Result<()> {
+async fn the_newest_consents_are_confirmed_once_by_a_registrar() -> Result<()> {
+    let both = trial(2)?;
+    let Some(world) = World::with(&trial(1)?).await? else { return Ok(()) };
+    let registrar = world.poster("operator", |terms| terms).await?;
+    let confirm = || registrar.confirm_dataset_consents(&world.deployment, &both, None);
+    ensure!(confirm().await?.is_empty(), "the first are confirmed with their table");
+    let sponsor = world.poster("sponsor", |terms| terms).await?;
+    sponsor.publish_dataset_consents(&world.deployment, &both, None).await?;
+    let refused = sponsor.confirm_dataset_consents(&world.deployment, &both, None).await.err();
+    ensure!(refused.as_ref().is_some_and(|error| error.to_string().contains("RoleMissing")), "{refused:?}");
+    let behind = registrar.confirm_dataset_consents(&world.deployment, &trial(1)?, None).await;
+    ensure!(matches!(behind, Err(PosterError::ConsentsBehind { .. })), "{behind:?}");
+    let posted = confirm().await?;
+    ensure!(posted.len() == 1 && posted[0].how == How::Sent, "{posted:?}");
+    let found =
+        registrar.node().ask(world.deployment.registry, &datasetCall { table: table_of("main")? }).await?;
+    ensure!(found.confirmed && found.versions.to::<u32>() == 2);
+    let again = confirm().await?;
+    ensure!(again.len() == 1 && again[0].how == How::AlreadyDone && again[0].mined == posted[0].mined);
+    // Whoever else asks finds it done.
+    ensure!(sponsor.confirm_dataset_consents(&world.deployment, &both, None).await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consents_whose_proofs_do_not_hold_are_neither_published_nor_confirmed() -> Result<()> {
     let both = trial(2)?;
     let Some(world) = World::with(&trial(1)?).await? else { return Ok(()) };
     world.write(&both, &[])?;
-    let mut command = world.command("sponsor", "publish-dataset-consents", &world.anvil.url());
-    let (code, _, stderr) = said(&command.output()?)?;
-    ensure!(code == 1 && stderr.contains("dataset: registration"), "{code} {stderr}");
+    let sent = world.anvil.mined_of(account("operator")?.address())?;
+    for (who, name) in [("sponsor", "publish-dataset-consents"), ("operator", "confirm-dataset-consents")] {
+        let (code, _, stderr) = said(&world.command(who, name, &world.anvil.url()).output()?)?;
+        ensure!(code == 1 && stderr.contains("dataset: registration"), "{name}: {code} {stderr}");
+    }
     ensure!(world.anvil.mined_of(account("sponsor")?.address())? == 0);
+    ensure!(world.anvil.mined_of(account("operator")?.address())? == sent);
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The dataset and the proofs that the contracts' tests keep, as the files that prover and verifier share.
 
+use super::super::world::account;
 use alloy_primitives::{Address, B256, Bytes, U256, hex};
 use anyhow::{Context, Result};
 use nightingale_circuits::{
@@ -11,7 +12,9 @@ use nightingale_circuits::{
 };
 use nightingale_verifier::{
     KeyDigest, KeyKind,
-    cohort::{Commitment, ConsentVersion, Dataset, Link, LinkedProof, QueryProof, TableRecord, Venue},
+    cohort::{
+        Commitment, ConsentVersion, Dataset, Link, LinkedProof, QueryProof, Signature, TableRecord, Venue,
+    },
 };
 use serde::Deserialize;
 use std::{collections::BTreeMap, path::Path};
@@ -94,7 +97,7 @@ fn no_frame() -> Result<LinkedProof> {
     })
 }
 
-/// A dataset of one table of the fixture, with so many versions of the consents and these queries as its plan.
+/// A signed dataset of one table of the fixture, with so many versions of the consents and these queries as its plan.
 pub(super) fn dataset(table: &str, versions: usize, plan: &[&str]) -> Result<Dataset> {
     let kept = fixture()?.tables.remove(table).context("table")?;
     let point = |words: &[U256]| {
@@ -102,15 +105,23 @@ pub(super) fn dataset(table: &str, versions: usize, plan: &[&str]) -> Result<Dat
         Commitment::from_hex(&hex::encode_prefixed(bytes), "commitment")
     };
     let commitments = kept.commitments.chunks(2).map(point).collect::<Result<Vec<_>, _>>()?;
-    let mut record = TableRecord::new(schema()?, Size::Small, kept.rows, commitments)?;
-    anyhow::ensure!(B256::from(*record.digest()) == kept.digest, "the schema is another than the fixture's");
+    let account = account("sponsor")?;
+    let sponsor = claim::Address(account.address().into_array());
+    let mut record = TableRecord::new(schema()?, Size::Small, kept.rows, commitments, Some(sponsor))?;
+    anyhow::ensure!(
+        B256::from(*record.digest()) == kept.digest,
+        "schema or sponsor is another than the fixture's"
+    );
     for words in kept.consents.iter().take(versions) {
         let commitment = point(words)?;
         record.consents.push(ConsentVersion { commitment, frame: no_frame()?, signature: None });
     }
     let plan = plan.iter().map(|name| Ok(("adsl".to_owned(), query(name)?)));
     let modes = vec![Mode::Exact, Mode::Plan];
-    Ok(Dataset::new(vec![record], plan.collect::<Result<_>>()?, modes)?)
+    let mut dataset = Dataset::new(vec![record], plan.collect::<Result<_>>()?, modes)?;
+    let mut sign = |digest: &[u8; 32]| anyhow::Ok(Signature(account.sign_digest(B256::from(*digest))?));
+    dataset.sign(sponsor, &mut sign)?;
+    Ok(dataset)
 }
 
 /// Both versions of the trial's consents, and everything that was asked.

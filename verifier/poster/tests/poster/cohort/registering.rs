@@ -5,28 +5,19 @@ use super::{
     fixture::{dataset, trial},
     world::World,
 };
-use alloy_primitives::{B256, U256};
+use alloy_primitives::U256;
 use anyhow::{Context, Result, ensure};
-use nightingale_circuits::claim;
 use nightingale_poster::{
     PosterError,
     cohort::{Registering, read_dataset},
 };
-use nightingale_verifier::cohort::{Dataset, Signature};
+use nightingale_verifier::cohort::Dataset;
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 
-/// A dataset whose registration was proven: `adsl` with a narrow query and a wide one, `adae` with a wide one.
+/// A dataset whose registration was proven and signed: `adsl` with a narrow query and a wide one, `adae` with a wide one.
 fn registered() -> Result<Dataset> {
     Ok(read_dataset(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cohort"))?)
-}
-
-fn signed(who: &str) -> Result<Dataset> {
-    let (mut dataset, account) = (registered()?, account(who)?);
-    let address = claim::Address(account.address().into_array());
-    let mut sign = |digest: &[u8; 32]| anyhow::Ok(Signature(account.sign_digest(B256::from(*digest))?));
-    dataset.sign(address, &mut sign)?;
-    Ok(dataset)
 }
 
 impl World {
@@ -40,7 +31,7 @@ impl World {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signed_dataset_is_registered_once_and_what_is_left_out_is_named() -> Result<()> {
     let Some(world) = World::new().await? else { return Ok(()) };
-    world.write(&signed("sponsor")?, &[])?;
+    world.write(&registered()?, &[])?;
     let (code, report, stderr) = world.register("operator", "sponsor", &[])?;
     ensure!(code == 0 && stderr.is_empty(), "{stderr}");
     let (adsl, adae) = (&report[0], &report[1]);
@@ -68,15 +59,16 @@ async fn a_signed_dataset_is_registered_once_and_what_is_left_out_is_named() -> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unsigned_dataset_is_for_local_chains_and_told() -> Result<()> {
+async fn a_dataset_without_a_signature_is_not_registered() -> Result<()> {
     let Some(world) = World::new().await? else { return Ok(()) };
-    world.write(&registered()?, &[])?;
-    let (code, report, stderr) = world.register("operator", "sponsor", &[])?;
-    ensure!(code == 0 && report[0]["registered"] == true, "{stderr}");
-    ensure!(stderr.starts_with("nightingale-poster: note: nobody signed the dataset"), "{stderr}");
-    // It stays that sponsor's.
-    let (code, _, stderr) = world.register("operator", "rival", &[])?;
-    ensure!(code == 1 && stderr.contains("is registered for sponsor"), "{stderr}");
+    let (whole, sponsor) = (dataset("trial", 1, &["main"])?, account("sponsor")?.address());
+    let plan = whole.plan().iter().map(|planned| (planned.table.clone(), planned.query.clone())).collect();
+    let unsigned = Dataset::new(whole.tables().to_vec(), plan, whole.modes().to_vec())?;
+    let operator = world.poster("operator", |terms| terms).await?;
+    let sent = world.anvil.mined_of(operator.address())?;
+    let refused = operator.register_dataset(&world.deployment, &unsigned, None, sponsor).await.err();
+    ensure!(refused.as_ref().is_some_and(|error| error.to_string().contains("signature")), "{refused:?}");
+    ensure!(world.anvil.mined_of(operator.address())? == sent);
     Ok(())
 }
 
@@ -85,16 +77,16 @@ async fn what_does_not_verify_or_is_not_the_sponsors_is_not_sent() -> Result<()>
     let Some(world) = World::new().await? else { return Ok(()) };
     let operator = account("operator")?.address();
     let sent = world.anvil.mined_of(operator)?;
-    world.write(&signed("sponsor")?, &[])?;
+    world.write(&registered()?, &[])?;
     let (code, _, stderr) = world.register("operator", "rival", &[])?;
     ensure!(code == 1 && stderr.contains("sponsor is 0x") && stderr.contains("nothing was sent"), "{stderr}");
-    let mut forged = signed("sponsor")?;
+    let mut forged = registered()?;
     let proof = forged.tables_mut()[0].proofs.first_mut().context("no proofs")?;
     *proof.proof.last_mut().context("empty")? ^= 1;
     world.write(&forged, &[])?;
     let (code, _, stderr) = world.register("operator", "sponsor", &[])?;
     ensure!(code == 1 && stderr.contains("registration of adsl"), "{stderr}");
-    let mut unsigned = signed("sponsor")?;
+    let mut unsigned = registered()?;
     unsigned.tables_mut()[0].consents[0].signature = None;
     world.write(&unsigned, &[])?;
     let (code, _, stderr) = world.register("operator", "sponsor", &[])?;
@@ -121,14 +113,14 @@ async fn only_the_registrar_registers_and_a_plan_stays() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn development_keys_and_unsigned_datasets_are_refused_on_other_chains() -> Result<()> {
+async fn development_keys_are_refused_on_other_chains() -> Result<()> {
     let Some(world) = World::new().await? else { return Ok(()) };
     world.anvil.ask("anvil_setChainId", json!([11_155_111]))?;
     let chain: U256 = serde_json::from_value(world.anvil.ask("eth_chainId", json!([]))?)?;
     ensure!(chain == U256::from(11_155_111));
     let text = fs::read_to_string(world.path("D.json"))?;
     fs::write(world.path("D.json"), text.replace("\"chainId\":31337", "\"chainId\":11155111"))?;
-    world.write(&signed("sponsor")?, &[])?;
+    world.write(&registered()?, &[])?;
     let (code, _, stderr) = world.register("operator", "sponsor", &[])?;
     ensure!(code == 1 && stderr.contains("is a development key"), "{stderr}");
     Ok(())

@@ -88,6 +88,10 @@ async fn only_answers_under_the_newest_consents_are_sent_and_older_ones_stay_log
     sponsor.publish_dataset_consents(&world.deployment, &both, None).await?;
     let late = Refusal::ConsentNotNewest { proven: 0, newest: 1 };
     ensure!(world.refuses(&both, "dose").await? == late);
+    let unconfirmed = Refusal::ConsentUnconfirmed { version: 1 };
+    ensure!(world.refuses(&both, "newer").await? == unconfirmed);
+    let registrar = world.poster("operator", |terms| terms).await?;
+    registrar.confirm_dataset_consents(&world.deployment, &both, None).await?;
     ensure!(world.logs("stranger", &both, &["newer"]).await?.all_logged());
     // Logged while it was the newest: by this outbox, and as somebody else sees it.
     ensure!(world.logs("stranger", &both, &["main"]).await?.all_logged());
