@@ -17,7 +17,13 @@ pub use error::SqlError;
 
 use nightingale_circuits::cohort::{ColumnIndex, Query, Schema, text};
 use scope::Scope;
-use sqlparser::{ast::Statement, dialect::GenericDialect, parser::Parser};
+use sqlparser::{
+    ast::Statement,
+    dialect::GenericDialect,
+    keywords::Keyword,
+    parser::Parser,
+    tokenizer::{Token, TokenWithSpan, Tokenizer},
+};
 
 /// A question in SQL, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +94,23 @@ pub enum What {
 
 /// The longest text of one statement, in bytes: a bound on what a stranger makes the parser do.
 const LONGEST: usize = 16 << 10;
+/// The most operators of one statement: four terms of four intervals need far fewer, and the stack bears far more.
+const MOST_OPERATORS: usize = 1000;
+/// Words that are operators.
+const CONNECTIVES: [Keyword; 12] = [
+    Keyword::AND,
+    Keyword::OR,
+    Keyword::XOR,
+    Keyword::NOT,
+    Keyword::IS,
+    Keyword::IN,
+    Keyword::BETWEEN,
+    Keyword::LIKE,
+    Keyword::UNION,
+    Keyword::EXCEPT,
+    Keyword::INTERSECT,
+    Keyword::JOIN,
+];
 /// The longest text of a plan.
 const LONGEST_PLAN: usize = 1 << 20;
 
@@ -121,10 +144,36 @@ fn statements(text: &str, longest: usize) -> Result<Vec<Statement>, SqlError> {
     if text.len() > longest {
         return Err(SqlError::Syntax(format!("{} bytes; at most {longest} are read", text.len())));
     }
-    let parser = Parser::new(&GenericDialect {}).try_with_sql(text);
-    parser
-        .and_then(|mut parser| parser.parse_statements())
+    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location();
+    let tokens = tokens.map_err(|error| SqlError::Syntax(error.to_string()))?;
+    if let Some(given) = most_operators(&tokens).filter(|given| *given > MOST_OPERATORS) {
+        return Err(SqlError::Syntax(format!(
+            "{given} operators in one statement; at most {MOST_OPERATORS} are read"
+        )));
+    }
+    Parser::new(&GenericDialect {})
+        .with_tokens_with_locations(tokens)
+        .parse_statements()
         .map_err(|error| SqlError::Syntax(error.to_string()))
+}
+
+/// How many operators the statement with the most of them has: everything but names, constants, commas and the like. A chain of them is a tree as
+/// deep as it is long, which the parser builds in a loop, beyond its own limit of recursion; whoever walks or drops it needs the stack.
+fn most_operators(tokens: &[TokenWithSpan]) -> Option<usize> {
+    let flat = |token: &Token| match token {
+        Token::Word(word) => !CONNECTIVES.contains(&word.keyword),
+        Token::Number(..)
+        | Token::SingleQuotedString(_)
+        | Token::Whitespace(_)
+        | Token::Comma
+        | Token::LParen
+        | Token::RParen
+        | Token::SemiColon
+        | Token::EOF => true,
+        _ => false,
+    };
+    let statements = tokens.split(|token| token.token == Token::SemiColon);
+    statements.map(|tokens| tokens.iter().filter(|token| !flat(&token.token)).count()).max()
 }
 
 fn understand(statement: &Statement, schemas: &[Schema]) -> Result<Asked, SqlError> {

@@ -74,6 +74,17 @@ pub enum SqlError {
 
 impl SqlError {
     pub(super) fn unsupported(part: impl Into<String>, nearest: impl Into<String>) -> Self {
-        Self::Unsupported { part: part.into(), nearest: nearest.into() }
+        Self::Unsupported { part: shortened(part.into()), nearest: nearest.into() }
     }
+}
+
+/// The most characters of a query that a message repeats.
+const SHOWN: usize = 200;
+
+fn shortened(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(SHOWN) {
+        text.truncate(end);
+        text.push_str(" ..");
+    }
+    text
 }

@@ -242,6 +242,54 @@ fn names_words_and_constants_that_are_not_there_are_named() -> Result<()> {
 }
 
 #[test]
+fn a_chain_of_any_operator_is_refused_before_it_is_a_deep_tree() -> Result<()> {
+    // The stack of a server's thread; trees are built by loops, so nesting limits of the parser do not see them.
+    let hostile = || -> Result<()> {
+        let long = |start: &str, repeated: &str, end: &str| {
+            let room = (16 << 10) - start.len() - end.len();
+            format!("{start}{}{end}", repeated.repeat(room / repeated.len()))
+        };
+        for operator in [
+            "+1",
+            "-1",
+            "*1",
+            "/1",
+            "%1",
+            "||1",
+            "=1",
+            "<>1",
+            "<1",
+            "&1",
+            "|1",
+            "^1",
+            "::INT",
+            "[1]",
+            "->1",
+            " AND 1=1",
+            " OR CHG=1",
+            " IS NULL",
+            " IN (1)",
+            " COLLATE x",
+            " AT TIME ZONE 'x'",
+            " LIKE 1",
+            " NOT IN (1)",
+        ] {
+            for text in [
+                long("SELECT COUNT(*) FROM trial WHERE CHG=1", operator, ""),
+                long("SELECT 1", operator, " FROM trial"),
+                long("SELECT COUNT(*) FROM trial GROUP BY CHG", operator, ""),
+            ] {
+                let message = refusal(&text)?;
+                ensure!(message.len() < 1000, "{operator}: {} bytes", message.len());
+            }
+        }
+        Ok(())
+    };
+    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(hostile)?;
+    thread.join().map_err(|_| anyhow::anyhow!("panicked"))?
+}
+
+#[test]
 fn a_plan_is_statements_and_an_error_names_its_number() -> Result<()> {
     let schemas = [schema()?];
     let plan = "-- Table 1\nSELECT ARM, AVG(BASE) FROM trial GROUP BY ARM;\nSELECT COUNT(*) FROM trial;\n";
