@@ -85,6 +85,12 @@ fn read_proof(path: &Path) -> Result<ClaimProof, VerifyError> {
     ClaimProof::from_file(&read(path)?)
 }
 
+/// One line of what may repeat somebody else's file: control characters, with which it could pass for several lines or hide some, are shown as
+/// their codes.
+fn one_line(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
 /// Writes to stdout. A reader that went away is no error.
 fn print(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
@@ -108,7 +114,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         // The exit code says it too where stderr is closed.
-        let _ = writeln!(io::stderr(), "nightingale-verify: {error:#}");
+        let _ = writeln!(io::stderr(), "nightingale-verify: {}", one_line(&format!("{error:#}")));
         error.downcast_ref::<VerifyError>().map_or(ExitCode::from(2), exit_code)
     })
 }

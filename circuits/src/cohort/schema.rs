@@ -141,14 +141,16 @@ pub enum SchemaError {
     },
     /// A range that is empty or wider than 32 bits.
     #[error(
-        "column {0}: its range holds no value, or more than 4,294,967,294; give minimum <= maximum, or a coarser scale"
+        "column {0}: its range holds no value, or more than 4,294,967,294, or ends beyond 2^53 - 1; give minimum <= maximum, or a coarser scale"
     )]
     Range(String),
     /// More decimals than there is room for.
     #[error("column {0}: a scale is at most 9 decimals")]
     Scale(String),
-    /// A dictionary that is empty, has a word twice, or has an empty word.
-    #[error("column {0}: its dictionary is empty, or holds an empty word or one word twice")]
+    /// A dictionary that is empty, has a word twice, or has a word that is empty or holds control characters.
+    #[error(
+        "column {0}: its dictionary is empty, or holds one word twice, an empty word, or one with a line break or another control character"
+    )]
     Dictionary(String),
     /// The subject column, or the unit's dimension, is not what it should be.
     #[error("table {0}: the subject column must be a key, and the unit's dimension another column")]
@@ -262,7 +264,7 @@ impl Schema {
 fn describe(words: Words, column: &Column) -> Words {
     // Two's complement in 128 bits: what `number` takes.
     let signed = |value: i64| i128::from(value).cast_unsigned();
-    let words = words.digest(&keccak(column.name.to_ascii_uppercase().as_bytes()));
+    let words = words.digest(&keccak(column.name.as_bytes()));
     match &column.kind {
         Kind::Integer { minimum, maximum, scale } => {
             words.number(1).number(signed(*minimum)).number(signed(*maximum)).number(u128::from(*scale))
@@ -277,12 +279,16 @@ fn describe(words: Words, column: &Column) -> Words {
     }
 }
 
+/// The largest number that every JSON reader holds exactly; squares of such offsets leave room for sums in 128 bits.
+const EXACT: i64 = (1 << 53) - 1;
+
 fn check_kind(column: &Column) -> Result<(), SchemaError> {
     let name = || column.name.clone();
     match &column.kind {
         Kind::Integer { minimum, maximum, .. } | Kind::Date { minimum, maximum }
             if minimum > maximum
-                || *minimum == i64::MIN
+                || *minimum < -EXACT
+                || *maximum > EXACT
                 || i128::from(*maximum) - i128::from(*minimum) >= i128::from(u32::MAX) - 1 =>
         {
             Err(SchemaError::Range(name()))
@@ -292,7 +298,9 @@ fn check_kind(column: &Column) -> Result<(), SchemaError> {
             let mut words: Vec<&String> = dictionary.iter().collect();
             words.sort_unstable();
             let repeated = words.windows(2).any(|pair| pair[0] == pair[1]);
-            let unusable = dictionary.is_empty() || dictionary.iter().any(String::is_empty) || repeated;
+            // Words are printed: none may look like the end of a line, or like more than itself.
+            let unreadable = |word: &String| word.is_empty() || word.chars().any(char::is_control);
+            let unusable = dictionary.is_empty() || dictionary.iter().any(unreadable) || repeated;
             if unusable { Err(SchemaError::Dictionary(name())) } else { Ok(()) }
         }
         Kind::Key { count: 0 } => Err(SchemaError::Range(name())),

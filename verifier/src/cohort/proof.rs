@@ -123,6 +123,12 @@ impl QueryProof {
         if table.name() != file.table {
             return Err(VerifyError::malformed("table", "must be spelled as in the dataset"));
         }
+        if file.chain_id >= 1 << 53 {
+            return Err(VerifyError::malformed(
+                "chain_id",
+                "must be below 2^53: readers of JSON round numbers beyond",
+            ));
+        }
         let query = file.query.query(table.schema())?;
         let mode = mode_from_name(&file.mode)?;
         if file.role != role(mode) {

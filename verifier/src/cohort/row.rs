@@ -118,7 +118,11 @@ impl RowProof {
         if file.format != FORMAT {
             return Err(unreadable(format!("its format is not `{FORMAT}`")));
         }
-        let columns = dataset.table(&file.table)?.schema().columns();
+        let table = dataset.table(&file.table)?;
+        if table.name() != file.table {
+            return Err(VerifyError::malformed("table", "must be spelled as in the dataset"));
+        }
+        let columns = table.schema().columns();
         let codes =
             columns.iter().map(|column| file.codes.get(&column.name).copied()).collect::<Option<Vec<_>>>();
         let codes =

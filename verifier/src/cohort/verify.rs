@@ -1,7 +1,7 @@
 //! Judges a query's proof: everything that it says against the dataset, the key and what the reader expects.
 
 use super::{
-    CircuitName, CohortKey, CohortKeys,
+    CircuitName, CohortKey, CohortKeys, Commitment,
     dataset::{Dataset, LinkedProof, TableRecord},
     link::{Claim, Pair},
     proof::{QueryProof, Venue},
@@ -23,6 +23,8 @@ pub enum ConsentExpectation {
     Newest,
     /// This one.
     Version(usize),
+    /// The version with this commitment: what the reader has from the registry on-chain, or from the sponsor.
+    Commitment(Commitment),
     /// Any that is registered.
     Any,
 }
@@ -238,6 +240,15 @@ pub(super) fn check_consent(
     expectation: ConsentExpectation,
 ) -> Result<(), VerifyError> {
     let expected = match expectation {
+        ConsentExpectation::Commitment(expected) => {
+            let found = table.consents.get(version).map(|consent| consent.commitment);
+            return if found == Some(expected) {
+                Ok(())
+            } else {
+                let found = found.map_or_else(|| "none".to_owned(), |found| found.to_hex());
+                Err(other("consents", expected.to_hex(), found))
+            };
+        }
         ConsentExpectation::Newest => table.newest_consent().unwrap_or_default(),
         ConsentExpectation::Version(version) => version,
         ConsentExpectation::Any => version,

@@ -1,15 +1,15 @@
 //! `nightingale-verify cohort` and `row`: answers about a registered dataset, and one opened row of it.
 
-use super::{exit_code, print, read};
+use super::{exit_code, one_line, print, read};
 use anyhow::Result;
 use clap::Args;
 use nightingale_circuits::{claim::Address, cohort::Mode};
 use nightingale_verifier::{
     KeyKind, VerifyError,
     cohort::{
-        CohortKeys, ConsentExpectation, Dataset, Expectation, QueryProof, RowProof, Venue, VerifiedQuery,
-        VerifiedRegistration, answer::AnswerFile, proof::role, text, verify_query, verify_registration,
-        verify_row,
+        CohortKeys, Commitment, ConsentExpectation, Dataset, Expectation, QueryProof, RowProof, Venue,
+        VerifiedQuery, VerifiedRegistration, answer::AnswerFile, proof::role, text, verify_query,
+        verify_registration, verify_row,
     },
     expectation::parse_address,
     statistics::{Source, Statistics},
@@ -55,9 +55,16 @@ struct Trust {
     /// Expect this version of the consents, from 0, instead of the dataset's newest.
     #[arg(long, value_name = "NUMBER")]
     consent_version: Option<usize>,
+    /// Expect the consents with this commitment, 128 digits: what the registry on-chain or the sponsor says.
+    #[arg(long, value_name = "0xPOINT", value_parser = commitment, conflicts_with = "consent_version")]
+    consents: Option<Commitment>,
     /// Accept no development key: anybody can forge proofs under those.
     #[arg(long)]
     production: bool,
+}
+
+fn commitment(text: &str) -> Result<Commitment, VerifyError> {
+    Commitment::from_hex(text, "value")
 }
 
 impl Trust {
@@ -71,7 +78,11 @@ impl Trust {
 
     fn expectation(&self) -> Expectation {
         Expectation {
-            consent: self.consent_version.map_or(ConsentExpectation::Newest, ConsentExpectation::Version),
+            consent: match (self.consents, self.consent_version) {
+                (Some(commitment), _) => ConsentExpectation::Commitment(commitment),
+                (None, Some(version)) => ConsentExpectation::Version(version),
+                (None, None) => ConsentExpectation::Newest,
+            },
             sponsor: self.sponsor,
             production_only: self.production,
             ..Expectation::default()
@@ -201,6 +212,7 @@ impl Cohort {
             Err(error) if error.is_unreadable() => format!("{}: unreadable: {error}", path.display()),
             Err(error) => format!("{}: invalid: {error}", path.display()),
         }));
+        let mut lines: Vec<String> = lines.iter().map(|line| one_line(line)).collect();
         lines.extend(statistics.map(|statistics| format!("\n{statistics}")));
         print(&lines.join("\n"))?;
         Ok(code)
@@ -230,6 +242,7 @@ impl Row {
         lines.extend(columns.iter().zip(&proof.codes).map(|(column, code)| {
             format!("{}: {}", column.name, text::value(column, *code).unwrap_or_else(|| "missing".to_owned()))
         }));
+        let lines: Vec<String> = lines.iter().map(|line| one_line(line)).collect();
         print(&lines.join("\n"))?;
         Ok(ExitCode::SUCCESS)
     }

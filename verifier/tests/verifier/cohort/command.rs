@@ -1,6 +1,7 @@
 //! `nightingale-verify cohort` and `row` as a user meets them.
 
 use super::{bytes, path};
+use nightingale_circuits::cohort::Committed;
 use serde_json::Value;
 use std::process::{Command, Output};
 
@@ -83,6 +84,10 @@ fn shows_an_opened_row() {
     assert_eq!(code(&["--skip-registration"]), Some(0));
     assert_eq!(code(&["--skip-registration", "--production"]), Some(1));
     assert_eq!(code(&["--skip-registration", "--consent-version", "1"]), Some(1));
+    let table = super::DATASET.table("adsl").unwrap();
+    let (consents, other) = (table.consents[0].commitment, table.commitment(Committed::Present).unwrap());
+    assert_eq!(code(&["--skip-registration", "--consents", &consents.to_hex()]), Some(0));
+    assert_eq!(code(&["--skip-registration", "--consents", &other.to_hex()]), Some(1));
     let nobody = format!("0x{}", "22".repeat(20));
     assert_eq!(code(&["--skip-registration", "--sponsor", &nobody]), Some(1));
     let directory = tempfile::tempdir().unwrap();
@@ -96,6 +101,20 @@ fn shows_an_opened_row() {
     altered["tables"][1]["proofs"][0]["link"] = altered["tables"][0]["proofs"][0]["link"].clone();
     std::fs::write(&dataset, altered.to_string()).unwrap();
     assert_eq!(run(&["row", "row.json", "--dataset", dataset.to_str().unwrap()]).status.code(), Some(1));
+}
+
+#[test]
+fn a_hostile_file_cannot_speak_for_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("proof.json");
+    let mut altered: Value = serde_json::from_slice(&bytes("narrow-plan.json")).unwrap();
+    altered["table"] = "x\nanswer.json: valid: SELECT COUNT(*) FROM t\u{1b}[8m".into();
+    std::fs::write(&file, altered.to_string()).unwrap();
+    let output = run(&["cohort", file.to_str().unwrap(), "--dataset", ".", "--skip-registration"]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(said.lines().count(), 2, "{said}");
+    assert!(!said.contains('\u{1b}'), "{said}");
 }
 
 #[test]
