@@ -39,11 +39,12 @@ impl Instant {
 pub struct Tenant(String);
 
 impl Tenant {
-    /// From its name; `None` unless it is 1 to 64 of `a-z`, `0-9`, `-`, `_` and `.`.
+    /// From its name; `None` unless it is 1 to 64 of `a-z`, `0-9`, `-`, `_` and `.`, the first not `.`: a folder has its name.
     #[must_use]
     pub fn new(name: &str) -> Option<Self> {
         let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b);
-        ((1..=64).contains(&name.len()) && name.bytes().all(fits)).then(|| Self(name.to_owned()))
+        let usable = (1..=64).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(fits);
+        usable.then(|| Self(name.to_owned()))
     }
 
     /// Its name.

@@ -27,7 +27,12 @@ use sqlx::{
         SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
     },
 };
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::Path,
+    time::Duration,
+};
 
 const PAGE_BYTES: u32 = 4096;
 const READERS: u32 = 4;
@@ -48,11 +53,25 @@ impl Store {
     /// database, a damaged database.
     pub async fn open(config: &Config) -> Result<Self, ServiceError> {
         let folder = &config.data_dir;
-        fs::create_dir_all(folder)
+        // Sealed or not, what is in it is nobody else's: the ledger of questions is in clear.
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
             .map_err(|error| path_error(folder, format!("cannot be created: {error}")))?;
         let held = hold(folder)?;
         let database = folder.join("jobs.sqlite");
-        let master = MasterKey::open(&folder.join("master.key"), !database.exists())?;
+        let is_new = !database.exists();
+        if is_new {
+            // SQLite gives the files beside it the same mode.
+            fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&database)
+                .map_err(|error| path_error(&database, format!("cannot be created: {error}")))?;
+        }
+        let master = MasterKey::open(&folder.join("master.key"), is_new)?;
         let options = SqliteConnectOptions::new()
             .filename(&database)
             .create_if_missing(true)

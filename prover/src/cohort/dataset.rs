@@ -27,7 +27,7 @@ use nightingale_verifier::{
         TableRecord, Venue, proof::context, verify::check_release, verify_query,
     },
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A dataset with its codes and salts. No `Debug`; zeroed on drop.
 pub struct CohortDataset {
@@ -56,10 +56,10 @@ impl CohortDataset {
         &self.public
     }
 
-    /// Signs the dataset, and the versions of its consents that have no signature yet, as its sponsor.
+    /// Signs the dataset, and the versions of its consents that have no signature yet, as the sponsor that it was registered for.
     ///
     /// # Errors
-    /// It is another sponsor's; whatever `sign` fails with.
+    /// It was registered for another, or for nobody; whatever `sign` fails with.
     pub fn sign<E: From<VerifyError>>(
         &mut self,
         sponsor: Address,
@@ -141,7 +141,9 @@ impl CohortDataset {
         Ok(proof)
     }
 
-    /// Writes the directory. Files are made under temporary names first, so that a full disk leaves the directory as it was.
+    /// Writes the directory: as it was or as it will be, whenever this ends. New files come under names of their own, then the list of digests
+    /// is replaced, which decides which of two files counts, then the new files take their places; [`CohortDataset::open`] finishes what
+    /// was not.
     ///
     /// # Errors
     /// A directory or file that cannot be written.
@@ -153,15 +155,21 @@ impl CohortDataset {
         let mut digests = String::new();
         let mut add = |name: String, content: &[u8], readers: Readers| -> Result<(), ProveError> {
             digests.push_str(&format!("{}  {name}\n", files::digest(&[content])));
-            staged.push(Staged::new(&directory.join(name), &[content], readers)?);
+            staged.push((Staged::new(&next(&directory.join(&name)), &[content], readers)?, name));
             Ok(())
         };
         add(PUBLIC.to_owned(), self.public.to_json().as_bytes(), Readers::Everybody)?;
         for (record, secret) in self.public.tables().iter().zip(&self.private) {
             add(private_name(record), &secret.to_bytes(record), Readers::Owner)?;
         }
-        staged.push(Staged::new(&directory.join(DIGESTS), &[digests.as_bytes()], Readers::Owner)?);
-        staged.into_iter().try_for_each(Staged::commit)
+        let list = Staged::new(&directory.join(DIGESTS), &[digests.as_bytes()], Readers::Owner)?;
+        let names: Vec<String> =
+            staged.into_iter().map(|(file, name)| file.commit().map(|()| name)).collect::<Result<_, _>>()?;
+        list.commit()?;
+        names.iter().try_for_each(|name| {
+            let path = directory.join(name);
+            files::replace(&next(&path), &path)
+        })
     }
 
     /// Opens the directory.
@@ -169,23 +177,46 @@ impl CohortDataset {
     /// # Errors
     /// A file that cannot be read, or that is not as it was written: nothing is proven from a damaged dataset.
     pub fn open(directory: &Path) -> Result<Self, ProveError> {
+        let list = || files::read(&directory.join(DIGESTS));
+        let mut listed = list()?;
+        loop {
+            let opened = Self::open_listed(directory, &listed);
+            // Where somebody has replaced the files meanwhile, the list is another one.
+            let now = if opened.is_err() { list()? } else { return opened };
+            if now == listed {
+                return opened;
+            }
+            listed = now;
+        }
+    }
+
+    fn open_listed(directory: &Path, list: &[u8]) -> Result<Self, ProveError> {
         let corrupt = |name: &str, problem: String| ProveError::Corrupt {
             path: directory.join(name),
             problem: format!("{problem}; restore the dataset directory from its copy"),
         };
-        let list = files::read(&directory.join(DIGESTS))?;
-        let list = String::from_utf8(list).map_err(|_| corrupt(DIGESTS, "is damaged".to_owned()))?;
+        let list = std::str::from_utf8(list).map_err(|_| corrupt(DIGESTS, "is damaged".to_owned()))?;
         let read = |name: &str| {
             let listed =
                 list.lines().filter_map(|line| line.split_once("  ")).find(|(_, listed)| *listed == name);
             let (digest, _) =
                 listed.ok_or_else(|| corrupt(name, "is not in the list of digests".to_owned()))?;
-            let content = zeroize::Zeroizing::new(files::read(&directory.join(name))?);
-            if files::digest(&[&content]) == digest {
-                Ok(content)
-            } else {
-                Err(corrupt(name, "is damaged: its digest is not the listed one".to_owned()))
+            let path = directory.join(name);
+            let is_listed = |path: &Path| {
+                let content = zeroize::Zeroizing::new(files::read(path)?);
+                Ok::<_, ProveError>((files::digest(&[&content]) == digest).then_some(content))
+            };
+            let place = is_listed(&path);
+            if let Ok(Some(content)) = place {
+                return Ok(content);
             }
+            // A write that ended behind the list: this file counts, and takes its place now, unless the directory cannot be written.
+            if let Ok(Some(content)) = is_listed(&next(&path)) {
+                let _ = files::replace(&next(&path), &path);
+                return Ok(content);
+            }
+            place?;
+            Err(corrupt(name, "is damaged: its digest is not the listed one".to_owned()))
         };
         let public =
             Dataset::from_json(&read(PUBLIC)?).map_err(|error| corrupt(PUBLIC, error.to_string()))?;
@@ -200,6 +231,13 @@ impl CohortDataset {
 
 const PUBLIC: &str = "public/dataset.json";
 const DIGESTS: &str = "private/digests";
+
+/// Where a file waits until the list of digests names it.
+fn next(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".next");
+    PathBuf::from(name)
+}
 
 fn private_name(record: &TableRecord) -> String {
     format!("private/{}.table", record.name())

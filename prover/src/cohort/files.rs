@@ -56,11 +56,17 @@ impl Staged {
     }
 
     pub(super) fn commit(mut self) -> Result<(), ProveError> {
-        fs::rename(&self.temporary, &self.path).map_err(io(&self.path))?;
+        replace(&self.temporary, &self.path)?;
         self.committed = true;
-        let directory = self.path.parent().unwrap_or(Path::new("."));
-        File::open(directory).and_then(|directory| directory.sync_all()).map_err(io(&self.path))
+        Ok(())
     }
+}
+
+/// Renames a file over another of the same directory, for good.
+pub(super) fn replace(from: &Path, to: &Path) -> Result<(), ProveError> {
+    fs::rename(from, to).map_err(io(to))?;
+    let directory = to.parent().unwrap_or(Path::new("."));
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(io(to))
 }
 
 impl Drop for Staged {

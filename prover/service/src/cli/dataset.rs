@@ -206,10 +206,10 @@ impl Infer {
 
 impl Revoke {
     fn run(&self) -> Outcome {
-        let mut folder = Folder::open(&self.dataset)?;
+        let (mut folder, _lock) = Folder::open_to_change(&self.dataset)?;
+        let codes = folder.codes(&self.subjects)?;
         let given = self.sponsor_key.as_deref().map(Sponsor::from_file).transpose()?;
         let sponsor = sponsor::signer(&folder.dataset, given.as_ref())?;
-        let codes = folder.codes(&self.subjects)?;
         let keys = self.keys.open()?;
         let tables =
             watched("revoking", |progress| Ok(folder.dataset.revoke_subjects(&keys, &codes, progress)?))?;

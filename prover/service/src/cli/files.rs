@@ -34,11 +34,11 @@ pub(super) fn publish(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
 
 fn write_as(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Trouble> {
     let mut draft = path.as_os_str().to_owned();
-    draft.push(".draft");
+    draft.push(format!(".{:016x}.draft", rand::random::<u64>()));
     let draft = PathBuf::from(draft);
     let write = || {
-        let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&draft)?;
+        // A file of its own: never one that is there already, with its mode or behind a link.
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&draft, path)

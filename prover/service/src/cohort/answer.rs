@@ -1,8 +1,8 @@
 //! An answer on its way out: the proof file, in clear or sealed to the regulator, and its JSON for a screen.
 
-use super::{Folder, RegulatorKey, Understood};
+use super::{Folder, Understood};
 use crate::error::CohortError;
-use nightingale_circuits::cohort::Mode;
+use nightingale_circuits::cohort::{Answer, Cell, Figures, Mode};
 use nightingale_prover::cohort::{CohortKeyStore, Progress};
 use nightingale_verifier::cohort::{Dataset, QueryProof, answer::AnswerFile, proof::role};
 use serde::Serialize;
@@ -56,14 +56,31 @@ pub fn prove(
     let json = proof.to_json(dataset).map_err(CohortError::Release)?;
     let regulator = folder.regulator.as_ref().filter(|_| proof.mode == Mode::Exact);
     let file = match regulator {
-        Some(key) => seal(key, dataset, json.as_bytes())?,
+        Some(key) => key.seal(dataset.digest(), &padded(json, &proof, dataset)?)?,
         None => json.into_bytes(),
     };
     Ok(Released { proof, file, sealed: regulator.is_some(), prove_ms })
 }
 
-fn seal(key: &RegulatorKey, dataset: &Dataset, proof: &[u8]) -> Result<Vec<u8>, CohortError> {
-    key.seal(dataset.digest(), proof)
+/// The longest text of a figure in a proof file: 128 bits in decimal with a sign, in quotes.
+const FIGURE: usize = 42;
+
+/// A proof file with blanks behind it, as long as the file of any answer to its query: the length of a sealed file would tell how many digits the
+/// figures have, and so whether anybody is in a cell.
+fn padded(json: String, proof: &QueryProof, dataset: &Dataset) -> Result<Vec<u8>, CohortError> {
+    let (cells, values) = (proof.answer.cells.len(), proof.query.values().len());
+    let empty = Cell::Shown(Figures::none(values));
+    let least = QueryProof { answer: Answer { cells: vec![empty; cells] }, ..proof.clone() };
+    let least = least.to_json(dataset).map_err(CohortError::Release)?.len();
+    // Count; three figures of each value; pairs, two sums and products of two.
+    let figures = 1 + 3 * values + if values == 2 { 4 } else { 0 };
+    let mut bytes = json.into_bytes();
+    let length = least + cells * figures * FIGURE;
+    if bytes.len() > length {
+        return Err(CohortError::Bug("an answer longer than any"));
+    }
+    bytes.resize(length, b' ');
+    Ok(bytes)
 }
 
 impl Released {

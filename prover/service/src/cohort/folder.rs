@@ -4,14 +4,14 @@
 
 use super::{Ledger, RegulatorKey};
 use crate::error::CohortError;
-use nightingale_circuits::cohort::Unit;
+use nightingale_circuits::cohort::{Keccak, Unit};
 use nightingale_prover::{ProveError, cohort::CohortDataset};
 use nightingale_records::trial::Subjects;
 use nightingale_verifier::cohort::{Dataset, text};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::Write,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -22,6 +22,7 @@ const FORMAT: &str = "nightingale dataset folder 1";
 const REGISTRATION: &str = "private/registration.json";
 const SUBJECTS: &str = "private/subjects.json";
 const REGULATOR: &str = "public/regulator.key";
+const LOCK: &str = "private/lock";
 
 /// An open folder. No `Debug`: it holds codes and salts.
 pub struct Folder {
@@ -33,6 +34,9 @@ pub struct Folder {
     pub regulator: Option<RegulatorKey>,
     subjects_digest: String,
 }
+
+/// The right to change a folder, until it is dropped.
+pub struct Lock(#[expect(dead_code, reason = "it is held, not read")] File);
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,6 +83,41 @@ impl Folder {
         }
         let regulator = published.as_deref().map(RegulatorKey::parse).transpose()?;
         Ok(Self { path: path.to_owned(), dataset, regulator, subjects_digest: registration.subjects })
+    }
+
+    /// Opens a folder to change it. While the lock is held nobody else does: of two revocations at once, each would be of the consents before the
+    /// other, and one of them lost.
+    ///
+    /// # Errors
+    /// As [`Folder::open`]; a folder that another command is changing.
+    pub fn open_to_change(path: &Path) -> Result<(Self, Lock), CohortError> {
+        let file = path.join(LOCK);
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&file);
+        let lock = match opened {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(CohortError::NoDataset(path.to_owned()));
+            }
+            Err(error) => return Err(trouble(&file, &error)),
+        };
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => CohortError::Path {
+                path: path.to_owned(),
+                problem: "another command is changing this dataset; try again when it is done".to_owned(),
+            },
+            TryLockError::Error(error) => trouble(&file, &error),
+        })?;
+        Ok((Self::open(path)?, Lock(lock)))
+    }
+
+    /// Opens the folder of a dataset that was registered with the service.
+    ///
+    /// # Errors
+    /// As [`Folder::open`]; a folder that holds another dataset by now.
+    pub fn open_registered(path: &Path, dataset: &Keccak) -> Result<Self, CohortError> {
+        let folder = Self::open(path)?;
+        expect(path, folder.public(), dataset)?;
+        Ok(folder)
     }
 
     /// Writes a new folder.
@@ -198,6 +237,18 @@ pub fn public(path: &Path) -> Result<Dataset, CohortError> {
     Dataset::from_json(&read(&found)?).map_err(|error| damaged(found, &error.to_string()))
 }
 
+/// Refuses another dataset than the one that was registered.
+///
+/// # Errors
+/// It is another.
+pub fn expect(path: &Path, found: &Dataset, registered: &Keccak) -> Result<(), CohortError> {
+    if found.digest() == registered {
+        Ok(())
+    } else {
+        Err(damaged(path.to_owned(), "holds another dataset than the one that was registered"))
+    }
+}
+
 /// Refuses a folder that holds anything: a registration is never overwritten.
 ///
 /// # Errors
@@ -226,7 +277,7 @@ fn read(path: &Path) -> Result<Vec<u8>, CohortError> {
 
 fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), CohortError> {
     let write = || {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
         file.write_all(bytes)?;
         file.sync_all()
     };

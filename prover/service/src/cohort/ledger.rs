@@ -1,7 +1,8 @@
 //! The query ledger of a dataset folder, `private/ledger.jsonl`: who asked what, appended to before an answer is released.
 //!
-//! One JSON object a line. Each names the SHA-256 of the line before it, so that a line that was changed or removed shows; a ledger
-//! that does not hold together lets nothing be answered. It holds questions, never figures.
+//! One JSON object a line. Each names the SHA-256 of the line before it, so that a line that was changed or removed shows, unless all lines behind
+//! it are gone, too: whoever must know keeps the last line's digest elsewhere. A ledger that does not hold together lets nothing be answered.
+//! It holds questions, never figures.
 
 use super::{Understood, now, timestamp};
 use crate::error::CohortError;

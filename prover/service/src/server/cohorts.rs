@@ -32,7 +32,7 @@ enum Judged {
 
 /// Reads a question and decides from it, the registration and nothing else. Every file of the folder is checked on the way.
 fn judge(path: &Path, stored: &StoredQuestion) -> Result<Judged, CohortError> {
-    let folder = Folder::open(path)?;
+    let folder = Folder::open_registered(path, &stored.dataset)?;
     let understood = understand(folder.public(), &stored.question())?;
     let sealable = match &folder.regulator {
         None if stored.regulator => Err(CohortError::NoRegulatorKey),

@@ -54,11 +54,11 @@ pub(super) async fn blocking<T: Send + 'static>(
 impl Datasets {
     async fn public(&self, tenant: &Tenant, row: &DatasetRow) -> Result<Public, Status> {
         let path = self.0.dataset_folder(tenant, &row.path);
+        let registered = row.dataset;
         let read = move || {
-            Ok(Public {
-                dataset: folder::public(&path)?,
-                has_regulator_key: path.join("public/regulator.key").is_file(),
-            })
+            let dataset = folder::public(&path)?;
+            folder::expect(&path, &dataset, &registered)?;
+            Ok(Public { dataset, has_regulator_key: path.join("public/regulator.key").is_file() })
         };
         blocking(read).await?.map_err(|error| cohort(&error))
     }

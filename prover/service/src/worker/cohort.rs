@@ -111,7 +111,7 @@ fn prove(
     stored: &StoredQuestion,
     progress: nightingale_prover::cohort::Progress<'_>,
 ) -> Result<Box<Proven>, CohortError> {
-    let folder = Folder::open(path)?;
+    let folder = Folder::open_registered(path, &stored.dataset)?;
     let understood = understand(folder.public(), &stored.question())?;
     understood.allow(folder.public())?;
     if stored.regulator && folder.regulator.is_none() {

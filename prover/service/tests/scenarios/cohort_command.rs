@@ -1,6 +1,7 @@
 //! A trial on the command line, from files to verified answers; what is refused on the way, and with which exit code.
 
 use anyhow::{Context, Result, ensure};
+use nightingale::cohort::Folder;
 use nightingale_verifier::cohort::{
     CohortKeys, Dataset, Expectation, QueryProof, RowProof, VerifiedQuery, verify_query, verify_registration,
     verify_row, verify_sponsor,
@@ -284,13 +285,29 @@ fn a_revoked_subject_is_counted_no_more_and_older_proofs_are_refused() -> Result
     let unsigned = nightingale(trial.path(), &revoke)?;
     assert_eq!(unsigned.code, Some(1));
     assert!(unsigned.err.contains(SPONSOR), "{}", unsigned.err);
-    done(trial.path(), &[&revoke[..], &["--sponsor-key", "sponsor.key"]].concat())?;
+    let signed = [&revoke[..], &["--sponsor-key", "sponsor.key"]].concat();
+    let other = fs::File::create(ds.join("private/lock"))?;
+    other.lock()?;
+    let meanwhile = nightingale(trial.path(), &signed)?;
+    assert!(meanwhile.code == Some(2) && meanwhile.err.contains("another command"), "{}", meanwhile.err);
+    other.unlock()?;
+    done(trial.path(), &signed)?;
     let sponsor = verify_sponsor(&dataset(&ds)?, None)?.context("nobody signed")?;
     assert_eq!(hex::encode(sponsor.0), SPONSOR);
     let error = verified(&ds, &proof).err().context("an older proof is accepted")?;
     assert!(error.to_string().contains("consent"), "{error}");
     assert_eq!(total(trial.query("regulator", "SELECT COUNT(*) FROM t")?)?, 299);
     assert_eq!(verified(&ds, &proof)?.consent_version, 1);
+    Ok(())
+}
+
+#[test]
+fn a_folder_that_holds_another_dataset_by_now_is_not_opened_for_the_registered_one() -> Result<()> {
+    let trial = registered()?;
+    let ds = trial.path().join("ds");
+    Folder::open_registered(&ds, dataset(&ds)?.digest())?;
+    let error = Folder::open_registered(&ds, &[7; 32]).err().context("opened")?;
+    assert_eq!(error.reason(), "DATASET_DAMAGED");
     Ok(())
 }
 
@@ -326,7 +343,13 @@ fn one_row_opens_to_what_the_file_holds() -> Result<()> {
 fn exact_answers_leave_only_sealed_where_a_regulators_key_was_registered() -> Result<()> {
     let trial = registered()?;
     let folder = trial.path();
+    // A draft of somebody else's is neither written to nor does its mode count.
+    let draft = folder.join("regulator.key.draft");
+    fs::write(&draft, "mine")?;
+    fs::set_permissions(&draft, fs::Permissions::from_mode(0o666))?;
     done(folder, &["cohort", "regulator-key", "--out", "regulator.key"])?;
+    assert_eq!(fs::metadata(folder.join("regulator.key"))?.permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read(&draft)?, b"mine");
     let commit = [
         "dataset",
         "commit",
@@ -364,6 +387,21 @@ fn exact_answers_leave_only_sealed_where_a_regulators_key_was_registered() -> Re
     );
     done(folder, &["cohort", "open", "s.json", "--key", "regulator.key", "--out", "opened.json"])?;
     verified(&folder.join("sealed"), &folder.join("opened.json"))?;
+
+    // Nobody in the cell, or somebody: the length of what leaves does not tell.
+    let ages: Vec<String> = rows(&folder.join("t.csv"))?.iter().map(|row| row["AGE"].clone()).collect();
+    let is_there = |age: &u32| ages.contains(&age.to_string());
+    // Codes of two digits: the question itself may tell how long it is.
+    let (some, none) = ((50..=90).find(is_there), (50..=90).rfind(|age| !is_there(age)));
+    let mut lengths = Vec::new();
+    for age in [some.context("nobody")?, none.context("every age")?] {
+        let sql = format!("SELECT COUNT(*), SUM(AGE) FROM t WHERE AGE = {age}");
+        let mut query = query;
+        query[7] = &sql;
+        ensure!(nightingale(folder, &query)?.code == Some(0));
+        lengths.push(fs::metadata(folder.join("s.json"))?.len());
+    }
+    assert_eq!(lengths[0], lengths[1]);
 
     fs::remove_file(folder.join("sealed/public/regulator.key"))?;
     let ran = nightingale(folder, &query)?;

@@ -7,6 +7,7 @@ use crate::{
 };
 use anyhow::Result;
 use nightingale::client::{Client, ClientError};
+use std::os::unix::fs::PermissionsExt;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_tenants_job_is_not_found() -> Result<()> {
@@ -46,6 +47,16 @@ async fn every_call_refuses_a_name_that_is_no_tenant() -> Result<()> {
         let text = answer.map(|error| error.to_string()).unwrap_or_default();
         assert!(text.starts_with("tenant: "), "{text:?}");
     }
+    // A folder has a tenant's name: these would be other tenants' folders.
+    for name in [".", "..", ".north", "a/b", "North"] {
+        let answer = server.client_of(name).await?.keys().await.err();
+        let text = answer.map(|error| error.to_string()).unwrap_or_default();
+        assert!(text.starts_with("tenant: "), "{name}: {text:?}");
+    }
+    let mode = |name: &str| {
+        std::fs::metadata(folder.path().join(name)).map(|data| data.permissions().mode() & 0o777)
+    };
+    assert_eq!((mode("data")?, mode("data/jobs.sqlite")?), (0o700, 0o600));
     server.stop().await
 }
 

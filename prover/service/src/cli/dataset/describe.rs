@@ -2,9 +2,9 @@
 
 use super::super::{Outcome, Trouble, say};
 use clap::Args;
-use nightingale::cohort::folder::public;
+use nightingale::{CohortError, cohort::folder::public};
 use nightingale_circuits::cohort::{Column, Kind, Schema, Unit};
-use nightingale_verifier::cohort::{Dataset, TableRecord, proof::role, text};
+use nightingale_verifier::cohort::{Dataset, TableRecord, proof::role, text, verify_sponsor};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -51,7 +51,9 @@ struct ColumnJson {
 
 impl Describe {
     pub(in super::super) fn run(&self) -> Outcome {
-        let dataset = describe(&public(&self.dataset)?);
+        let dataset = public(&self.dataset)?;
+        verify_sponsor(&dataset, None).map_err(CohortError::Release)?;
+        let dataset = describe(&dataset);
         if self.json {
             say(serde_json::to_string_pretty(&dataset).map_err(Trouble::unusable)?);
         } else {
