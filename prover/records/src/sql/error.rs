@@ -7,7 +7,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SqlError {
     /// Not SQL.
-    #[error("not SQL that can be read: {0}")]
+    #[error("not SQL that can be read: {}", shortened(.0))]
     Syntax(String),
     /// More or fewer statements than one.
     #[error("{given} statements; write one SELECT")]
@@ -16,7 +16,7 @@ pub enum SqlError {
         given: usize,
     },
     /// SQL, but nothing that a proof counts.
-    #[error("{part} is not supported; {nearest}")]
+    #[error("{} is not supported; {nearest}", shortened(part))]
     Unsupported {
         /// The part of the text.
         part: String,
@@ -24,7 +24,7 @@ pub enum SqlError {
         nearest: String,
     },
     /// An unknown table.
-    #[error("there is no table {name}; the dataset has {tables}")]
+    #[error("there is no table {}; the dataset has {tables}", shortened(name))]
     NoTable {
         /// As it was written.
         name: String,
@@ -32,7 +32,7 @@ pub enum SqlError {
         tables: String,
     },
     /// An unknown column.
-    #[error("there is no column {name}{near}; describe the dataset to see its columns")]
+    #[error("there is no column {}{near}; describe the dataset to see its columns", shortened(name))]
     NoColumn {
         /// As it was written.
         name: String,
@@ -40,7 +40,7 @@ pub enum SqlError {
         near: String,
     },
     /// A word that the column's dictionary does not have.
-    #[error("{word:?} is not in the dictionary of {column}{near}")]
+    #[error("{:?} is not in the dictionary of {column}{near}", shortened(word))]
     NoWord {
         /// The column.
         column: String,
@@ -50,7 +50,7 @@ pub enum SqlError {
         near: String,
     },
     /// A constant of another type than the column.
-    #[error("{column} is compared with {given}; expected {expected}")]
+    #[error("{column} is compared with {}; expected {expected}", shortened(given))]
     Constant {
         /// The column.
         column: String,
@@ -74,17 +74,16 @@ pub enum SqlError {
 
 impl SqlError {
     pub(super) fn unsupported(part: impl Into<String>, nearest: impl Into<String>) -> Self {
-        Self::Unsupported { part: shortened(part.into()), nearest: nearest.into() }
+        Self::Unsupported { part: part.into(), nearest: nearest.into() }
     }
 }
 
 /// The most characters of a query that a message repeats.
 const SHOWN: usize = 200;
 
-fn shortened(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(SHOWN) {
-        text.truncate(end);
-        text.push_str(" ..");
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{} ..", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
-    text
 }

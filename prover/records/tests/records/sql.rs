@@ -232,8 +232,10 @@ fn names_words_and_constants_that_are_not_there_are_named() -> Result<()> {
     }
     let long = format!("SELECT COUNT(*) FROM trial WHERE {}", "NOT ".repeat(5000));
     ensure!(refusal(&long)?.contains("bytes; at most"));
-    let deep = format!("SELECT COUNT(*) FROM trial WHERE CHG = 1{}", " OR CHG = 1".repeat(900));
+    let deep = format!("SELECT COUNT(*) FROM trial WHERE CHG = 1{}", " OR CHG = 1".repeat(300));
     ensure!(refusal(&deep)?.contains("nested more than 200 deep"));
+    let deeper = format!("SELECT COUNT(*) FROM trial WHERE CHG = 1{}", " OR CHG = 1".repeat(900));
+    ensure!(refusal(&deeper)?.contains("operators in one statement; at most 1000 are read"));
     ensure!(
         refusal(&format!("SELECT COUNT(*) FROM trial WHERE {}CHG = 1{}", "(".repeat(900), ")".repeat(900)))?
             .contains("not SQL")
