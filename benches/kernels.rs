@@ -1,25 +1,20 @@
-//! The kernels that a claim proof is made of: Poseidon, multi-scalar multiplication and the coset transform.
+//! The kernels that a claim proof is made of: Poseidon, multi-scalar multiplication and the transforms.
 #![expect(clippy::unwrap_used, reason = "a benchmark that meets an error has failed")]
 
 use ark_bn254::{G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ec::{AffineRepr, scalar_mul::BatchMulPreprocessing};
-use ark_ff::PrimeField;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use nightingale_circuits::{Fr, poseidon, tag::Tag};
-use nightingale_prover::{Device, device::Cpu, reduction::Domain};
-use rand::{RngCore, SeedableRng};
-use rand_chacha::ChaCha20Rng;
-use std::hint::black_box;
+use nightingale_benches::kernels::scalars;
+use nightingale_circuits::{poseidon, tag::Tag};
+use nightingale_prover::{
+    Device,
+    device::{self, G1Point, G2Point, Scalars},
+    reduction::Domain,
+};
+use std::{hint::black_box, sync::Arc};
 
-/// Full-size scalars.
-fn scalars(count: usize) -> Vec<Fr> {
-    let mut rng = ChaCha20Rng::seed_from_u64(1);
-    let mut draw = || {
-        let mut bytes = [0; 32];
-        rng.fill_bytes(&mut bytes);
-        Fr::from_le_bytes_mod_order(&bytes)
-    };
-    (0..count).map(|_| draw()).collect()
+fn cpu() -> Arc<dyn Device> {
+    device::open("cpu", &device::Options::default()).unwrap()
 }
 
 fn hashes(c: &mut Criterion) {
@@ -30,6 +25,7 @@ fn hashes(c: &mut Criterion) {
 fn multiplications(c: &mut Criterion) {
     let mut group = c.benchmark_group("msm");
     group.sample_size(10);
+    let cpu = cpu();
     for log in [14, 16] {
         let n = 1 << log;
         let scalars = scalars(n);
@@ -37,9 +33,12 @@ fn multiplications(c: &mut Criterion) {
             BatchMulPreprocessing::<G1Projective>::new(G1Affine::generator().into(), n).batch_mul(&scalars);
         let g2 =
             BatchMulPreprocessing::<G2Projective>::new(G2Affine::generator().into(), n).batch_mul(&scalars);
+        let g1 = cpu.bases_g1(&g1.into_iter().map(G1Point::from).collect::<Vec<_>>().into()).unwrap();
+        let g2 = cpu.bases_g2(&g2.into_iter().map(G2Point::from).collect::<Vec<_>>().into()).unwrap();
         group.throughput(Throughput::Elements(n as u64));
-        group.bench_function(BenchmarkId::new("g1", n), |b| b.iter(|| Cpu.msm_g1(&g1, &scalars).unwrap()));
-        group.bench_function(BenchmarkId::new("g2", n), |b| b.iter(|| Cpu.msm_g2(&g2, &scalars).unwrap()));
+        let batch = [Scalars::Host(&scalars)];
+        group.bench_function(BenchmarkId::new("g1", n), |b| b.iter(|| g1.multiply(&batch).unwrap()));
+        group.bench_function(BenchmarkId::new("g2", n), |b| b.iter(|| g2.multiply(&batch).unwrap()));
     }
     group.finish();
 }
@@ -47,14 +46,16 @@ fn multiplications(c: &mut Criterion) {
 fn transforms(c: &mut Criterion) {
     let mut group = c.benchmark_group("ntt");
     group.sample_size(20);
+    let cpu = cpu();
     for log in [15, 16, 17] {
         let domain = Domain::new(1 << log).unwrap();
         let values = scalars(domain.size());
+        let steps = domain.to_coset().unwrap();
         group.throughput(Throughput::Elements(values.len() as u64));
         group.bench_function(BenchmarkId::new("to coset", domain.size()), |b| {
             b.iter_batched(
-                || values.clone(),
-                |mut values| Cpu.to_coset(&domain, &mut values).unwrap(),
+                || cpu.vector(&values).unwrap(),
+                |mut vector| steps.iter().for_each(|step| vector.transform(step).unwrap()),
                 criterion::BatchSize::LargeInput,
             );
         });

@@ -3,39 +3,68 @@
 use crate::{
     clock::{Cost, median_ms},
     cohort,
-    peers::Peer,
+    contest::Measured,
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt::Write};
 
-/// What each prover's runs of one case took.
-pub struct Measured {
+/// One contestant on one case.
+#[derive(Clone, Serialize)]
+pub struct Run {
+    /// The contestant, or the step.
+    pub name: String,
     /// The case.
-    pub case: &'static str,
-    /// The runs.
-    pub peers: Vec<(Peer, Vec<Cost>)>,
+    pub case: String,
+    /// Median wall time of a run.
+    pub median_ms: f64,
+    /// Median CPU time of a run.
+    pub cpu_ms: f64,
 }
 
-/// One prover on one case.
+impl Run {
+    fn new(name: &str, case: &str, costs: &[Cost]) -> Self {
+        Self {
+            name: name.to_owned(),
+            case: case.to_owned(),
+            median_ms: round(median_ms(costs.iter().map(|cost| cost.wall))),
+            cpu_ms: round(median_ms(costs.iter().map(|cost| cost.cpu))),
+        }
+    }
+}
+
+/// How many proofs come out when many are asked for.
 #[derive(Clone, Serialize)]
-pub struct Run<C = &'static str> {
-    /// The prover, or the step.
-    pub name: &'static str,
+pub struct Throughput {
+    /// Our prover.
+    pub name: String,
     /// The case.
-    pub case: C,
-    /// Median wall time of a verified proof.
-    pub median_ms: f64,
-    /// Median CPU time of a verified proof.
-    pub cpu_ms: f64,
+    pub case: String,
+    /// Proofs in one call.
+    pub batch: u16,
+    /// Verified proofs a second by the clock on the wall.
+    pub per_second: f64,
+    /// Verified proofs a second of CPU time.
+    pub per_core_second: f64,
+}
+
+impl Throughput {
+    fn new(name: &str, case: &str, batch: u16, costs: &[Cost]) -> Self {
+        let Run { name, case, median_ms, cpu_ms } = Run::new(name, case, costs);
+        let rate = |ms: f64| round(f64::from(batch) * 1000.0 / ms);
+        Self { name, case, batch, per_second: rate(median_ms), per_core_second: rate(cpu_ms) }
+    }
 }
 
 /// A whole comparison.
 #[derive(Serialize)]
 pub struct Report {
-    /// Each prover on each case.
+    /// Each contestant on each case.
     pub runs: Vec<Run>,
-    /// `<case>/ours_over_<peer>` is the ratio of CPU times, `<case>/wall_ours_over_<peer>` that of median wall times.
+    /// `<case>/<ours>_over_<peer>` is the ratio of median CPU times, `<case>/wall_<ours>_over_<peer>` that of median wall times.
     pub ratios: BTreeMap<String, f64>,
+    /// Batches, where they were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub batches: Vec<Throughput>,
     /// How it was measured.
     pub machine: Machine,
 }
@@ -43,18 +72,20 @@ pub struct Report {
 /// What the figures depend on.
 #[derive(Serialize)]
 pub struct Machine {
-    /// Threads of the pool that all provers share.
+    /// Threads of the pool that all contestants share.
     pub threads: usize,
-    /// Measured proofs of each prover and case.
+    /// Measured runs of each contestant and case.
     pub rounds: usize,
     /// Processor extensions that this build uses; arkworks' assembly needs `bmi2` and `adx`.
     pub built_for: Vec<&'static str>,
+    /// Our first device, with what it was chosen to run with.
+    pub device: String,
 }
 
 impl Machine {
     /// This machine and build.
     #[must_use]
-    pub fn here(threads: usize, rounds: usize) -> Self {
+    pub fn here(threads: usize, rounds: usize, device: impl Into<String>) -> Self {
         let features = [
             ("bmi2", cfg!(target_feature = "bmi2")),
             ("adx", cfg!(target_feature = "adx")),
@@ -62,7 +93,7 @@ impl Machine {
             ("avx512ifma", cfg!(target_feature = "avx512ifma")),
         ];
         let built_for = features.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect();
-        Self { threads, rounds, built_for }
+        Self { threads, rounds, built_for, device: device.into() }
     }
 }
 
@@ -71,49 +102,57 @@ fn round(x: f64) -> f64 {
 }
 
 impl Report {
-    /// Sums up the costs of each case's provers.
+    /// Sums up the costs of each case's contestants, and of batches by their size.
     #[must_use]
-    pub fn new(measured: &[Measured], machine: Machine) -> Self {
+    pub fn new(measured: &[Measured], batches: &[(u16, Measured)], machine: Machine) -> Self {
         let mut runs = Vec::new();
         let mut ratios = BTreeMap::new();
-        for Measured { case, peers } in measured {
-            let medians: Vec<(Peer, f64, f64)> = peers
-                .iter()
-                .map(|(peer, costs)| {
-                    (*peer, median_ms(costs.iter().map(|c| c.wall)), median_ms(costs.iter().map(|c| c.cpu)))
-                })
-                .collect();
-            let ours = medians.iter().find(|(peer, _, _)| *peer == Peer::Ours).copied();
-            for (peer, wall, cpu) in medians {
-                runs.push(Run { name: peer.name(), case: *case, median_ms: round(wall), cpu_ms: round(cpu) });
-                if let Some((_, our_wall, our_cpu)) = ours.filter(|_| peer != Peer::Ours) {
-                    ratios.insert(format!("{case}/ours_over_{}", peer.name()), round(our_cpu / cpu));
-                    ratios.insert(format!("{case}/wall_ours_over_{}", peer.name()), round(our_wall / wall));
-                }
+        for Measured { case, contestants } in measured {
+            let all: Vec<Run> = contestants.iter().map(|(name, costs)| Run::new(name, case, costs)).collect();
+            let (ours, peers): (Vec<&Run>, Vec<&Run>) =
+                all.iter().partition(|run| run.name.starts_with("ours"));
+            for (ours, peer) in ours.iter().flat_map(|ours| peers.iter().map(move |peer| (ours, peer))) {
+                let pair = format!("{}_over_{}", ours.name, peer.name);
+                ratios.insert(format!("{case}/{pair}"), round(ours.cpu_ms / peer.cpu_ms));
+                ratios.insert(format!("{case}/wall_{pair}"), round(ours.median_ms / peer.median_ms));
             }
+            runs.extend(all);
         }
-        Self { runs, ratios, machine }
+        let batches = (batches.iter())
+            .flat_map(|(size, measured)| {
+                let of =
+                    |(name, costs): &(String, Vec<Cost>)| Throughput::new(name, &measured.case, *size, costs);
+                measured.contestants.iter().map(of).collect::<Vec<_>>()
+            })
+            .collect();
+        Self { runs, ratios, batches, machine }
     }
 
     /// The table.
     #[must_use]
     pub fn table(&self) -> String {
-        let mut out = format!("{:<10} {:<14} {:>12} {:>12}\n", "case", "prover", "median ms", "CPU ms");
+        let mut out = format!("{:<14} {:<20} {:>12} {:>12}\n", "case", "", "median ms", "CPU ms");
         for run in &self.runs {
             // Writing to a String cannot fail.
             let _ = writeln!(
                 out,
-                "{:<10} {:<14} {:>12.1} {:>12.1}",
+                "{:<14} {:<20} {:>12.2} {:>12.2}",
                 run.case, run.name, run.median_ms, run.cpu_ms
             );
         }
         for (name, ratio) in &self.ratios {
-            let _ = writeln!(out, "{name:<40} {ratio:.3}");
+            let _ = writeln!(out, "{name:<60} {ratio:.3}");
         }
-        let Machine { threads, rounds, built_for } = &self.machine;
+        for Throughput { name, case, batch, per_second, per_core_second } in &self.batches {
+            let _ = writeln!(
+                out,
+                "{case:<14} {name:<20} batch of {batch}: {per_second:.2} a second, {per_core_second:.2} a core-second"
+            );
+        }
+        let Machine { threads, rounds, built_for, device } = &self.machine;
         let _ = writeln!(
             out,
-            "{threads} threads, {rounds} rounds, built for {built_for:?}; every proof verified"
+            "{threads} threads, {rounds} rounds, built for {built_for:?}, device {device}; every result checked"
         );
         out
     }
@@ -123,7 +162,7 @@ impl Report {
 #[derive(Serialize)]
 pub struct CohortReport {
     /// Proof with link, and verification, for each number of rows.
-    pub runs: Vec<Run<String>>,
+    pub runs: Vec<Run>,
     /// What each table's registration cost, and the size of a proof.
     pub tables: Vec<cohort::Measured>,
     /// How it was measured.
@@ -134,16 +173,11 @@ impl CohortReport {
     /// Sums up the costs of each table.
     #[must_use]
     pub fn new(tables: Vec<cohort::Measured>, machine: Machine) -> Self {
-        let run = |name, rows: usize, costs: &[Cost]| Run {
-            name,
-            case: format!("cohort-{rows}"),
-            median_ms: round(median_ms(costs.iter().map(|cost| cost.wall))),
-            cpu_ms: round(median_ms(costs.iter().map(|cost| cost.cpu))),
-        };
         let runs = tables
             .iter()
             .flat_map(|table| {
-                [run("prove", table.rows, &table.proofs), run("verify", table.rows, &table.verifications)]
+                let case = format!("cohort-{}", table.rows);
+                [Run::new("prove", &case, &table.proofs), Run::new("verify", &case, &table.verifications)]
             })
             .collect();
         Self { runs, tables, machine }
@@ -181,30 +215,40 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
+    fn cost(wall: u64, cpu: u64) -> Vec<Cost> {
+        vec![Cost { wall: Duration::from_millis(wall), cpu: Duration::from_millis(cpu) }]
+    }
+
+    fn measured(case: &str, contestants: &[(&str, u64, u64)]) -> Measured {
+        let contestants =
+            contestants.iter().map(|(name, wall, cpu)| ((*name).to_owned(), cost(*wall, *cpu))).collect();
+        Measured { case: case.to_owned(), contestants }
+    }
+
+    fn report() -> Report {
+        let claims = measured("claim-8", &[("ours", 10, 30), ("ours@cuda:0", 5, 4), ("ark-groth16", 20, 40)]);
+        let batch = measured("claim-8", &[("ours", 500, 800)]);
+        Report::new(&[claims], &[(4, batch)], Machine::here(2, 1, "cpu"))
+    }
+
     #[test]
-    fn names_the_ratios_of_cpu_and_wall_time() {
-        let cost =
-            |wall, cpu| vec![Cost { wall: Duration::from_millis(wall), cpu: Duration::from_millis(cpu) }];
-        let costs = [Measured {
-            case: "claim-8",
-            peers: vec![(Peer::Ours, cost(10, 30)), (Peer::Arkworks, cost(20, 40))],
-        }];
-        let report = Report::new(&costs, Machine::here(2, 1));
+    fn names_the_ratios_of_cpu_and_wall_time_and_the_rates() {
+        let report = report();
         assert!((report.ratios["claim-8/ours_over_ark-groth16"] - 0.75).abs() < 1e-9);
         assert!((report.ratios["claim-8/wall_ours_over_ark-groth16"] - 0.5).abs() < 1e-9);
-        assert_eq!(report.runs.len(), 2);
+        assert!((report.ratios["claim-8/ours@cuda:0_over_ark-groth16"] - 0.1).abs() < 1e-9);
+        assert_eq!((report.runs.len(), report.ratios.len()), (3, 4));
+        assert!((report.batches[0].per_second - 8.0).abs() < 1e-9);
+        assert!((report.batches[0].per_core_second - 5.0).abs() < 1e-9);
     }
 
     #[test]
     fn follows_its_schema() -> anyhow::Result<()> {
         let schema = serde_json::from_str(include_str!("../schemas/compare.schema.json"))?;
-        let cost = |cpu| vec![Cost { wall: Duration::from_millis(10), cpu: Duration::from_millis(cpu) }];
-        let peers = Peer::ALL.into_iter().zip([30, 40, 20]).map(|(peer, cpu)| (peer, cost(cpu))).collect();
-        let report =
-            serde_json::to_value(Report::new(&[Measured { case: "claim-2", peers }], Machine::here(2, 1)))?;
+        let report = serde_json::to_value(report())?;
         anyhow::ensure!(jsonschema::is_valid(&schema, &report), "{report}");
         let mut other = report;
-        other["ratios"]["claim-2/ours_over_nobody"] = 1.into();
+        other["ratios"]["claim-8/nobody_over_ours"] = 1.into();
         anyhow::ensure!(!jsonschema::is_valid(&schema, &other), "{other}");
         Ok(())
     }

@@ -2,19 +2,27 @@
 //!
 //! [`CohortDataset`] holds the private half of a registration. Every proof is verified, link and all, before it is returned.
 
+pub mod backend;
 pub mod commit;
 pub mod dataset;
 mod entropy;
 mod files;
 pub mod keys;
+pub mod opening;
 mod private;
+pub mod production;
 pub mod prove;
 mod register;
+mod rehearsal;
 mod row;
 pub mod srs;
+pub mod synthesis;
 
+pub use backend::{Backend, Halo2};
 pub use dataset::{Ask, CohortDataset};
 pub use keys::{CohortKeyStore, CohortProvingKey};
+pub use opening::Opening;
+pub use production::Setups;
 pub use srs::Srs;
 
 use crate::ProveError;

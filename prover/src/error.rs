@@ -1,5 +1,6 @@
 //! The crate's one error. Its variant says what to do: ask differently, choose another key, call the operator, stop.
 
+use crate::{ceremony::CeremonyError, device::DeviceError};
 use nightingale_circuits::{
     claim::{Refusal, SizeClass},
     cohort::circuit::Unprovable,
@@ -30,9 +31,27 @@ pub enum ProveError {
         /// The class.
         class: SizeClass,
     },
-    /// A device that this build does not know.
-    #[error("device `{0}` is unknown here; use `cpu`")]
+    /// The directory has no setup of a ceremony for cohort statistics.
+    #[error("{directory} has no setup of a ceremony; import powers of tau there with `nightingale keys import-ptau`", directory = .directory.display())]
+    NoSetup {
+        /// Where it was looked for.
+        directory: PathBuf,
+    },
+    /// A device that this build does not know: the operator's to change.
+    #[error(
+        "device `{0}` is unknown here; use `auto`, `cpu`, `cpu-portable`, `reference`, `cuda:0`, `icicle:CUDA:0`, or `checked:A,B` with two of them to compare"
+    )]
     UnknownDevice(String),
+    /// A device gave no result; its error says whether another may.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The assignment breaks a constraint, so there is nothing to prove: a mistake of whoever made it. The number of the
+    /// constraint says nothing of a record; what it is about, only its owner should look up.
+    #[error("the assignment does not satisfy the circuit")]
+    Unsatisfied {
+        /// The first constraint that it breaks.
+        row: usize,
+    },
     /// A file that cannot be read or written: the operator's to mend, then the same call can be repeated.
     #[error("{path}: {source}; check the path, its permissions and the free space, then try again", path = .path.display())]
     Io {
@@ -52,6 +71,9 @@ pub enum ProveError {
     /// A key's parameters that must not be used.
     #[error(transparent)]
     UnsafeKey(VerifyError),
+    /// A file of a ceremony that must not be used; its error says which check failed.
+    #[error(transparent)]
+    Ceremony(#[from] CeremonyError),
     /// A processor that cannot run the cohort prover: the operator's to change.
     #[error(
         "this processor lacks BMI2 or ADX, which proving cohort statistics needs; use one made after 2014"

@@ -1,17 +1,22 @@
 //! The Groth16 prover (eprint 2016/260, section 3.2) over a [`Device`]. For equal randomness its proofs are byte for
 //! byte those of `ark-groth16`; a test holds it to that.
 
+mod key;
+
+pub use key::{Key, Query};
+
 use crate::{
     Device, ProveError,
-    progress::{Phase, Progress, tell},
-    reduction::System,
+    device::{Summation, Sums},
+    progress::Progress,
 };
 use ark_bn254::{Bn254, G1Projective};
 use ark_ec::CurveGroup;
 use ark_ff::PrimeField;
-use ark_groth16::{Proof, ProvingKey};
+use ark_groth16::Proof;
 use nightingale_circuits::Fr;
 use rand::CryptoRng;
+use std::sync::Arc;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// The two random scalars that hide the witness in a proof. Fresh for each proof, zeroed on drop.
@@ -40,68 +45,68 @@ impl Blinding {
     }
 }
 
-/// A constraint system with its proving key.
-pub struct Groth16 {
-    system: System,
-    key: ProvingKey<Bn254>,
+/// A key that a device holds ready. Many threads may prove with one at once.
+pub struct Prover {
+    key: Arc<Key>,
+    resident: Box<dyn Summation>,
 }
 
-impl Groth16 {
-    /// Joins the two.
+impl Prover {
+    /// Takes the key onto the device.
     ///
     /// # Errors
-    /// Sizes that do not fit each other: the key is for another system.
-    pub fn new(system: System, key: ProvingKey<Bn254>) -> Result<Self, ProveError> {
-        let (public, variables) = (system.public(), system.variables());
-        let fits = [&key.a_query, &key.b_g1_query].iter().all(|query| query.len() == variables)
-            && key.b_g2_query.len() == variables
-            && key.l_query.len() + public + 1 == variables
-            && key.vk.gamma_abc_g1.len() == public + 1
-            && key.h_query.len() == system.domain().size();
-        if fits {
-            Ok(Self { system, key })
-        } else {
-            Err(ProveError::Bug("a proving key for another constraint system".to_owned()))
-        }
-    }
-
-    /// Its constraint system.
-    #[must_use]
-    pub const fn system(&self) -> &System {
-        &self.system
+    /// The device's.
+    pub fn new(key: Arc<Key>, device: &dyn Device) -> Result<Self, ProveError> {
+        let resident = device.groth16(&key)?;
+        Ok(Self { key, resident })
     }
 
     /// Its key.
     #[must_use]
-    pub const fn key(&self) -> &ProvingKey<Bn254> {
+    pub fn key(&self) -> &Arc<Key> {
         &self.key
     }
 
     /// Proves an assignment `[1, public.., witness..]`. The proof is not verified here.
     ///
     /// # Errors
-    /// An assignment of the wrong length, a cancelled proof, and the device's errors.
+    /// An assignment of the wrong length or that breaks a constraint, a cancelled proof, and the device's errors.
     pub fn prove(
         &self,
-        device: &dyn Device,
         values: &[Fr],
         blinding: &Blinding,
         progress: Progress<'_>,
     ) -> Result<Proof<Bn254>, ProveError> {
-        let (key, Blinding { r, s }) = (&self.key, blinding);
-        tell(progress, Phase::Transforming)?;
-        let h = self.system.quotient(device, values)?;
-        tell(progress, Phase::Multiplying(0))?;
-        let b_g2 = device.msm_g2(&key.b_g2_query, values)? + key.vk.beta_g2 + key.vk.delta_g2 * s;
-        tell(progress, Phase::Multiplying(1))?;
-        let h = device.msm_g1(&key.h_query, &h)?;
-        tell(progress, Phase::Multiplying(2))?;
-        let a: G1Projective = device.msm_g1(&key.a_query, values)? + key.vk.alpha_g1 + key.delta_g1 * r;
-        tell(progress, Phase::Multiplying(3))?;
-        let b_g1: G1Projective = device.msm_g1(&key.b_g1_query, values)? + key.beta_g1 + key.delta_g1 * s;
-        tell(progress, Phase::Multiplying(4))?;
-        let l = device.msm_g1(&key.l_query, &values[self.system.public() + 1..])?;
-        let c = l + h + a * s + b_g1 * r - key.delta_g1 * (*r * s);
-        Ok(Proof { a: a.into_affine(), b: b_g2.into_affine(), c: c.into_affine() })
+        let mut proofs = self.prove_batch(&[(values, blinding)], progress)?;
+        proofs.pop().ok_or_else(|| ProveError::Bug("a device lost a proof of its batch".to_owned()))
+    }
+
+    /// Proves several assignments, in one call of the device. No proof is verified here.
+    ///
+    /// # Errors
+    /// As [`Prover::prove`], for the whole batch.
+    pub fn prove_batch(
+        &self,
+        batch: &[(&[Fr], &Blinding)],
+        progress: Progress<'_>,
+    ) -> Result<Vec<Proof<Bn254>>, ProveError> {
+        let assignments: Vec<&[Fr]> = batch.iter().map(|(values, _)| *values).collect();
+        assignments.iter().try_for_each(|values| self.key.system.fits(values))?;
+        let sums = self.resident.sums(&assignments, progress)?;
+        if sums.len() != batch.len() {
+            return Err(ProveError::Bug("a device answered with another number of proofs".to_owned()));
+        }
+        Ok(sums.into_iter().zip(batch).map(|(sums, (_, blinding))| self.finish(sums, blinding)).collect())
+    }
+
+    /// Blinds the sums of one assignment.
+    fn finish(&self, sums: Sums, Blinding { r, s }: &Blinding) -> Proof<Bn254> {
+        let (key, vk) = (&*self.key, &self.key.verifying);
+        let a: G1Projective = sums.a + vk.alpha_g1 + key.delta_g1 * r;
+        let b_g1: G1Projective = sums.b_g1 + key.beta_g1 + key.delta_g1 * s;
+        let c = || (sums.c + a * s + b_g1 * r - key.delta_g1 * (*r * s)).into_affine();
+        let b = || (sums.b_g2 + vk.beta_g2 + vk.delta_g2 * s).into_affine();
+        let (c, b) = rayon::join(c, b);
+        Proof { a: a.into_affine(), b, c }
     }
 }

@@ -1,4 +1,4 @@
-//! Keys on disk, addressed by the digest of their verifying key and loaded once.
+//! Keys on disk, addressed by the digest of their verifying key, mapped into memory and kept.
 //!
 //! A key directory holds `<class>.<digest>.pk` (what the prover needs), `<class>.<digest>.vk` (what a verifier needs)
 //! and `keys.json`, the list of both. The last entry of a class is the one that proves; earlier ones stay so that
@@ -6,15 +6,20 @@
 
 mod development;
 mod file;
+mod import;
 mod index;
+mod layout;
+mod statement;
 
 pub use development::SetupStep;
 pub use index::Entry;
+pub(crate) use index::locked;
+pub use statement::system_digest;
 
-use crate::{ProveError, groth16::Groth16, reduction::System};
+use crate::{ProveError, ceremony::Manifest, groth16};
 use index::Index;
-use nightingale_circuits::claim::{SizeClass, circuit};
-use nightingale_verifier::{KeyDigest, KeyDirectory, VerifyingKey};
+use nightingale_circuits::claim::SizeClass;
+use nightingale_verifier::{KeyDigest, KeyDirectory, KeyKind, VerifyingKey};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -24,7 +29,7 @@ use std::{
 /// A loaded key of one size class: the verifying key, the proving key and the constraint system that they are for.
 pub struct ClaimKey {
     verifying: VerifyingKey,
-    groth16: Groth16,
+    groth16: Arc<groth16::Key>,
 }
 
 impl ClaimKey {
@@ -34,11 +39,28 @@ impl ClaimKey {
         &self.verifying
     }
 
-    /// The bare prover.
+    /// The proving key with its constraint system.
     #[must_use]
-    pub const fn groth16(&self) -> &Groth16 {
+    pub const fn groth16(&self) -> &Arc<groth16::Key> {
         &self.groth16
     }
+}
+
+/// Maps and checks one proving key file, whatever its name and origin: the part of [`KeyStore::claim_key`] that looks at its bytes. It has to
+/// be for this verifying key and for this constraint system ([`system_digest`]).
+///
+/// A key that is read here can be proven with without harm to this process. Whether its proofs verify, only verifying tells.
+///
+/// # Errors
+/// [`ProveError::Io`], or [`ProveError::Corrupt`] with what is wrong.
+pub fn read_proving_key(
+    path: &Path,
+    digest: KeyDigest,
+    system: &[u8; 32],
+) -> Result<groth16::Key, ProveError> {
+    // Of no list: nothing says which bytes it should have.
+    let entry = Entry { class: SizeClass::ALL[0], digest, kind: KeyKind::Development, proving: None };
+    file::read(path, &entry, system)
 }
 
 /// A directory of keys.
@@ -71,6 +93,12 @@ impl KeyStore {
         &self.index.entries
     }
 
+    /// Where a key comes from, if it was imported.
+    #[must_use]
+    pub fn manifest(&self, digest: KeyDigest) -> Option<&Manifest> {
+        self.index.manifests.get(&digest)
+    }
+
     /// The entry that proves claims of `class`.
     ///
     /// # Errors
@@ -91,27 +119,27 @@ impl KeyStore {
         })
     }
 
-    /// The key that proves claims of `class`: read, checked and kept at the first call.
+    /// The key that proves claims of `class`: mapped, checked and kept at the first call.
     ///
     /// # Errors
     /// There is none, or a file is missing, corrupt or for another version of the statement.
     pub fn claim_key(&self, class: SizeClass) -> Result<Arc<ClaimKey>, ProveError> {
-        let mut loaded = self.loaded();
-        if let Some(key) = loaded.get(&class) {
+        if let Some(key) = self.loaded().get(&class) {
             return Ok(Arc::clone(key));
         }
+        // Not under the lock: a thread of rayon's pool that waits for a part of the checks may meanwhile take up a
+        // task that asks for a key, too.
         let entry = self.entry(class)?;
         let verifying = self.verifying_key(class, entry.digest)?;
-        let system = System::new(&circuit::r1cs(class))?;
-        let proving = file::read(&file::path(&self.directory, entry), entry.digest, &system.digest())?;
-        if proving.vk != *verifying.groth16() {
+        let path = file::path(&self.directory, entry);
+        let proving = file::read(&path, entry, &system_digest(class))?;
+        if proving.verifying() != verifying.groth16() {
             let problem =
                 "holds another verifying key than its .vk file; replace both from one source".to_owned();
-            return Err(ProveError::Corrupt { path: file::path(&self.directory, entry), problem });
+            return Err(ProveError::Corrupt { path, problem });
         }
-        let key = Arc::new(ClaimKey { verifying, groth16: Groth16::new(system, proving)? });
-        loaded.insert(class, Arc::clone(&key));
-        Ok(key)
+        let key = Arc::new(ClaimKey { verifying, groth16: Arc::new(proving) });
+        Ok(Arc::clone(self.loaded().entry(class).or_insert(key)))
     }
 
     fn loaded(&self) -> MutexGuard<'_, BTreeMap<SizeClass, Arc<ClaimKey>>> {

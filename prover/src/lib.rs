@@ -5,6 +5,7 @@
 //! listens on a socket or starts a thread of its own; rayon's pool does the parallel work.
 
 pub mod arkworks;
+pub mod ceremony;
 pub mod claim;
 pub mod cohort;
 pub mod device;

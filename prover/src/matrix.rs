@@ -2,26 +2,26 @@
 //!
 //! Half of a claim circuit's coefficients are one or minus one; those cost an addition only.
 
+use crate::device::Slab;
 use ark_ff::{AdditiveGroup, Field};
 use nightingale_circuits::{Fr, r1cs::Row};
-use rayon::prelude::*;
 use std::collections::HashMap;
 
 const ONE: u32 = 0;
 const MINUS_ONE: u32 = 1;
 
 /// The matrix.
-pub(crate) struct Matrix {
+pub struct Matrix {
     /// Where each row starts in `terms`, and the end of the last.
-    starts: Vec<usize>,
-    /// `(coefficient's index in the table, column)`.
-    terms: Vec<(u32, u32)>,
+    pub(crate) starts: Slab<u32>,
+    /// The coefficient's index in the table, and the column.
+    pub(crate) terms: Slab<[u32; 2]>,
     /// The distinct coefficients: 1, -1, then the others.
-    table: Vec<Fr>,
+    pub(crate) table: Vec<Fr>,
 }
 
 impl Matrix {
-    /// From rows; `None` when there are 2^32 columns or coefficients.
+    /// From rows; `None` when there are 2^32 terms, columns or coefficients.
     pub(crate) fn new(rows: &[Row]) -> Option<Self> {
         let mut table = vec![Fr::ONE, -Fr::ONE];
         let mut known: HashMap<Fr, u32> = HashMap::from([(Fr::ONE, ONE), (-Fr::ONE, MINUS_ONE)]);
@@ -34,22 +34,95 @@ impl Matrix {
                     table.push(*coefficient);
                     next
                 });
-                terms.push((index, u32::try_from(*column).ok()?));
+                terms.push([index, u32::try_from(*column).ok()?]);
             }
-            starts.push(terms.len());
+            starts.push(u32::try_from(terms.len()).ok()?);
         }
-        Some(Self { starts, terms, table })
+        Some(Self { starts: starts.into(), terms: terms.into(), table })
     }
 
-    /// Rows.
-    pub(crate) const fn len(&self) -> usize {
+    /// From its arrays, for systems of this many variables, if no product can leave them: the rows cut all terms
+    /// into pieces, each term's coefficient is in the table, and its column is one of the variables.
+    pub(crate) fn from_parts(
+        starts: Slab<u32>,
+        terms: Slab<[u32; 2]>,
+        table: Vec<Fr>,
+        variables: usize,
+    ) -> Result<Self, &'static str> {
+        let (rows, all) = (&*starts, &*terms);
+        if rows.first() != Some(&0)
+            || !rows.is_sorted()
+            || rows.last().map(|end| *end as usize) != Some(all.len())
+        {
+            return Err("the rows of a matrix do not cut its terms into pieces");
+        }
+        if table.get(..2) != Some(&[Fr::ONE, -Fr::ONE]) {
+            return Err("the coefficients of a matrix do not start with 1 and -1");
+        }
+        let last = |length: usize| length.checked_sub(1).and_then(|last| i32::try_from(last).ok());
+        let (Some(coefficients), Some(columns)) = (last(table.len()), last(variables)) else {
+            return Err("a matrix has no columns, or 2^31 columns or coefficients");
+        };
+        // The highest bit of `index | (last - index)` is set just when the index is above the last, which has that bit
+        // clear. Two instructions that any processor has for vectors; comparisons and maxima would be thrice as slow.
+        let above = |last: i32, index: u32| index | last.cast_unsigned().wrapping_sub(index);
+        let outside = all.iter().fold(0, |outside, [coefficient, column]| {
+            outside | above(coefficients, *coefficient) | above(columns, *column)
+        });
+        if outside >> 31 != 0 {
+            return Err("a matrix names a coefficient or a column that it does not have");
+        }
+        Ok(Self { starts, terms, table })
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
         self.starts.len() - 1
     }
 
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Where each row starts in [`Matrix::terms`], and the end of the last.
+    #[must_use]
+    pub fn starts(&self) -> &[u32] {
+        &self.starts
+    }
+
+    /// The index in [`Matrix::coefficients`] and the column of each term, row after row.
+    #[must_use]
+    pub fn terms(&self) -> &[[u32; 2]] {
+        &self.terms
+    }
+
+    /// The distinct coefficients; the first two are 1 and -1.
+    #[must_use]
+    pub fn coefficients(&self) -> &[Fr] {
+        &self.table
+    }
+
+    /// Its arrays, taken once for many products.
+    pub(crate) fn rows(&self) -> Rows<'_> {
+        Rows { starts: &self.starts, terms: &self.terms, table: &self.table }
+    }
+}
+
+/// The arrays of a [`Matrix`].
+pub(crate) struct Rows<'a> {
+    starts: &'a [u32],
+    terms: &'a [[u32; 2]],
+    table: &'a [Fr],
+}
+
+impl Rows<'_> {
     /// The row's product with `values`, which must have every column.
-    fn product(&self, row: usize, values: &[Fr]) -> Fr {
+    pub(crate) fn product(&self, row: usize, values: &[Fr]) -> Fr {
         let mut sum = Fr::ZERO;
-        for (coefficient, column) in &self.terms[self.starts[row]..self.starts[row + 1]] {
+        for [coefficient, column] in &self.terms[self.starts[row] as usize..self.starts[row + 1] as usize] {
             let value = values[*column as usize];
             match *coefficient {
                 ONE => sum += value,
@@ -58,13 +131,6 @@ impl Matrix {
             }
         }
         sum
-    }
-
-    /// All rows' products with `values` into the start of `out`.
-    pub(crate) fn multiply(&self, values: &[Fr], out: &mut [Fr]) {
-        out[..self.len()].par_iter_mut().with_min_len(512).enumerate().for_each(|(row, out)| {
-            *out = self.product(row, values);
-        });
     }
 }
 
@@ -77,9 +143,35 @@ mod tests {
         let f = |x: u64| Fr::from(x);
         let rows = vec![vec![(f(1), 0), (-f(1), 2)], vec![], vec![(f(7), 1), (f(7), 2), (f(9), 0)]];
         let values = [f(1), f(10), f(100)];
-        let mut out = vec![f(5); 4];
-        let matrix = Matrix::new(&rows).map(|m| m.multiply(&values, &mut out));
-        assert!(matrix.is_some());
-        assert_eq!(out, [f(1) - f(100), f(0), f(70 + 700 + 9), f(5)]);
+        let matrix = Matrix::new(&rows);
+        let products = matrix.map(|m| [0, 1, 2].map(|row| m.rows().product(row, &values)));
+        assert_eq!(products, Some([f(1) - f(100), f(0), f(70 + 700 + 9)]));
+    }
+
+    #[test]
+    fn refuses_arrays_that_a_product_would_leave() {
+        let table = || vec![Fr::ONE, -Fr::ONE, Fr::from(5u64)];
+        let check = |starts: &[u32], terms: &[[u32; 2]], table: Vec<Fr>| {
+            Matrix::from_parts(starts.to_vec().into(), terms.to_vec().into(), table, 4).is_ok()
+        };
+        let terms = [[0, 3], [2, 0], [1, 1]];
+        assert!(check(&[0, 0, 2, 3], &terms, table()));
+        assert!(check(&[0], &[], table()));
+        for starts in [&[][..], &[1, 3], &[0, 2], &[0, 4], &[0, 3, 2, 3], &[0, u32::MAX, 3]] {
+            assert!(!check(starts, &terms, table()), "{starts:?}");
+        }
+        for bad in [
+            [3, 0],
+            [0, 4],
+            [u32::MAX, 0],
+            [0, u32::MAX],
+            [1 << 31, 0],
+            [0, (1 << 31) + 1],
+            [0, i32::MAX as u32],
+        ] {
+            assert!(!check(&[0, 1, 2, 3], &[terms[0], bad, terms[2]], table()), "{bad:?}");
+        }
+        assert!(!check(&[0, 3], &terms, vec![Fr::ONE, Fr::ONE, Fr::ONE]));
+        assert!(!check(&[0], &[], vec![Fr::ONE]));
     }
 }

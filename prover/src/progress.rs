@@ -10,8 +10,8 @@ pub enum Phase {
     Adjudicating,
     /// The polynomial work.
     Transforming,
-    /// One of the five multi-scalar multiplications, counted from 0.
-    Multiplying(u8),
+    /// The multi-scalar multiplications.
+    Multiplying,
     /// Verifying the finished proof.
     Verifying,
 }
@@ -22,12 +22,8 @@ impl Phase {
     pub const fn percent(self) -> u8 {
         match self {
             Self::Adjudicating => 0,
-            Self::Transforming => 4,
-            Self::Multiplying(0) => 20,
-            Self::Multiplying(1) => 45,
-            Self::Multiplying(2) => 60,
-            Self::Multiplying(3) => 70,
-            Self::Multiplying(_) => 78,
+            Self::Transforming => 5,
+            Self::Multiplying => 20,
             Self::Verifying => 99,
         }
     }

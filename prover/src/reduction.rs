@@ -9,8 +9,12 @@
 //! n is the least power of two that holds every constraint and one row `input * 0 = 0` for the one and each public
 //! input, which keeps the inputs' polynomials independent (Groth 2016 asks for it; snarkjs and libsnark do the same).
 
-use crate::{Device, ProveError, matrix::Matrix};
-use ark_ff::{AdditiveGroup, FftField};
+use crate::{
+    ProveError,
+    device::{Direction, Transform},
+    matrix::Matrix,
+};
+use ark_ff::{AdditiveGroup, FftField, Field};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 use nightingale_circuits::{Fr, r1cs::R1cs};
 use rayon::prelude::*;
@@ -50,6 +54,16 @@ impl Domain {
     pub fn shift(&self) -> Fr {
         self.coset.offset
     }
+
+    /// The two transforms that take values on the domain to those on its coset.
+    ///
+    /// # Errors
+    /// Never: arkworks' roots have the order of their size.
+    pub fn to_coset(&self) -> Result<[Transform; 2], ProveError> {
+        let log_size = self.plain.log_size_of_group;
+        let back = Transform::new(log_size, self.root(), Fr::ONE, Direction::Inverse)?;
+        Ok([back, Transform::new(log_size, self.root(), self.shift(), Direction::Forward)?])
+    }
 }
 
 /// A constraint system, ready for proving.
@@ -58,6 +72,7 @@ pub struct System {
     variables: usize,
     a: Matrix,
     b: Matrix,
+    c: Matrix,
     domain: Domain,
     digest: [u8; 32],
 }
@@ -76,17 +91,24 @@ impl System {
         if ![&r1cs.a, &r1cs.b, &r1cs.c].into_iter().flatten().all(inside) {
             return Err(unusable("that names a column it does not have"));
         }
-        let domain =
-            Domain::new(r1cs.a.len() + r1cs.public + 1).ok_or_else(|| unusable("above 2^27 constraints"))?;
         let matrix = |rows| Matrix::new(rows).ok_or_else(|| unusable("with too many columns"));
-        Ok(Self {
-            public: r1cs.public,
-            variables: r1cs.variables,
-            a: matrix(&r1cs.a)?,
-            b: matrix(&r1cs.b)?,
-            domain,
-            digest: digest(r1cs),
-        })
+        let matrices = [matrix(&r1cs.a)?, matrix(&r1cs.b)?, matrix(&r1cs.c)?];
+        Self::from_parts(r1cs.public, r1cs.variables, matrices, digest(r1cs)).map_err(unusable)
+    }
+
+    /// From matrices for this many variables, if they fit each other. Nobody checks the digest against them.
+    pub(crate) fn from_parts(
+        public: usize,
+        variables: usize,
+        [a, b, c]: [Matrix; 3],
+        digest: [u8; 32],
+    ) -> Result<Self, &'static str> {
+        if variables <= public || a.len() != b.len() || a.len() != c.len() {
+            return Err("whose parts have different sizes");
+        }
+        let rows = a.len().checked_add(public).filter(|rows| *rows < 1 << 27);
+        let domain = rows.and_then(|rows| Domain::new(rows + 1)).ok_or("above 2^27 constraints")?;
+        Ok(Self { public, variables, a, b, c, domain, digest })
     }
 
     /// Public inputs, without the one.
@@ -113,30 +135,59 @@ impl System {
         self.digest
     }
 
-    /// The values of A B - C on the odd points, of an assignment `[1, public.., witness..]`.
+    /// The left factors' matrix.
+    #[must_use]
+    pub const fn a(&self) -> &Matrix {
+        &self.a
+    }
+
+    /// The right factors' matrix.
+    #[must_use]
+    pub const fn b(&self) -> &Matrix {
+        &self.b
+    }
+
+    /// The products' matrix.
+    #[must_use]
+    pub const fn c(&self) -> &Matrix {
+        &self.c
+    }
+
+    /// Whether an assignment has the right length.
     ///
     /// # Errors
-    /// An assignment of another length, and the device's errors.
-    pub fn quotient(&self, device: &dyn Device, values: &[Fr]) -> Result<Zeroizing<Vec<Fr>>, ProveError> {
-        if values.len() != self.variables {
-            return Err(ProveError::Bug(format!("{} values for {} columns", values.len(), self.variables)));
+    /// It has not.
+    pub(crate) fn fits(&self, values: &[Fr]) -> Result<(), ProveError> {
+        if values.len() == self.variables {
+            return Ok(());
         }
+        Err(ProveError::Bug(format!("{} values for {} columns", values.len(), self.variables)))
+    }
+
+    /// The values on H of A and B, of an assignment `[1, public.., witness..]`.
+    ///
+    /// # Errors
+    /// An assignment of another length, or one that does not satisfy the constraints.
+    pub fn factors(&self, values: &[Fr]) -> Result<[Zeroizing<Vec<Fr>>; 2], ProveError> {
+        self.fits(values)?;
         let zeros = || Zeroizing::new(vec![Fr::ZERO; self.domain.size()]);
         let (mut a, mut b) = (zeros(), zeros());
-        self.a.multiply(values, &mut a);
-        self.b.multiply(values, &mut b);
         let rows = self.a.len();
-        a[rows..=rows + self.public].copy_from_slice(&values[..=self.public]);
-        // On H the products are C's values, if the assignment satisfies the constraints; if not, no proof verifies.
-        let mut c: Zeroizing<Vec<Fr>> = Zeroizing::new(a.par_iter().zip(&*b).map(|(a, b)| *a * b).collect());
-        for polynomial in [&mut a, &mut b, &mut c] {
-            device.to_coset(&self.domain, polynomial)?;
+        let [left, right, product] = [&self.a, &self.b, &self.c].map(Matrix::rows);
+        let unsatisfied = (a[..rows].par_iter_mut().zip(&mut b[..rows]))
+            .enumerate()
+            .with_min_len(512)
+            .filter_map(|(row, (a, b))| {
+                *a = left.product(row, values);
+                *b = right.product(row, values);
+                (*a * *b != product.product(row, values)).then_some(row)
+            })
+            .min();
+        if let Some(row) = unsatisfied {
+            return Err(ProveError::Unsatisfied { row });
         }
-        a.par_iter_mut().zip(&*b).zip(&*c).with_min_len(512).for_each(|((a, b), c)| {
-            *a *= b;
-            *a -= c;
-        });
-        Ok(a)
+        a[rows..=rows + self.public].copy_from_slice(&values[..=self.public]);
+        Ok([a, b])
     }
 }
 

@@ -8,18 +8,15 @@
 use crate::{ProveError, fixed_base::FixedBase, reduction::Domain};
 use ark_bn254::{Bn254, G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup};
-use ark_ff::{AdditiveGroup, Field, PrimeField};
+use ark_ff::{AdditiveGroup, Field};
 use ark_groth16::{ProvingKey, VerifyingKey};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 use nightingale_circuits::{
     Fr,
     r1cs::{R1cs, Row},
 };
+use nightingale_verifier::development::secret;
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
-
-/// The public text that the development secrets are drawn from.
-pub const DEVELOPMENT_SEED: &str = "nightingale development setup 1: public, forgeable, never for production";
 
 /// What must be forgotten after a real setup. The development ones are public.
 pub struct Secrets {
@@ -31,14 +28,13 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// The development secrets of a class: each `SHA-256(0 | text) | SHA-256(1 | text)` mod r, of
-    /// `<seed>/<name of the secret>`.
+    /// The development secrets of a class: [`secret`].
     ///
     /// # Errors
     /// Never in practice: values that a setup must refuse.
     pub fn development(class: &str) -> Result<Self, ProveError> {
-        let delta = draw(&format!("delta/{class}"));
-        Self::new(draw("tau"), draw("alpha"), draw("beta"), Fr::ONE, delta)
+        let delta = secret(&format!("delta/{class}"));
+        Self::new(secret("tau"), secret("alpha"), secret("beta"), Fr::ONE, delta)
     }
 
     /// Given secrets.
@@ -54,19 +50,6 @@ impl Secrets {
         }
         Ok(Self { tau, alpha, beta, gamma, delta })
     }
-}
-
-fn draw(name: &str) -> Fr {
-    let half = |n: u8| {
-        let hash = Sha256::new().chain_update([n]).chain_update(DEVELOPMENT_SEED).chain_update("/");
-        hash.chain_update(name).finalize()
-    };
-    Fr::from_le_bytes_mod_order(&[half(0), half(1)].concat())
-}
-
-/// The tau of all development setups, Groth16 and KZG. Public.
-pub(crate) fn development_tau() -> Fr {
-    draw("tau")
 }
 
 /// The proving key (with the verifying key inside) of a constraint system.

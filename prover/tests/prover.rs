@@ -3,11 +3,17 @@
 #![expect(clippy::print_stderr, reason = "times are told to who runs the tests")]
 
 mod prover {
+    mod ceremony;
     mod claims;
     mod cohort;
+    mod conformance;
+    mod corpora;
+    mod cuda;
     mod device;
+    mod failover;
     mod golden;
     mod groth16;
+    mod icicle;
     mod keys;
     mod system;
 }

@@ -28,6 +28,7 @@ use nightingale_verifier::{
     },
 };
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// A dataset with its codes and salts. No `Debug`; zeroed on drop.
 pub struct CohortDataset {
@@ -203,7 +204,7 @@ impl CohortDataset {
                 listed.ok_or_else(|| corrupt(name, "is not in the list of digests".to_owned()))?;
             let path = directory.join(name);
             let is_listed = |path: &Path| {
-                let content = zeroize::Zeroizing::new(files::read(path)?);
+                let content = Zeroizing::new(files::read(path)?);
                 Ok::<_, ProveError>((files::digest(&[&content]) == digest).then_some(content))
             };
             let place = is_listed(&path);
@@ -218,16 +219,41 @@ impl CohortDataset {
             place?;
             Err(corrupt(name, "is damaged: its digest is not the listed one".to_owned()))
         };
-        let public =
-            Dataset::from_json(&read(PUBLIC)?).map_err(|error| corrupt(PUBLIC, error.to_string()))?;
+        Self::assemble(directory, &read)
+    }
+
+    /// Reads a dataset that is kept elsewhere than in a directory: `read` gives the content of a file by its name in the directory,
+    /// and answers for it being what was written.
+    ///
+    /// # Errors
+    /// What `read` fails with; a file that is not of this dataset.
+    pub fn read(read: &Reader<'_>) -> Result<Self, ProveError> {
+        Self::assemble(Path::new(""), read)
+    }
+
+    fn assemble(place: &Path, read: &Reader<'_>) -> Result<Self, ProveError> {
+        let public = Dataset::from_json(&read(PUBLIC)?).map_err(|error| ProveError::Corrupt {
+            path: place.join(PUBLIC),
+            problem: format!("{error}; restore the dataset directory from its copy"),
+        })?;
         let private = public.tables().iter().map(|record| {
             let name = private_name(record);
-            PrivateTable::from_bytes(&directory.join(&name), &read(&name)?, record)
+            PrivateTable::from_bytes(&place.join(&name), &read(&name)?, record)
         });
         let private = private.collect::<Result<Vec<_>, _>>()?;
         Ok(Self { public, private })
     }
+
+    /// The files of its directory that hold it, by name: the public one first, then one a table.
+    #[must_use]
+    pub fn files(&self) -> Vec<String> {
+        let tables = self.public.tables().iter().map(private_name);
+        std::iter::once(PUBLIC.to_owned()).chain(tables).collect()
+    }
 }
+
+/// Gives the content of a dataset's file by its name in the directory.
+pub type Reader<'a> = dyn Fn(&str) -> Result<Zeroizing<Vec<u8>>, ProveError> + 'a;
 
 const PUBLIC: &str = "public/dataset.json";
 const DIGESTS: &str = "private/digests";

@@ -1,7 +1,7 @@
 //! Proving keys of the cohort circuits: made from the circuit and the setup, kept in memory, checked against the verifying
 //! keys that verifiers have.
 
-use super::{Progress, Srs, Step, tell};
+use super::{Backend, Halo2, Progress, Srs, Step, production::Setups, tell};
 use crate::ProveError;
 use halo2_proofs::{
     halo2curves::bn256::{Fr, G1Affine},
@@ -12,10 +12,13 @@ use nightingale_circuits::cohort::{
     circuit::QueryCircuit,
     registration::{RegistrationCircuit, Shape},
 };
-use nightingale_verifier::cohort::{CircuitName, CohortKey, CohortKeys};
+use nightingale_verifier::{
+    KeyKind,
+    cohort::{CircuitName, CohortKey, CohortKeys},
+};
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -28,11 +31,12 @@ fn check_processor() -> Result<(), ProveError> {
     Ok(())
 }
 
-/// The key of one circuit and size.
+/// The key of one circuit and size, and who proves under it.
 pub struct CohortProvingKey {
     srs: Arc<Srs>,
     proving: plonk::ProvingKey<G1Affine>,
     verifying: CohortKey,
+    backend: Arc<dyn Backend>,
 }
 
 impl CohortProvingKey {
@@ -45,17 +49,27 @@ impl CohortProvingKey {
         blank: &C,
         srs: Arc<Srs>,
     ) -> Result<Self, ProveError> {
-        let bug = |error: plonk::Error| ProveError::Bug(format!("no key for {circuit}: {error}"));
-        let verifying = keygen_vk(srs.params(), blank).map_err(bug)?;
-        let proving = keygen_pk(srs.params(), verifying, blank).map_err(bug)?;
-        let fixed = proving.get_vk().fixed_commitments().clone();
-        let (k, kind) = (srs.layout().k, srs.kind());
-        let verifying = CohortKey::new::<C>(circuit, kind, k, srs.points().clone(), fixed, blank.params())
-            .map_err(ProveError::UnsafeKey)?;
+        let (verifying, key) = verifying(circuit, blank, &srs)?;
+        let proving = keygen_pk(srs.params(), key, blank).map_err(|error| unmade(circuit, &error))?;
         if verifying.halo2().transcript_repr() != proving.get_vk().transcript_repr() {
             return Err(ProveError::Bug(format!("the verifier's key of {circuit} is not the prover's")));
         }
-        Ok(Self { srs, proving, verifying })
+        Ok(Self { srs, proving, verifying, backend: Arc::new(Halo2) })
+    }
+
+    /// What the proofs of a circuit verify under, without what proves.
+    ///
+    /// # Errors
+    /// As [`CohortProvingKey::generate`].
+    pub fn verifying_of(circuit: CircuitName, srs: &Srs) -> Result<CohortKey, ProveError> {
+        let layout = srs.layout();
+        let made = match circuit {
+            CircuitName::Query(class) => verifying(circuit, &QueryCircuit::blank(class, layout), srs),
+            CircuitName::Registration(part) => {
+                verifying(circuit, &RegistrationCircuit::blank(Shape { layout, part }), srs)
+            }
+        };
+        made.map(|(verifying, _)| verifying)
     }
 
     /// Makes the key of a circuit by name.
@@ -70,6 +84,12 @@ impl CohortProvingKey {
                 Self::generate(circuit, &RegistrationCircuit::blank(Shape { layout, part }), srs)
             }
         }
+    }
+
+    /// The same key, under which another backend proves.
+    #[must_use]
+    pub fn with_backend(self, backend: Arc<dyn Backend>) -> Self {
+        Self { backend, ..self }
     }
 
     /// The setup.
@@ -89,12 +109,38 @@ impl CohortProvingKey {
     pub const fn verifying(&self) -> &CohortKey {
         &self.verifying
     }
+
+    /// Who proves under it.
+    #[must_use]
+    pub fn backend(&self) -> &dyn Backend {
+        &*self.backend
+    }
+}
+
+fn unmade(circuit: CircuitName, error: &plonk::Error) -> ProveError {
+    ProveError::Bug(format!("no key for {circuit}: {error}"))
+}
+
+/// The verifying key of a circuit, as verifiers and as halo2 have it.
+fn verifying<C: Circuit<Fr>>(
+    circuit: CircuitName,
+    blank: &C,
+    srs: &Srs,
+) -> Result<(CohortKey, plonk::VerifyingKey<G1Affine>), ProveError> {
+    let halo2 = keygen_vk(srs.params(), blank).map_err(|error| unmade(circuit, &error))?;
+    let fixed = halo2.fixed_commitments().clone();
+    let (k, kind) = (srs.layout().k, srs.kind());
+    let key = CohortKey::new::<C>(circuit, kind, k, srs.points().clone(), fixed, blank.params());
+    Ok((key.map_err(ProveError::UnsafeKey)?, halo2))
 }
 
 /// Setups and proving keys, each made or loaded at its first use. May be shared between threads.
 pub struct CohortKeyStore {
     directory: PathBuf,
+    /// The listed files of a ceremony's setups; `None` for the development setup.
+    ceremony: Option<Setups>,
     published: CohortKeys,
+    backend: Arc<dyn Backend>,
     setups: Mutex<BTreeMap<Size, Arc<Srs>>>,
     keys: Mutex<BTreeMap<(CircuitName, Size), Arc<CohortProvingKey>>>,
 }
@@ -109,6 +155,36 @@ impl CohortKeyStore {
         Self::with_published(directory, CohortKeys::development())
     }
 
+    /// Whatever keys the directory is of: a ceremony's where [`CohortKeyStore::import`] has put some, else the development keys.
+    ///
+    /// # Errors
+    /// A list of setups that cannot be read; a directory that cannot be made; a processor that cannot prove.
+    pub fn open(directory: impl Into<PathBuf>) -> Result<Self, ProveError> {
+        check_processor()?;
+        let directory = directory.into();
+        let ceremony = Setups::read(&directory)?;
+        let published = published(&directory, ceremony.is_some());
+        Ok(Self { ceremony, ..Self::with_published(directory, published)? })
+    }
+
+    /// A ceremony's keys, and no others.
+    ///
+    /// # Errors
+    /// As [`CohortKeyStore::open`], and a directory that has none.
+    pub fn production(directory: impl Into<PathBuf>) -> Result<Self, ProveError> {
+        let store = Self::open(directory)?;
+        match store.kind() {
+            KeyKind::Production => Ok(store),
+            KeyKind::Development => Err(ProveError::NoSetup { directory: store.directory }),
+        }
+    }
+
+    /// Where its keys come from.
+    #[must_use]
+    pub const fn kind(&self) -> KeyKind {
+        if self.ceremony.is_some() { KeyKind::Production } else { KeyKind::Development }
+    }
+
     /// Development keys that must be those of `published`; setups are kept in `directory`.
     ///
     /// # Errors
@@ -116,7 +192,22 @@ impl CohortKeyStore {
     pub fn with_published(directory: impl Into<PathBuf>, published: CohortKeys) -> Result<Self, ProveError> {
         let directory = directory.into();
         super::files::make_directory(&directory, super::files::Readers::Everybody)?;
-        Ok(Self { directory, published, setups: Mutex::default(), keys: Mutex::default() })
+        Ok(Self {
+            directory,
+            ceremony: None,
+            published,
+            backend: Arc::new(Halo2),
+            setups: Mutex::default(),
+            keys: Mutex::default(),
+        })
+    }
+
+    /// The same store, whose proofs are made by another backend.
+    #[must_use]
+    pub fn with_backend(mut self, backend: Arc<dyn Backend>) -> Self {
+        self.keys = Mutex::default();
+        self.backend = backend;
+        self
     }
 
     /// The setup of a size.
@@ -129,7 +220,11 @@ impl CohortKeyStore {
             return Ok(Arc::clone(srs));
         }
         tell(progress, Step::Setup(size))?;
-        let srs = Arc::new(Srs::cached(&self.directory, size.layout())?);
+        let srs = match &self.ceremony {
+            Some(ceremony) => ceremony.setup(&self.directory, size)?,
+            None => Srs::cached(&self.directory, size.layout())?,
+        };
+        let srs = Arc::new(srs);
         setups.insert(size, Arc::clone(&srs));
         Ok(srs)
     }
@@ -150,9 +245,16 @@ impl CohortKeyStore {
             return Ok(Arc::clone(key));
         }
         tell(progress, Step::Key(circuit, size))?;
-        let key = CohortProvingKey::of_circuit(circuit, srs)?;
+        let key = CohortProvingKey::of_circuit(circuit, srs)?.with_backend(Arc::clone(&self.backend));
         let published = self.published.key(circuit, size).map_err(ProveError::UnsafeKey)?;
         if published.digest() != key.verifying.digest() {
+            if self.kind() == KeyKind::Production {
+                return Err(ProveError::Corrupt {
+                    path: self.directory.join(circuit.file_name(size)),
+                    problem: "is not the key of this setup and this version's circuit; import the powers of tau again"
+                        .to_owned(),
+                });
+            }
             return Err(ProveError::Bug(format!(
                 "the verifying key of {circuit} for k {} is out of date",
                 size.k()
@@ -168,6 +270,21 @@ impl CohortKeyStore {
     pub const fn published(&self) -> &CohortKeys {
         &self.published
     }
+}
+
+/// The verifying keys of a directory.
+fn published(directory: &Path, ceremony: bool) -> CohortKeys {
+    if ceremony { CohortKeys::directory(directory) } else { CohortKeys::development() }
+}
+
+/// What the answers of a directory's keys verify under, and whether those are production keys. Reads no setup.
+///
+/// # Errors
+/// A list of setups that cannot be read.
+pub fn verifying_keys(directory: &Path) -> Result<(CohortKeys, KeyKind), ProveError> {
+    let ceremony = Setups::read(directory)?.is_some();
+    let kind = if ceremony { KeyKind::Production } else { KeyKind::Development };
+    Ok((published(directory, ceremony), kind))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

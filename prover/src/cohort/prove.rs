@@ -1,28 +1,30 @@
 //! One proof with its link, verified before it is returned.
 //!
-//! halo2 draws the blinding of a column from the generator that it is given: column by column, the last rows of each. So a copy
+//! A backend draws the blinding of a column from the generator that it is given: column by column, the last rows of each. So a copy
 //! of the generator knows the randomness of the slots, which the link needs.
 
-use super::{CohortProvingKey, Progress, Step, commit::Salt, entropy, tell};
+use super::{
+    CohortProvingKey, Progress, Step,
+    backend::{Blinding, Task},
+    commit::Salt,
+    entropy, tell,
+};
 use crate::ProveError;
 use halo2_proofs::{
     halo2curves::{
-        bn256::{Bn256, Fr, G1, G1Affine},
+        bn256::{Fr, G1, G1Affine},
         ff::Field,
         group::Curve,
     },
-    plonk::{Circuit, create_proof},
-    poly::kzg::{commitment::KZGCommitmentScheme, multiopen::ProverSHPLONK},
-    transcript::TranscriptWriterBuffer,
+    plonk::Circuit,
 };
 use nightingale_circuits::cohort::{Keccak, Layout};
 use nightingale_verifier::cohort::{
     CohortKey, Link, LinkedProof,
     link::{Claim, Pair},
-    transcript::ProofWriter,
     verify::verify_linked,
 };
-use rand_chacha_for_halo2::{ChaCha20Rng, rand_core::SeedableRng};
+use rand_chacha_for_halo2::rand_core::SeedableRng;
 
 /// A registered column: what a slot is linked to.
 pub struct Column {
@@ -35,7 +37,7 @@ pub struct Column {
 /// Proves that the circuit holds for these instances, its slots being these columns, and links it in `context`.
 ///
 /// # Errors
-/// Cancelled; a mistake in this program, in which case nothing is let out.
+/// Cancelled; what the backend fails with, a proof that does not verify included: nothing is let out then.
 pub fn prove<C: Circuit<Fr>>(
     key: &CohortProvingKey,
     circuit: &C,
@@ -46,24 +48,16 @@ pub fn prove<C: Circuit<Fr>>(
 ) -> Result<LinkedProof, ProveError> {
     let instance_columns: Vec<&[Fr]> = instances.iter().map(Vec::as_slice).collect();
     let seed = entropy::bytes::<32>()?;
-    let mut transcript = ProofWriter::init(Vec::with_capacity(key.verifying().proof_length()));
-    create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(
-        key.srs().params(),
-        key.proving(),
-        std::slice::from_ref(circuit),
-        &[&instance_columns],
-        ChaCha20Rng::from_seed(*seed),
-        &mut transcript,
-    )
-    .map_err(|error| ProveError::Bug(format!("{}: {error}", key.verifying().circuit())))?;
-    let proof = transcript.finalize();
+    let task = Task { key, instances: &instance_columns, circuit };
+    let proof = key.backend().prove(&task, Blinding::from_seed(*seed))?;
     tell(progress, Step::Linking)?;
-    let link = link(key, &mut ChaCha20Rng::from_seed(*seed), &proof, columns, context)?;
+    let link = link(key, &mut Blinding::from_seed(*seed), &proof, columns, context)?;
     tell(progress, Step::Verifying)?;
     let proof = LinkedProof { key: key.verifying().digest(), proof, link };
     let commitments: Vec<G1Affine> = columns.iter().map(|column| column.commitment).collect();
     verify_linked(key.verifying(), instances, &proof, &commitments, context).map_err(|error| {
-        ProveError::Bug(format!("a finished {} proof was refused: {error}", key.verifying().circuit()))
+        let circuit = key.verifying().circuit();
+        key.backend().refused(format!("a finished {circuit} proof was refused: {error}"))
     })?;
     Ok(proof)
 }
@@ -71,13 +65,13 @@ pub fn prove<C: Circuit<Fr>>(
 /// The link of a proof; `replay` draws what the proof's blinding was drawn from.
 fn link(
     key: &CohortProvingKey,
-    replay: &mut ChaCha20Rng,
+    replay: &mut Blinding,
     proof: &[u8],
     columns: &[Column],
     context: &Keccak,
 ) -> Result<Link, ProveError> {
-    let bug = |error| ProveError::Bug(format!("a finished proof cannot be read: {error}"));
-    let slots = CohortKey::slots(proof, columns.len()).map_err(bug)?;
+    let slots = CohortKey::slots(proof, columns.len())
+        .map_err(|error| key.backend().refused(format!("a finished proof cannot be read: {error}")))?;
     let pairs = slots
         .into_iter()
         .zip(columns)

@@ -1,7 +1,7 @@
 //! Makes the development keys: the same on every machine, and marked as what they are, forgeable by anybody.
 
-use super::{Entry, KeyStore, file, index::Index};
-use crate::{ProveError, reduction, setup};
+use super::{KeyStore, file, index::Index, system_digest};
+use crate::{ProveError, groth16, reduction::System, setup};
 use nightingale_circuits::claim::{SizeClass, circuit};
 use nightingale_verifier::{KeyKind, VerifyingKey, key::file_name};
 use std::{fs, path::PathBuf};
@@ -19,7 +19,7 @@ pub enum SetupStep {
 
 impl KeyStore {
     /// Opens a directory after making the development key of each class that has none, or only a development key for
-    /// another version of the statement. Production keys are left as they are.
+    /// another version of the statement or in an older format. Production keys are left as they are.
     ///
     /// # Errors
     /// A directory or file that cannot be read or written.
@@ -37,10 +37,8 @@ impl KeyStore {
                 progress(SetupStep::Present(class));
                 continue;
             }
-            let r1cs = circuit::r1cs(class);
-            let system = reduction::digest(&r1cs);
             let usable = current.is_some_and(|entry| {
-                file::system_of(&file::path(&directory, &entry)) == Some(system)
+                file::system_of(&file::path(&directory, &entry)) == Some(system_digest(class))
                     && directory.join(file_name(class, entry.digest)).is_file()
             });
             if usable {
@@ -48,19 +46,16 @@ impl KeyStore {
                 continue;
             }
             progress(SetupStep::Making(class));
+            let r1cs = circuit::r1cs(class);
+            let system = System::new(&r1cs)?;
+            if system.digest() != system_digest(class) {
+                return Err(ProveError::Bug("keys/statement.rs is not for this circuit".to_owned()));
+            }
             let proving = setup::generate(&r1cs, &setup::Secrets::development(class.name())?)?;
             let verifying = VerifyingKey::new(class, KeyKind::Development, proving.vk.clone())
                 .map_err(ProveError::UnsafeKey)?;
-            let entry = Entry { class, digest: verifying.digest(), kind: KeyKind::Development };
-            file::write(&file::path(&directory, &entry), &proving, entry.digest, &system)?;
-            file::write_atomically(
-                &directory.join(file_name(class, entry.digest)),
-                &[&verifying.to_bytes()],
-            )?;
-            index.entries.retain(|known| known.digest != entry.digest);
-            index.entries.push(entry);
             // Each class is listed as soon as its files are whole, so that an interrupted setup goes on from there.
-            index.write(&directory)?;
+            index = Index::keep(&directory, &verifying, &groth16::Key::new(system, &proving)?, None)?;
             progress(SetupStep::Made(class));
         }
         Self::open(directory)

@@ -1,87 +1,99 @@
-//! Proving key files: `NGPK`, a version byte (1), the digest of the verifying key, the digest of the constraint
-//! system, the key as arkworks writes it uncompressed, and the SHA-256 of all that.
+//! Proving key files: a header with the digests of the verifying key and of the constraint system, the sections of
+//! [`layout`](super::layout), and the BLAKE3 of all that. They are mapped and used in place.
 //!
-//! The last digest guards against accidents, so the points need no check of their own: they are read as they are. A
-//! file that somebody altered on purpose makes proofs that do not verify and are never let out.
+//! The last digest guards against accidents, in a fifth of the time of SHA-256; `keys.json` lists it, and so a file that somebody
+//! altered on purpose and gave a right one is refused as well. Where it is not listed, such a file still cannot make the program leave an
+//! array or loop, which the layout's reader sees to, or let out a proof that does not verify.
 
-use super::Entry;
-use crate::ProveError;
-use ark_bn254::Bn254;
-use ark_groth16::ProvingKey;
-use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
-use nightingale_verifier::KeyDigest;
-use sha2::{Digest, Sha256};
+use super::{Entry, layout};
+use crate::{ProveError, device, groth16};
+use memmap2::Mmap;
+use nightingale_verifier::{KeyDigest, KeyKind};
 use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
-const MAGIC: [u8; 5] = *b"NGPK\x01";
 const DIGEST: usize = 32;
-const HEADER: usize = MAGIC.len() + 2 * DIGEST;
 
 /// Where an entry's proving key is.
 pub(super) fn path(directory: &Path, entry: &Entry) -> PathBuf {
     directory.join(format!("{}.{}.pk", entry.class.name(), entry.digest))
 }
 
-/// Writes a proving key.
-pub(super) fn write(
-    path: &Path,
-    key: &ProvingKey<Bn254>,
-    digest: KeyDigest,
-    system: &[u8; DIGEST],
-) -> Result<(), ProveError> {
-    let mut bytes = Vec::with_capacity(HEADER + key.uncompressed_size() + DIGEST);
-    bytes.extend([&MAGIC[..], &digest.0, system].concat());
-    key.serialize_uncompressed(&mut bytes).map_err(|e| ProveError::Bug(format!("a proving key: {e}")))?;
-    let sum = Sha256::digest(&bytes);
-    write_atomically(path, &[&bytes, &sum])
+/// Writes a proving key, and returns the digest of its content.
+pub(super) fn write(path: &Path, key: &groth16::Key, digest: KeyDigest) -> Result<[u8; DIGEST], ProveError> {
+    let parts = layout::write(key, digest);
+    let mut hash = blake3::Hasher::new();
+    for part in &parts {
+        hash.update_rayon(part);
+    }
+    let sum = hash.finalize();
+    let parts: Vec<&[u8]> = parts.iter().map(|part| &**part).chain([&sum.as_bytes()[..]]).collect();
+    write_atomically(path, &parts)?;
+    Ok(sum.into())
 }
 
-/// Reads a proving key for this verifying key and constraint system.
-pub(super) fn read(
-    path: &Path,
-    digest: KeyDigest,
-    system: &[u8; DIGEST],
-) -> Result<ProvingKey<Bn254>, ProveError> {
+/// Maps the proving key of an entry, for this constraint system.
+pub(super) fn read(path: &Path, entry: &Entry, system: &[u8; DIGEST]) -> Result<groth16::Key, ProveError> {
     let io = |source| ProveError::Io { path: path.to_owned(), source };
-    let bytes = fs::read(path).map_err(io)?;
-    let corrupt = |problem: &str| ProveError::Corrupt { path: path.to_owned(), problem: problem.to_owned() };
+    let corrupt = |problem| ProveError::Corrupt { path: path.to_owned(), problem };
+    key(&device::map(path).map_err(io)?, entry, system).map_err(corrupt)
+}
+
+/// The key in a file's bytes, or what is wrong with them.
+fn key(file: &Arc<Mmap>, entry: &Entry, system: &[u8; DIGEST]) -> Result<groth16::Key, String> {
     let replace = "remove it to have a development key made anew, or restore it from its source";
-    let header = bytes.get(..HEADER).filter(|header| header.starts_with(&MAGIC));
-    let Some(header) = header else {
-        return Err(corrupt(&format!("is not a proving key file, or is cut off; {replace}")));
+    let parts = file.split_last_chunk::<DIGEST>();
+    let parts = parts.and_then(|(content, sum)| Some((content, sum, layout::Header::read(content)?)));
+    let Some((content, sum, header)) = parts else {
+        let what = match file.starts_with(b"NGPK\x01") {
+            true => "is of a format that this version no longer reads",
+            false => "is not a proving key file, or is cut off",
+        };
+        return Err(format!("{what}; {replace}"));
     };
-    let content =
-        bytes.split_last_chunk::<DIGEST>().filter(|(content, sum)| Sha256::digest(content)[..] == sum[..]);
-    let Some((content, _)) = content else {
-        return Err(corrupt(&format!("is corrupt: its digest is not that of its content; {replace}")));
+    // Both look at every byte; the second is safe on any, so it need not wait for the first.
+    let sound = || blake3::Hasher::new().update_rayon(content).finalize() == *sum;
+    let (sound, key) = rayon::join(sound, || layout::read(file, &header, content.len()));
+    if !sound {
+        return Err(format!("is corrupt: its digest is not that of its content; {replace}"));
+    }
+    if header.key != entry.digest.0 {
+        return Err(
+            "belongs to another verifying key than its name says; restore it from its source".to_owned()
+        );
+    }
+    if header.system != *system {
+        return Err(
+            "is for another version of the statement's circuit; make or import a key for this version"
+                .to_owned(),
+        );
+    }
+    let listed = match (entry.proving, entry.kind) {
+        (Some(listed), _) => listed == *sum,
+        (None, KeyKind::Development) => true,
+        // What was imported is listed with its digest.
+        (None, KeyKind::Production) => false,
     };
-    let (named, for_system) = header[MAGIC.len()..].split_at(DIGEST);
-    if named != digest.0 {
-        return Err(corrupt(
-            "belongs to another verifying key than its name says; restore it from its source",
+    if !listed {
+        return Err(format!(
+            "is not the proving key that keys.json lists: it was altered or exchanged; {replace}"
         ));
     }
-    if for_system != system {
-        return Err(corrupt(
-            "is for another version of the statement's circuit; make or import a key for this version",
-        ));
-    }
-    let mut body = content.get(HEADER..).unwrap_or_default();
-    let key = ProvingKey::deserialize_uncompressed_unchecked(&mut body)
-        .map_err(|e| corrupt(&format!("cannot be read ({e}); {replace}")))?;
-    if body.is_empty() { Ok(key) } else { Err(corrupt(&format!("has bytes after the key; {replace}"))) }
+    key.map_err(|problem| format!("is corrupt: {problem}; {replace}"))
 }
 
 /// The constraint system that a proving key file says it is for; `None` when there is no such file.
 pub(super) fn system_of(path: &Path) -> Option<[u8; DIGEST]> {
-    let mut header = [0; HEADER];
-    io::Read::read_exact(&mut File::open(path).ok()?, &mut header).ok()?;
-    header.strip_prefix(&MAGIC)?.last_chunk::<DIGEST>().copied()
+    let mut bytes = [0; layout::HEADER];
+    io::Read::read_exact(&mut File::open(path).ok()?, &mut bytes).ok()?;
+    Some(layout::Header::read(&bytes)?.system)
 }
 
 /// Writes a file so that its name always stands for a whole one: a temporary file beside it, synced, then renamed.
@@ -106,3 +118,6 @@ pub(super) fn write_atomically(path: &Path, parts: &[&[u8]]) -> Result<(), Prove
         ProveError::Io { path: path.to_owned(), source }
     })
 }
+
+#[cfg(test)]
+mod tests;

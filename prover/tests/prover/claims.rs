@@ -1,8 +1,14 @@
 //! Claims from request to verified proof, under the development keys of this build.
 
 use super::system::rng;
+use ark_bn254::{Fr, G1Affine, G1Projective, G2Projective};
+use ark_ec::AffineRepr;
 use nightingale_circuits::claim::{Request, SizeClass, adjudicate};
-use nightingale_prover::{ClaimProver, Device, KeyStore, Phase, ProveError, device::Cpu};
+use nightingale_prover::{
+    ClaimProver, Device, KeyStore, Phase, Progress, ProveError,
+    device::{Bases, DeviceError, G1Point, G2Point, Reference, Slab, Summation, Sums, Vector},
+    groth16,
+};
 use nightingale_records::synth;
 use nightingale_verifier::{Context, Decision, verify_claim};
 use std::{
@@ -18,7 +24,7 @@ pub(super) fn store() -> &'static KeyStore {
 }
 
 pub(super) fn prover(class: SizeClass) -> ClaimProver {
-    ClaimProver::new(store().claim_key(class).unwrap(), Arc::new(Cpu))
+    ClaimProver::new(store().claim_key(class).unwrap(), &Reference).unwrap()
 }
 
 fn requests() -> &'static [Request] {
@@ -48,7 +54,10 @@ fn proves_approvals_and_denials_of_both_classes() {
                 ControlFlow::Continue(())
             };
             let proof = prover.prove_watched(request, &mut rng(1), &mut watch).unwrap();
-            assert_eq!(phases.len(), 8);
+            assert_eq!(
+                phases,
+                [Phase::Adjudicating, Phase::Transforming, Phase::Multiplying, Phase::Verifying]
+            );
             assert!(phases.is_sorted_by_key(|phase| phase.percent()));
             let verified = verify_claim(prover.key().verifying(), &proof, &Context::default()).unwrap();
             assert_eq!(verified.decision == Decision::Approve, outcome.approved);
@@ -89,42 +98,61 @@ fn refuses_what_cannot_be_proven_and_says_why() {
 /// A device that gets one multiplication wrong, as a broken one would.
 struct Broken;
 
+/// Its sums.
+struct Wrong(Box<dyn Summation>);
+
 impl Device for Broken {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "broken"
     }
 
-    fn msm_g1(
-        &self,
-        bases: &[ark_bn254::G1Affine],
-        scalars: &[ark_bn254::Fr],
-    ) -> Result<ark_bn254::G1Projective, ProveError> {
-        Ok(Cpu.msm_g1(bases, scalars)? + bases[1])
+    fn bases_g1(&self, points: &Slab<G1Point>) -> Result<Box<dyn Bases<G1Projective>>, DeviceError> {
+        Reference.bases_g1(points)
     }
 
-    fn msm_g2(
-        &self,
-        bases: &[ark_bn254::G2Affine],
-        scalars: &[ark_bn254::Fr],
-    ) -> Result<ark_bn254::G2Projective, ProveError> {
-        Cpu.msm_g2(bases, scalars)
+    fn bases_g2(&self, points: &Slab<G2Point>) -> Result<Box<dyn Bases<G2Projective>>, DeviceError> {
+        Reference.bases_g2(points)
     }
 
-    fn to_coset(
-        &self,
-        domain: &nightingale_prover::reduction::Domain,
-        values: &mut Vec<ark_bn254::Fr>,
-    ) -> Result<(), ProveError> {
-        Cpu.to_coset(domain, values)
+    fn vector(&self, elements: &[Fr]) -> Result<Box<dyn Vector>, DeviceError> {
+        Reference.vector(elements)
+    }
+
+    fn groth16(&self, key: &Arc<groth16::Key>) -> Result<Box<dyn Summation>, DeviceError> {
+        Ok(Box::new(Wrong(Reference.groth16(key)?)))
+    }
+}
+
+impl Summation for Wrong {
+    fn sums(&self, assignments: &[&[Fr]], progress: Progress<'_>) -> Result<Vec<Sums>, ProveError> {
+        let mut sums = self.0.sums(assignments, progress)?;
+        sums.iter_mut().for_each(|sums| sums.c += G1Affine::generator());
+        Ok(sums)
     }
 }
 
 #[test]
 fn lets_no_proof_out_that_does_not_verify() {
     let key = store().claim_key(SizeClass::Two).unwrap();
-    let prover = ClaimProver::new(key, Arc::new(Broken));
+    let prover = ClaimProver::new(key, &Broken).unwrap();
     let result = prover.prove(request(SizeClass::Two, true), &mut rng(4));
     assert!(matches!(result, Err(ProveError::Bug(problem)) if problem.contains("key or device")));
+}
+
+#[test]
+fn proves_a_batch_in_order_and_gives_each_request_its_own_result() {
+    let prover = prover(SizeClass::Two);
+    let (approved, denied) = (request(SizeClass::Two, true), request(SizeClass::Two, false));
+    let large = request(SizeClass::Eight, true);
+    let results = prover
+        .prove_batch(&[approved, large, denied, approved], &mut rng(5), &mut |_| ControlFlow::Continue(()))
+        .unwrap();
+    assert!(matches!(results[1], Err(ProveError::WrongClass { .. })));
+    for (request, result) in [(approved, &results[0]), (denied, &results[2]), (approved, &results[3])] {
+        let proof = result.as_ref().unwrap();
+        assert_eq!(proof.public, adjudicate(request).unwrap().public);
+        verify_claim(prover.key().verifying(), proof, &Context::default()).unwrap();
+    }
 }
 
 #[test]

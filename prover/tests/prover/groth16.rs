@@ -1,9 +1,10 @@
 //! Setup and proving against `ark-groth16`.
 
 use super::system::{element, random, rng};
-use ark_bn254::{Bn254, Fr};
+use ark_bn254::{Bn254, Fq, Fr, G1Affine};
+use ark_ec::AffineRepr;
 use ark_ff::{Field, UniformRand};
-use ark_groth16::{Groth16 as Arkworks, prepare_verifying_key};
+use ark_groth16::{Groth16 as Arkworks, ProvingKey, prepare_verifying_key};
 use ark_relations::gr1cs::{
     ConstraintSynthesizer, ConstraintSystemRef, LinearCombination, Result as Synthesis, Variable,
 };
@@ -12,12 +13,12 @@ use nightingale_circuits::r1cs::{R1cs, Row};
 use nightingale_prover::{
     ProveError,
     arkworks::{CircomReduction, matrices},
-    device::Cpu,
-    groth16::{Blinding, Groth16},
+    device::Reference,
+    groth16::{Blinding, Key, Prover},
     reduction::System,
     setup::{Secrets, generate},
 };
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 
 /// Replays a constraint system into arkworks' own.
 struct Replay<'a>(&'a R1cs);
@@ -40,13 +41,16 @@ impl ConstraintSynthesizer<Fr> for Replay<'_> {
     }
 }
 
-fn groth16(r1cs: &R1cs) -> Groth16 {
-    let key = generate(r1cs, &Secrets::development("test").unwrap()).unwrap();
-    Groth16::new(System::new(r1cs).unwrap(), key).unwrap()
+fn load(r1cs: &R1cs, key: &ProvingKey<Bn254>) -> Prover {
+    Prover::new(Arc::new(Key::new(System::new(r1cs).unwrap(), key).unwrap()), &Reference).unwrap()
 }
 
-fn prove(prover: &Groth16, values: &[Fr], r: Fr, s: Fr) -> ark_groth16::Proof<Bn254> {
-    prover.prove(&Cpu, values, &Blinding::fixed(r, s), &mut |_| ControlFlow::Continue(())).unwrap()
+fn groth16(r1cs: &R1cs) -> Prover {
+    load(r1cs, &generate(r1cs, &Secrets::development("test").unwrap()).unwrap())
+}
+
+fn prove(prover: &Prover, values: &[Fr], r: Fr, s: Fr) -> ark_groth16::Proof<Bn254> {
+    prover.prove(values, &Blinding::fixed(r, s), &mut |_| ControlFlow::Continue(())).unwrap()
 }
 
 #[test]
@@ -59,7 +63,7 @@ fn gives_the_bytes_of_ark_groth16_for_equal_randomness() {
             let ours = prove(&prover, &values, r, s);
             let matrices = matrices(&r1cs);
             let theirs = Arkworks::<Bn254, CircomReduction>::create_proof_with_reduction_and_matrices(
-                prover.key(),
+                &prover.key().to_arkworks(),
                 r,
                 s,
                 &matrices,
@@ -70,7 +74,7 @@ fn gives_the_bytes_of_ark_groth16_for_equal_randomness() {
             .unwrap();
             // With r = 0 arkworks leaves out the multiplication that r would cancel; the proof is the same.
             assert_eq!(ours, theirs);
-            let key = prepare_verifying_key(&prover.key().vk);
+            let key = prepare_verifying_key(prover.key().verifying());
             assert!(Arkworks::<Bn254>::verify_proof(&key, &ours, &values[1..=public]).unwrap());
         }
     }
@@ -96,31 +100,39 @@ fn makes_the_key_of_arkworks_generator_for_equal_secrets() {
     )
     .unwrap();
     assert_eq!(ours, theirs);
-    let prover = Groth16::new(System::new(&r1cs).unwrap(), theirs).unwrap();
+    let prover = load(&r1cs, &theirs);
+    assert_eq!(prover.key().to_arkworks(), theirs);
     let proof = prove(&prover, &values, Fr::from(5u64), Fr::from(6u64));
-    let key = prepare_verifying_key(&prover.key().vk);
+    let key = prepare_verifying_key(prover.key().verifying());
     assert!(Arkworks::<Bn254>::verify_proof(&key, &proof, &values[1..=4]).unwrap());
 }
 
 #[test]
-fn an_unsatisfied_constraint_or_another_input_gives_no_valid_proof() {
+fn refuses_an_unsatisfied_constraint_and_binds_every_public_input() {
     let (r1cs, values) = random(3, 50, 2);
     let prover = groth16(&r1cs);
-    let key = prepare_verifying_key(&prover.key().vk);
-    let valid = |values: &[Fr], inputs: &[Fr]| {
-        let proof = prove(&prover, values, Fr::from(11u64), Fr::from(12u64));
-        Arkworks::<Bn254>::verify_proof(&key, &proof, inputs).unwrap()
-    };
-    assert!(valid(&values, &values[1..=3]));
-    let mut broken = values.clone();
-    *broken.last_mut().unwrap() += Fr::ONE;
-    assert!(r1cs.first_unsatisfied(&broken).is_some());
-    assert!(!valid(&broken, &broken[1..=3]));
+    let key = prepare_verifying_key(prover.key().verifying());
+    let proof = prove(&prover, &values, Fr::from(11u64), Fr::from(12u64));
+    let valid = |inputs: &[Fr]| Arkworks::<Bn254>::verify_proof(&key, &proof, inputs).unwrap();
+    assert!(valid(&values[1..=3]));
     for i in 1..=3 {
         let mut other = values.clone();
         other[i] += Fr::ONE;
-        assert!(!valid(&values, &other[1..=3]), "public input {i} is not bound");
+        assert!(!valid(&other[1..=3]), "public input {i} is not bound");
     }
+    let blinding = Blinding::fixed(Fr::ONE, Fr::ONE);
+    for column in [1, 5, values.len() - 1] {
+        let mut broken = values.clone();
+        broken[column] += Fr::ONE;
+        let first = r1cs.first_unsatisfied(&broken).map(|(row, _)| row);
+        let result = prover.prove(&broken, &blinding, &mut |_| ControlFlow::Continue(()));
+        assert!(
+            matches!(result, Err(ProveError::Unsatisfied { row }) if Some(row) == first),
+            "column {column}"
+        );
+    }
+    let short = prover.prove(&values[1..], &blinding, &mut |_| ControlFlow::Continue(()));
+    assert!(matches!(short, Err(ProveError::Bug(_))));
 }
 
 #[test]
@@ -128,7 +140,25 @@ fn refuses_a_key_for_another_system() {
     let (small, _) = random(2, 20, 3);
     let (large, _) = random(2, 40, 3);
     let key = generate(&small, &Secrets::development("test").unwrap()).unwrap();
-    assert!(matches!(Groth16::new(System::new(&large).unwrap(), key), Err(ProveError::Bug(_))));
+    assert!(matches!(Key::new(System::new(&large).unwrap(), &key), Err(ProveError::Bug(_))));
+}
+
+#[test]
+fn refuses_a_key_whose_proofs_would_not_hide_their_witness() {
+    let (r1cs, _) = random(2, 20, 3);
+    let good = generate(&r1cs, &Secrets::development("test").unwrap()).unwrap();
+    let refused = |change: fn(&mut ProvingKey<Bn254>)| {
+        let mut key = good.clone();
+        change(&mut key);
+        Key::new(System::new(&r1cs).unwrap(), &key).is_err()
+    };
+    assert!(!refused(|_| {}));
+    assert!(refused(|key| key.delta_g1 = G1Affine::zero()));
+    assert!(refused(|key| key.beta_g1 = G1Affine::zero()));
+    assert!(refused(|key| key.delta_g1 = key.beta_g1));
+    assert!(refused(|key| key.beta_g1 = -key.beta_g1));
+    // Of order 3, on another curve.
+    assert!(refused(|key| key.delta_g1 = G1Affine::new_unchecked(Fq::from(0u64), Fq::from(1u64))));
 }
 
 #[test]
@@ -144,10 +174,10 @@ fn stops_when_the_callback_says_so() {
     let (r1cs, values) = random(2, 20, 4);
     let prover = groth16(&r1cs);
     let mut calls = 0;
-    let result = prover.prove(&Cpu, &values, &Blinding::fixed(Fr::ONE, Fr::ONE), &mut |_| {
+    let result = prover.prove(&values, &Blinding::fixed(Fr::ONE, Fr::ONE), &mut |_| {
         calls += 1;
-        if calls == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if calls == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     assert!(matches!(result, Err(ProveError::Cancelled)));
-    assert_eq!(calls, 3);
+    assert_eq!(calls, 2);
 }

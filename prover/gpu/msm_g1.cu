@@ -1,0 +1,7 @@
+// Multi-scalar multiplication in G1.
+
+#include "msm_kernels.cuh"
+
+namespace ng {
+NG_MAKE_MSM(Fq)
+}
