@@ -13,6 +13,7 @@ const solc = createRequire(path.join(tools, "package.json"))("solc");
 const artefacts = {
   "src/Registry.sol": "Registry",
   "src/ClaimSettlement.sol": "ClaimSettlement",
+  "src/AuditAnchors.sol": "AuditAnchors",
   "src/CohortLog.sol": "CohortLog",
   "src/cohort/CohortVerifier.sol": "CohortVerifier",
   "src/interfaces/IClaimVerifier.sol": "IClaimVerifier",

@@ -1,6 +1,8 @@
 //! Verifying a claim proof: everything that can be checked without knowing the claim.
 
-use crate::{ClaimProof, KeyDigest, KeyKind, VerifyError, VerifyingKey, encoding::scalar_to_hex};
+use crate::{
+    ClaimProof, ConsentRule, KeyDigest, KeyKind, VerifyError, VerifyingKey, encoding::scalar_to_hex,
+};
 use nightingale_circuits::{
     Fr,
     claim::{Address, Date, PublicInputs, Reasons, SizeClass, commitments, public::STATEMENT_VERSION},
@@ -23,6 +25,10 @@ pub struct Context {
     pub payee: Option<Address>,
     /// The day on which the claim was received.
     pub received: Option<Date>,
+    /// How recent the consent root must be.
+    pub consents: Option<ConsentRule>,
+    /// The key.
+    pub key: Option<KeyDigest>,
     /// Accept no proof under a development key.
     pub production_only: bool,
 }
@@ -85,6 +91,13 @@ pub fn verify_claim(
     }
     if proof.class != key.class() {
         return Err(VerifyError::WrongClass { proof: proof.class.name(), key: key.class().name() });
+    }
+    if let Some(expected) = context.key.filter(|expected| *expected != key.digest()) {
+        return Err(VerifyError::Context {
+            what: "key",
+            found: key.digest().to_string(),
+            expected: expected.to_string(),
+        });
     }
     if context.production_only && key.kind() != KeyKind::Production {
         return Err(VerifyError::DevelopmentKey(key.digest()));
@@ -203,6 +216,6 @@ impl Context {
             let (expected, found) = (date_text(expected), date_text(received));
             return Err(VerifyError::Context { what: "received date", expected, found });
         }
-        Ok(())
+        self.consents.as_ref().map_or(Ok(()), |rule| rule.check(&public.consent_root))
     }
 }

@@ -25,7 +25,7 @@ pub use nightingale_circuits::cohort::text;
 pub use circuit_name::CircuitName;
 pub use dataset::{ConsentVersion, Dataset, LinkedProof, PlannedQuery, Sponsor, TableRecord};
 pub use key::{CohortKey, SetupPoints};
-pub use keys::CohortKeys;
+pub use keys::{CohortKeys, SetupDigest};
 pub use link::Link;
 pub use point::Commitment;
 pub use proof::{QueryProof, Venue};

@@ -1,5 +1,6 @@
 //! The commands and their arguments. Output is one line for a person, or JSON; errors are one line on stderr.
 
+mod audit;
 mod claim;
 mod cohort;
 mod expect;
@@ -47,6 +48,8 @@ enum Command {
     Cohort(cohort::Cohort),
     /// Verifies one opened row of a registered dataset and shows it.
     Row(cohort::Row),
+    /// Verifies an export of a service's audit log, or a part of one.
+    Audit(audit::Audit),
 }
 
 /// The proof and the key to verify it with.
@@ -111,6 +114,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Export(export) => export.run(),
         Command::Cohort(cohort) => cohort.run(),
         Command::Row(row) => row.run(),
+        Command::Audit(audit) => audit.run(),
     };
     result.unwrap_or_else(|error| {
         // The exit code says it too where stderr is closed.

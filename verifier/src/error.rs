@@ -1,6 +1,6 @@
 //! The crate's one error: why a proof, a key or a file is not accepted, and what to do about it.
 
-use crate::key::KeyDigest;
+use crate::{cohort::SetupDigest, key::KeyDigest};
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -34,6 +34,11 @@ pub enum VerifyError {
     /// A key that no proof may be trusted under.
     #[error("verifying key: {0}; do not use it, get the key from its publisher again")]
     UnsafeKey(&'static str),
+    /// Keys of a setup that is none of those that the caller named.
+    #[error(
+        "the keys are of setup {0}, which was not asked for; get the setup's keys from their publisher again, or name this digest once its publisher confirms it"
+    )]
+    UnpinnedSetup(SetupDigest),
     /// No file holds the key that the proof names.
     #[error("no key {class}.{digest}.vk in {directory}; get the key with this digest from its publisher")]
     UnknownKey {
@@ -83,6 +88,9 @@ pub enum VerifyError {
         /// What the proof says.
         found: String,
     },
+    /// The proof's consent root is not recent enough; the text says why.
+    #[error("consent: {0}")]
+    Consent(String),
     /// Public inputs that no run of the statement yields.
     #[error("public inputs contradict each other: {0}")]
     Inconsistent(&'static str),
@@ -102,6 +110,14 @@ pub enum VerifyError {
     /// Something of a cohort dataset or query that does not fit; the text says what.
     #[error("{0}")]
     Cohort(String),
+    /// An audit log that does not hold together, or is not the anchored one.
+    #[error("audit log, entry {sequence}: {problem}")]
+    Audit {
+        /// The first entry that is wrong or missing.
+        sequence: u64,
+        /// What is wrong.
+        problem: String,
+    },
     /// An explanation that does not belong to the proof.
     #[error("explanation: {element} {problem}")]
     Explanation {

@@ -23,6 +23,7 @@ struct ContextFile {
     claim_commitment: Option<String>,
     payee: Option<String>,
     received: Option<String>,
+    key_digest: Option<String>,
     key_kind: Option<String>,
 }
 
@@ -70,6 +71,8 @@ impl Context {
             claim_commitment: root(file.claim_commitment.as_ref(), "claim_commitment")?,
             payee: file.payee.as_deref().map(|text| parse_address(text, "payee")).transpose()?,
             received: file.received.as_deref().map(parse_date).transpose()?,
+            consents: None,
+            key: file.key_digest.as_deref().map(str::parse).transpose()?,
             production_only: kind == Some(KeyKind::Production),
         })
     }

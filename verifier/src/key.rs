@@ -6,7 +6,7 @@
 //! class and the kind as well.
 
 use crate::{
-    VerifyError,
+    VerifyError, development,
     encoding::{Reader, g1_to_words, g2_to_words},
     groth16::Prepared,
 };
@@ -140,7 +140,7 @@ impl VerifyingKey {
     ///
     /// # Errors
     /// A number of inputs that is not the class's; a point that is infinite; gamma and delta that are equal or
-    /// opposite, with which anybody can forge.
+    /// opposite, with which anybody can forge; a production key that was made from the development secrets.
     pub fn new(
         class: SizeClass,
         kind: KeyKind,
@@ -161,6 +161,9 @@ impl VerifyingKey {
         }
         if groth16.gamma_abc_g1.iter().any(AffineRepr::is_zero) {
             return Err(VerifyError::UnsafeKey("it does not bind one of the public inputs"));
+        }
+        if kind == KeyKind::Production {
+            development::refuse_claim_key(&groth16)?;
         }
         let prepared = Prepared::new(&groth16);
         let digest = KeyDigest(Sha256::digest(encode(class, kind, &groth16)).into());

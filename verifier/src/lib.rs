@@ -10,9 +10,12 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::as_conversions)]
 
+pub mod audit;
 pub mod calldata;
 pub mod claim;
 pub mod cohort;
+pub mod consent;
+pub mod development;
 mod encoding;
 mod error;
 pub mod expectation;
@@ -28,6 +31,7 @@ pub mod statistics;
 pub mod x12;
 
 pub use claim::{Context, Decision, Verified, verify_claim};
+pub use consent::{ConsentEpoch, ConsentEpochs, ConsentRule};
 pub use error::VerifyError;
 pub use explanation::Explanation;
 pub use key::{KeyDigest, KeyDirectory, KeyKind, VerifyingKey};

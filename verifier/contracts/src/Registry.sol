@@ -22,7 +22,12 @@ contract Registry is KeyRegister, PayerRegister, ConsentRegister, CohortKeyRegis
     uint256 public immutable accountGrace;
     /// @notice Seconds for which a superseded consent root is still settled: how late a revocation may bite.
     uint256 public immutable consentGrace;
+    /// @notice Seconds after which a consent root is settled no more unless its authority has published it again, the newest included:
+    /// an authority that has gone silent may know of revocations.
+    uint256 public immutable consentAge;
 
+    /// @notice An age of consents under an hour stops settlement between two publications, one over a year is none.
+    error ConsentAgeUnsupported(uint256 age);
     /// @notice A grace over thirty days would make the newest root a formality.
     error GraceTooLong(uint256 grace);
 
@@ -32,20 +37,24 @@ contract Registry is KeyRegister, PayerRegister, ConsentRegister, CohortKeyRegis
     /// @param epochGrace_ Seconds.
     /// @param accountGrace_ Seconds.
     /// @param consentGrace_ Seconds.
+    /// @param consentAge_ Seconds.
     constructor(
         address admin,
         bytes32 template,
         uint256 templateSize,
         uint256 epochGrace_,
         uint256 accountGrace_,
-        uint256 consentGrace_
+        uint256 consentGrace_,
+        uint256 consentAge_
     ) Roles(admin) KeyRegister(template, templateSize) {
         if (epochGrace_ > 30 days) revert GraceTooLong(epochGrace_);
         if (accountGrace_ > 30 days) revert GraceTooLong(accountGrace_);
         if (consentGrace_ > 30 days) revert GraceTooLong(consentGrace_);
+        if (consentAge_ < 1 hours || consentAge_ > 366 days) revert ConsentAgeUnsupported(consentAge_);
         epochGrace = epochGrace_;
         accountGrace = accountGrace_;
         consentGrace = consentGrace_;
+        consentAge = consentAge_;
     }
 
     /// @inheritdoc IRegistry
@@ -66,6 +75,7 @@ contract Registry is KeyRegister, PayerRegister, ConsentRegister, CohortKeyRegis
         if (!authorityAccepted[authority]) return Verdict.AuthorityNotAccepted;
         (known, fresh) = _consents[authority].look(consentRoot, consentGrace);
         if (!fresh) return known ? Verdict.ConsentRootStale : Verdict.ConsentRootUnknown;
+        if (_consents[authority].isOlderThan(consentRoot, consentAge)) return Verdict.ConsentRootOld;
         return Verdict.Payable;
     }
 }

@@ -55,6 +55,14 @@ pub fn claim_verifier() -> Result<Artefact, Error> {
     parse("ClaimVerifier", include_str!("../build/ClaimVerifier.json"))
 }
 
+/// `AuditAnchors`, which belongs to no deployment: one is enough for everybody on a chain.
+///
+/// # Errors
+/// As for [`registry`].
+pub fn audit_anchors() -> Result<Artefact, Error> {
+    parse("AuditAnchors", include_str!("../build/AuditAnchors.json"))
+}
+
 /// `CohortLog`.
 ///
 /// # Errors

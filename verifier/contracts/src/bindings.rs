@@ -3,8 +3,10 @@
 use alloy_primitives::hex;
 use alloy_sol_types::SolInterface;
 
+pub mod audit;
 pub mod cohort;
 
+pub use audit::AuditAnchors;
 pub use cohort::{CohortAnswer, CohortLog, CohortVerifier};
 pub use registry::{DatasetRegistration, Registry};
 pub use settlement::{ClaimSettlement, Group};
@@ -98,6 +100,7 @@ pub mod registry {
             error RootNotInField(bytes32 root);
             error RootAlreadyPublished(bytes32 root);
             error GraceTooLong(uint256 grace);
+            error ConsentAgeUnsupported(uint256 age);
             error SettlementAlreadyBound(address settlement);
             error SettlementMissing(address settlement);
             error DatasetExists(bytes32 table);
@@ -119,7 +122,7 @@ pub mod registry {
 
             constructor(
                 address admin, bytes32 template, uint256 templateSize, uint256 epochGrace, uint256 accountGrace,
-                uint256 consentGrace
+                uint256 consentGrace, uint256 consentAge
             );
 
             function admin() external view returns (address);
@@ -154,6 +157,8 @@ pub mod registry {
             function setAuthority(address authority, bool accepted) external;
             function publishConsentRoot(bytes32 consentRoot) external;
             function newestConsentRoot(address authority) external view returns (bytes32);
+            function consentStamp(address authority, bytes32 consentRoot)
+                external view returns (uint64 publishedAt, uint64 supersededAt);
 
             function settlement() external view returns (address);
             function bindSettlement(address settlement_) external;
@@ -172,6 +177,7 @@ pub mod registry {
             function epochGrace() external view returns (uint256);
             function accountGrace() external view returns (uint256);
             function consentGrace() external view returns (uint256);
+            function consentAge() external view returns (uint256);
             function standing(
                 uint96 payer, bytes32 epochRoot, bytes32 accountRoot, address authority, bytes32 consentRoot
             ) external view returns (uint8);
@@ -310,11 +316,13 @@ pub enum Verdict {
     EscrowTooSmall,
     /// The registry serves another settlement contract, or was deployed on another chain.
     SettlementUnknown,
+    /// The authority has not published this consent root for longer than the registry allows.
+    ConsentRootOld,
 }
 
 impl Verdict {
     /// Every verdict, by number.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Payable,
         Self::NothingToSettle,
         Self::AlreadySettled,
@@ -335,6 +343,7 @@ impl Verdict {
         Self::PayeeSignatureInvalid,
         Self::EscrowTooSmall,
         Self::SettlementUnknown,
+        Self::ConsentRootOld,
     ];
 
     /// From its number; none for a number that this version of the contracts does not use.
@@ -354,6 +363,7 @@ impl Verdict {
                 | Self::AccountRootUnknown
                 | Self::AuthorityNotAccepted
                 | Self::ConsentRootUnknown
+                | Self::ConsentRootOld
                 | Self::ReceiptMissing
                 | Self::EscrowTooSmall
         )
@@ -384,6 +394,9 @@ pub fn explain(output: &[u8]) -> String {
         return named(&error);
     }
     if let Ok(error) = cohort::CohortVerifier::CohortVerifierErrors::abi_decode(output) {
+        return named(&error);
+    }
+    if let Ok(error) = audit::AuditAnchors::AuditAnchorsErrors::abi_decode(output) {
         return named(&error);
     }
     if let Ok(error) = verifier::ClaimVerifier::ClaimVerifierErrors::abi_decode(output) {

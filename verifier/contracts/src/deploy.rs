@@ -273,6 +273,8 @@ impl Plan {
             epochGrace: U256::from(grace.epoch_seconds),
             accountGrace: U256::from(grace.account_seconds),
             consentGrace: U256::from(grace.consent_seconds),
+            // `Config::check` has seen to it.
+            consentAge: U256::from(grace.consent_age_seconds.unwrap_or_default()),
         }
         .abi_encode())
     }

@@ -82,6 +82,25 @@ contract RootLogTest {
         }
     }
 
+    /// A root is old exactly when its last publication or renewal is longer ago than the age, superseded or not.
+    function testFuzz_aRootIsAsOldAsItsLastPublication(uint32[6] calldata waits, uint8 renewals, uint32 age) external {
+        bytes32 root = bytes32(uint256(1));
+        _log.restore(root);
+        uint256 published = block.timestamp;
+        uint256 now_ = published;
+        for (uint256 i; i < waits.length; ++i) {
+            now_ += waits[i];
+            VM.warp(now_);
+            require(_log.isOlderThan(root, age) == (now_ > published + age), "age");
+            if (renewals >> i & 1 == 1 && _log.newest == root) {
+                _log.renew();
+                published = now_;
+                require(!_log.isOlderThan(root, age), "renewed");
+            }
+            if (i == 3) _log.restore(bytes32(uint256(2)));
+        }
+    }
+
     /// What was never published is not known.
     function testFuzz_anUnpublishedRootIsUnknown(bytes32 root, bytes32 other) external {
         if (root != other) _publish(root);

@@ -6,9 +6,12 @@
 mod contracts {
     mod abi;
     mod anvil;
+    mod audit;
     mod batch;
     mod business;
+    mod ceremony;
     mod cohort;
+    mod corpora;
     mod deployment;
     mod escrow;
     mod fixture;

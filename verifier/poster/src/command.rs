@@ -1,12 +1,14 @@
 //! The commands and their arguments. Output is lines for a person, or JSON; errors are one line on stderr.
 
 mod administer;
+mod audit;
 mod cohort;
 mod connection;
 mod deploy;
 mod endorse;
 mod escrow;
 mod settle;
+mod trace;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
@@ -85,12 +87,35 @@ enum Command {
     Withdraw(escrow::Withdraw),
     /// Shows a payer's escrow or a payee's credit. Sends nothing.
     Balance(escrow::Balance),
+    AuditDeploy(audit::AuditDeploy),
+    AuditAnchor(audit::AuditAnchor),
+    AuditAnchors(audit::AuditAnchors),
     /// Takes over administration of the registry, as the account that the deployment offered it to.
     AcceptAdministration(administer::AcceptAdministration),
 }
 
+impl Command {
+    /// Its name in a trace.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Deploy(_) => "deploy",
+            Self::Settle(_) => "settle",
+            Self::Log(_) => "log answers",
+            Self::Resume { .. } => "resume",
+            _ => "post",
+        }
+    }
+}
+
 /// Runs a command and turns its result into an exit code.
 pub(crate) async fn run(arguments: Arguments) -> ExitCode {
+    let span = match trace::begin(arguments.command.name()) {
+        Ok(span) => span,
+        Err(problem) => {
+            let _ = writeln!(io::stderr(), "nightingale-poster: {problem}");
+            return ExitCode::from(2);
+        }
+    };
     let result = match arguments.command {
         Command::Deploy(deploy) => deploy.run().await,
         Command::Settle(settle) => settle.run().await,
@@ -110,8 +135,12 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
         Command::Deposit(call) => call.run().await,
         Command::Withdraw(call) => call.run().await,
         Command::Balance(balance) => balance.run().await,
+        Command::AuditDeploy(call) => call.run().await,
+        Command::AuditAnchor(call) => call.run().await,
+        Command::AuditAnchors(call) => call.run().await,
         Command::AcceptAdministration(call) => call.run().await,
     };
+    trace::end(span, result.is_err()).await;
     result.unwrap_or_else(|error| {
         // The exit code says it too where stderr is closed.
         let _ = writeln!(io::stderr(), "nightingale-poster: {error:#}");

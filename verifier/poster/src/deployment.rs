@@ -66,7 +66,7 @@ fn identity(config: &Config, label: &str) -> B256 {
     let grace = config.grace;
     let cohort = config.cohort.as_ref().map_or_else(String::new, |key| format!("\ncohort {}", key.digest()));
     keccak256(format!(
-        "{label}\n{}\n{}\n{:?}\n{}\n{} {} {}\n{}{cohort}",
+        "{label}\n{}\n{}\n{:?}\n{}\n{} {} {} {}\n{}{cohort}",
         config.chain_id,
         config.admin,
         config.token,
@@ -74,6 +74,7 @@ fn identity(config: &Config, label: &str) -> B256 {
         grace.epoch_seconds,
         grace.account_seconds,
         grace.consent_seconds,
+        grace.consent_age_seconds.unwrap_or_default(),
         keys.join("\n"),
     ))
 }

@@ -212,6 +212,15 @@ pub enum PosterError {
         /// The chain's.
         published: usize,
     },
+    /// The chain's newest consent root is not in the list that should end with a newer one.
+    #[error(
+        "the chain's newest consent root {newest} is none of the list's: the list is older than the chain, or another authority's; get the \
+         newest with `nightingale consent epochs`"
+    )]
+    ConsentListBehind {
+        /// The chain's.
+        newest: B256,
+    },
     /// The chain has other consents under the same number.
     #[error(
         "the chain has other consents of table {table} as version {version} than the dataset; give the dataset.json that it was \
@@ -255,6 +264,34 @@ pub enum PosterError {
     /// The outbox cannot be used.
     #[error("outbox: {0}")]
     Outbox(String),
+    /// An audit log that does not hold together, or not with what was anchored of it.
+    #[error("{path}: {source}; nothing was anchored")]
+    AuditLog {
+        /// The export.
+        path: PathBuf,
+        /// What is wrong.
+        source: VerifyError,
+    },
+    /// Another hash was anchored for the same entry.
+    #[error(
+        "entry {sequence} was anchored as {anchored}, which is another hash: the log was written anew; keep both, and find out who did"
+    )]
+    AnchorDiffers {
+        /// The entry.
+        sequence: u64,
+        /// What was anchored.
+        anchored: B256,
+    },
+    /// A later entry was anchored.
+    #[error(
+        "entry {anchored} was anchored already, which is later than {sequence}; give the newest head of the log"
+    )]
+    AnchorBehind {
+        /// The entry that was to be anchored.
+        sequence: u64,
+        /// What was anchored.
+        anchored: u64,
+    },
     /// What the contracts crate refuses.
     #[error(transparent)]
     Contracts(#[from] nightingale_contracts::Error),
@@ -275,7 +312,7 @@ impl PosterError {
     #[must_use]
     pub const fn is_wrong_use(&self) -> bool {
         match self {
-            Self::DatasetRefused(source) => source.is_unreadable(),
+            Self::DatasetRefused(source) | Self::AuditLog { source, .. } => source.is_unreadable(),
             Self::Io { .. }
             | Self::Malformed { .. }
             | Self::Unreadable { .. }

@@ -6,7 +6,9 @@
 
 mod account;
 pub mod administration;
+pub mod audit;
 pub mod cohort;
+mod consents;
 pub mod deployment;
 mod deposit;
 pub mod endorsement;

@@ -23,6 +23,7 @@ pub(crate) use drive::Goal;
 pub(crate) use finish::LOOKS;
 pub(crate) use history::{Standing, behind};
 use nightingale_contracts::deploy::Request;
+use nightingale_trace::{Kind, Span, Traceparent, Tracer, Value};
 pub(crate) use patience::Patience;
 use std::{path::Path, time::Duration};
 
@@ -78,6 +79,8 @@ pub struct Poster {
     pub(crate) account: Account,
     pub(crate) chain_id: u64,
     pub(crate) notices: Notices,
+    tracer: Tracer,
+    parent: Option<Traceparent>,
     terms: Terms,
 }
 
@@ -131,13 +134,26 @@ impl Poster {
         terms.check()?;
         let genesis = node.genesis().await?;
         let outbox = Outbox::open(outbox, chain_id, genesis).await?;
-        Ok(Self { node, outbox, account, chain_id, notices: Notices::default(), terms })
+        let (tracer, parent) = (Tracer::off(), None);
+        Ok(Self { node, outbox, account, chain_id, notices: Notices::default(), tracer, parent, terms })
     }
 
     /// Has each notice passed on, once.
     #[must_use]
     pub fn telling(self, listener: impl Fn(&Notice) + Send + Sync + 'static) -> Self {
         Self { notices: Notices::to(Box::new(listener)), ..self }
+    }
+
+    /// Has its steps appear in a trace, below `parent`.
+    #[must_use]
+    pub fn traced(self, tracer: Tracer, parent: Option<Traceparent>) -> Self {
+        Self { tracer, parent, ..self }
+    }
+
+    /// A step. Whatever it holds is public on the chain.
+    pub(crate) fn span(&self, name: &'static str) -> Span {
+        let chain = i64::try_from(self.chain_id).unwrap_or(i64::MAX);
+        self.tracer.span(name, Kind::Client, self.parent).with("chain.id", Value::Count(chain))
     }
 
     /// The account that pays for gas.

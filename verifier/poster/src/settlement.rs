@@ -115,7 +115,9 @@ impl Poster {
         self.resume().await?;
         let mut desk = Desk { deployment, claims, outcomes: vec![None; claims.len()] };
         let mut transactions = Vec::new();
+        let step = self.span("verify");
         self.verify(&mut desk).await?;
+        drop(step);
         for _ in 0..ROUNDS {
             self.recognise(&mut desk).await?;
             self.admit(&mut desk).await?;

@@ -2,8 +2,10 @@
 
 mod poster {
     mod anvil;
+    mod audit;
     mod cohort;
     mod command;
+    mod consents;
     mod crash;
     mod fees;
     mod file;
@@ -19,5 +21,6 @@ mod poster {
     mod rivals;
     mod settle;
     mod sponsor;
+    mod traces;
     mod world;
 }

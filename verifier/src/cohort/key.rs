@@ -12,7 +12,7 @@ use super::{
     point::{Words, point_to_words, scalar_to_word},
     transcript::ProofReader,
 };
-use crate::{KeyDigest, KeyKind, VerifyError, encoding};
+use crate::{KeyDigest, KeyKind, VerifyError, development, encoding};
 use halo2_proofs::{
     halo2curves::{
         CurveAffine,
@@ -75,7 +75,7 @@ impl CohortKey {
     /// The key of circuit `C` from the commitments of its fixed columns.
     ///
     /// # Errors
-    /// A circuit that this verifier cannot judge soundly: see [`VerifyError::UnsafeKey`].
+    /// A circuit that this verifier cannot judge soundly: see [`VerifyError::UnsafeKey`]; a production key of the development setup.
     pub fn new<C: Circuit<Fr>>(
         circuit: CircuitName,
         kind: KeyKind,
@@ -87,6 +87,9 @@ impl CohortKey {
         let mut cs = ConstraintSystem::default();
         C::configure_with_params(&mut cs, params);
         check(&cs, &fixed)?;
+        if kind == KeyKind::Production {
+            development::refuse_setup(&tau_to_words(&setup.tau))?;
+        }
         let quotient = cs.degree().saturating_sub(1);
         let points = cs.num_advice_columns() + 1 + quotient + 2;
         let scalars = cs.advice_queries().len() + cs.fixed_queries().len() + 1;

@@ -3,16 +3,19 @@
 //! A dataset brings no key: what is trusted is this program, or the directory that its user names.
 
 use super::{CircuitName, CohortKey, key::SetupPoints};
-use crate::{KeyKind, VerifyError};
+use crate::{KeyDigest, KeyKind, VerifyError};
 use halo2_proofs::{halo2curves::bn256::G1Affine, plonk::Circuit};
 use nightingale_circuits::cohort::{
     Size,
     circuit::QueryCircuit,
     registration::{RegistrationCircuit, Shape},
 };
+use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
+    fmt,
     path::PathBuf,
+    str::FromStr,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -36,12 +39,36 @@ pub const DEVELOPMENT: [(&str, &[u8]); 18] = {
     all
 };
 
+/// The address of a setup with all its keys: SHA-256 of a line and, for each circuit in the order of [`CircuitName::ALL`], its key
+/// file's name, a blank, the key's digest and the end of the line. It is the same for whoever makes the setup of a size from the same powers of
+/// tau with the same release, so one short text says which keys are meant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SetupDigest(KeyDigest);
+
+impl fmt::Display for SetupDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for SetupDigest {
+    type Err = VerifyError;
+
+    fn from_str(text: &str) -> Result<Self, VerifyError> {
+        text.parse().map(Self)
+    }
+}
+
 /// Verifying keys, each read and checked at its first use. May be shared between threads.
 #[derive(Default)]
 pub struct CohortKeys {
     directory: Option<PathBuf>,
-    loaded: Mutex<BTreeMap<(CircuitName, Size), Arc<CohortKey>>>,
+    /// What setups must have for their digest; nothing is asked without one.
+    pins: Vec<SetupDigest>,
+    loaded: Mutex<Loaded>,
 }
+
+type Loaded = BTreeMap<(CircuitName, Size), Arc<CohortKey>>;
 
 impl CohortKeys {
     /// The development keys. **Anybody can forge proofs under them.**
@@ -53,15 +80,58 @@ impl CohortKeys {
     /// The keys in a directory: files `<circuit>.<k>.vk`.
     #[must_use]
     pub fn directory(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: Some(directory.into()), loaded: Mutex::default() }
+        Self { directory: Some(directory.into()), ..Self::default() }
+    }
+
+    /// The same keys, of which those of a setup are used only if it has one of these digests.
+    #[must_use]
+    pub fn pinned(self, pins: Vec<SetupDigest>) -> Self {
+        Self { pins, loaded: Mutex::default(), ..self }
     }
 
     /// The key of a circuit.
     ///
     /// # Errors
-    /// There is none, or it is not a key of this circuit as this program knows it.
+    /// There is none, or it is not a key of this circuit as this program knows it; a setup that is not a pinned one.
     pub fn key(&self, circuit: CircuitName, size: Size) -> Result<Arc<CohortKey>, VerifyError> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = loaded.get(&(circuit, size)) {
+            return Ok(Arc::clone(key));
+        }
+        if !self.pins.is_empty() {
+            let found = self.digest(&mut loaded, size)?;
+            if !self.pins.contains(&found) {
+                // Nothing of it stays: the next call is refused, too.
+                loaded.retain(|(_, other), _| *other != size);
+                return Err(VerifyError::UnpinnedSetup(found));
+            }
+        }
+        self.load(&mut loaded, circuit, size)
+    }
+
+    /// The digest of the setup of a size: of all its keys, in the order of their numbers.
+    ///
+    /// # Errors
+    /// A key is missing, or is not one.
+    pub fn setup_digest(&self, size: Size) -> Result<SetupDigest, VerifyError> {
+        self.digest(&mut self.loaded.lock().unwrap_or_else(PoisonError::into_inner), size)
+    }
+
+    fn digest(&self, loaded: &mut Loaded, size: Size) -> Result<SetupDigest, VerifyError> {
+        let mut hash = Sha256::new_with_prefix("nightingale cohort setup 1\n");
+        for circuit in CircuitName::ALL {
+            let key = self.load(loaded, circuit, size)?;
+            hash.update(format!("{} {}\n", circuit.file_name(size), key.digest()));
+        }
+        Ok(SetupDigest(KeyDigest(hash.finalize().into())))
+    }
+
+    fn load(
+        &self,
+        loaded: &mut Loaded,
+        circuit: CircuitName,
+        size: Size,
+    ) -> Result<Arc<CohortKey>, VerifyError> {
         if let Some(key) = loaded.get(&(circuit, size)) {
             return Ok(Arc::clone(key));
         }

@@ -7,8 +7,8 @@ use nightingale_circuits::{claim::Address, cohort::Mode};
 use nightingale_verifier::{
     KeyKind, VerifyError,
     cohort::{
-        CohortKeys, Commitment, ConsentExpectation, Dataset, Expectation, QueryProof, RowProof, Venue,
-        VerifiedQuery, VerifiedRegistration, answer::AnswerFile, proof::role, text, verify_query,
+        CohortKeys, Commitment, ConsentExpectation, Dataset, Expectation, QueryProof, RowProof, SetupDigest,
+        Venue, VerifiedQuery, VerifiedRegistration, answer::AnswerFile, proof::role, text, verify_query,
         verify_registration, verify_row,
     },
     expectation::parse_address,
@@ -29,6 +29,10 @@ struct About {
     /// A directory of verifying keys (`<circuit>.<k>.vk`) instead of the development keys of this program.
     #[arg(long, value_name = "DIR")]
     keys: Option<PathBuf>,
+    /// Accept keys of this setup only: 64 digits, as `nightingale keys list` prints them and the ceremony's publisher tells by
+    /// another way than the keys came; may be repeated, once for each size.
+    #[arg(long, value_name = "DIGEST", requires = "keys")]
+    setup_digest: Vec<SetupDigest>,
 }
 
 impl About {
@@ -39,7 +43,8 @@ impl About {
     }
 
     fn keys(&self) -> CohortKeys {
-        self.keys.as_ref().map_or_else(CohortKeys::development, CohortKeys::directory)
+        let keys = self.keys.as_ref().map_or_else(CohortKeys::development, CohortKeys::directory);
+        keys.pinned(self.setup_digest.clone())
     }
 }
 

@@ -18,6 +18,10 @@ fn claim(file: &str, more: &[&str]) -> (i32, String, String) {
     said(run(base.into_iter().chain(more.iter().map(OsStr::new))))
 }
 
+pub(crate) fn run_audit(arguments: &[&str]) -> (i32, String, String) {
+    said(run(["audit"].iter().chain(arguments)))
+}
+
 fn said(output: Output) -> (i32, String, String) {
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
@@ -76,6 +80,51 @@ fn an_invalid_proof_exits_with_1_and_says_why() {
     assert!(verdict["decision"].is_null());
 }
 
+/// The reader's own list of consent epochs, and how old one may be when the proof is read.
+#[test]
+fn a_consent_root_that_is_unknown_superseded_or_old_is_refused() {
+    let root = nightingale_verifier::ConsentEpoch {
+        number: 3,
+        root: proof("claim-2-approve").public.consent_root,
+        published: 1_770_000_000,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("epochs.json");
+    let write = |others: &[nightingale_verifier::ConsentEpoch]| {
+        let epochs = [&[root][..], others].concat();
+        let epochs = nightingale_verifier::ConsentEpochs::new(epochs).unwrap();
+        fs::write(&file, epochs.to_json()).unwrap();
+    };
+    let told = |more: &[&str]| {
+        let consents = ["--consents", file.to_str().unwrap(), "--max-consent-age", "7"];
+        claim("claim-2-approve.proof.json", &[&consents[..], more].concat())
+    };
+    write(&[]);
+    // 1770000000 is 2026-02-02T02:40:00Z.
+    let (code, out, _) = told(&["--at", "2026-02-09T02:40:00Z"]);
+    assert_eq!(code, 0, "{out}");
+    let (code, out, _) = told(&["--at", "2026-02-09T02:40:01Z"]);
+    assert!(
+        code == 1 && out.contains("published 7 days ago, as epoch 3, at most 7 days are allowed"),
+        "{out}"
+    );
+    let (code, out, _) = told(&["--at", "2026-02-02T02:39:59Z"]);
+    assert!(code == 1 && out.contains("had not published"), "{out}");
+    // Without a time it is now, which is later than that week.
+    assert_eq!(told(&[]).0, 1);
+    let newer = nightingale_verifier::ConsentEpoch { number: 4, root: 5u64.into(), published: 1_770_010_000 };
+    write(&[newer]);
+    // Superseded at 05:26:40, and an hour's grace.
+    assert_eq!(told(&["--at", "2026-02-02T06:26:40Z"]).0, 0);
+    let (code, out, _) = told(&["--at", "2026-02-02T06:26:41Z"]);
+    assert!(code == 1 && out.contains("superseded 1 h 0 min ago, by epoch 4"), "{out}");
+    assert_eq!(told(&["--at", "2026-02-02T06:26:41Z", "--consent-grace", "2"]).0, 0);
+    fs::write(&file, "{}").unwrap();
+    assert_eq!(told(&[]).0, 2, "unreadable");
+    let (code, ..) = claim("claim-2-approve.proof.json", &["--max-consent-age", "7"]);
+    assert_eq!(code, 2, "an age of nothing");
+}
+
 #[test]
 fn an_expectation_file_is_held_against_the_proof() {
     let directory = tempfile::tempdir().unwrap();
@@ -89,6 +138,13 @@ fn an_expectation_file_is_held_against_the_proof() {
     let (code, out, _) =
         claim("claim-2-approve.proof.json", &[&expect[..], &["--epoch-root", &other]].concat());
     assert!(code == 1 && out.contains("epoch root"), "{out}");
+    let key: Value = serde_json::from_slice(&bytes("claim-2-approve.proof.json")).unwrap();
+    let digest = key["key"].as_str().unwrap();
+    assert_eq!(claim("claim-2-approve.proof.json", &["--key-digest", digest]).0, 0);
+    fs::write(&file, serde_json::json!({ "key_digest": "00".repeat(32) }).to_string()).unwrap();
+    let (code, out, _) = claim("claim-2-approve.proof.json", &expect);
+    assert!(code == 1 && out.contains("another context: key"), "{out}");
+    assert_eq!(claim("claim-2-approve.proof.json", &[&expect[..], &["--key-digest", digest]].concat()).0, 0);
 }
 
 #[test]

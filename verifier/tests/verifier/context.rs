@@ -6,7 +6,7 @@ use nightingale_circuits::{
     Fr,
     claim::{Address, Date},
 };
-use nightingale_verifier::{Context, VerifyError, verify_claim};
+use nightingale_verifier::{Context, KeyDigest, VerifyError, verify_claim};
 
 #[test]
 fn accepts_what_is_expected_and_names_what_is_not() {
@@ -21,6 +21,8 @@ fn accepts_what_is_expected_and_names_what_is_not() {
         claim_commitment: Some(public.claim_commitment),
         payee: Some(verified.payee),
         received: Some(verified.received),
+        consents: None,
+        key: Some(proof.key),
         production_only: false,
     };
     assert_eq!(verify_claim(&key, &proof, &expected).unwrap(), verified);
@@ -35,6 +37,7 @@ fn accepts_what_is_expected_and_names_what_is_not() {
         ),
         ("payee", Context { payee: Some(Address([7; 20])), ..expected.clone() }),
         ("received date", Context { received: Some(Date::MIN), ..expected.clone() }),
+        ("key", Context { key: Some(KeyDigest([7; 32])), ..expected.clone() }),
     ];
     for (what, context) in others {
         let error = verify_claim(&key, &proof, &context).unwrap_err();

@@ -1,7 +1,8 @@
 //! Verifying keys: their file, their digest, and what must never be one.
 
 use super::golden::{bytes, key, path, proof};
-use ark_bn254::G1Affine;
+use ark_bn254::{Fr, G1Affine, G2Affine};
+use ark_ec::{AffineRepr, CurveGroup};
 use nightingale_circuits::claim::SizeClass;
 use nightingale_verifier::{
     Context, KeyDigest, KeyDirectory, KeyKind, VerifyError, VerifyingKey, key::file_name, verify_claim,
@@ -44,7 +45,7 @@ fn a_key_that_lets_anybody_forge_is_refused() {
         let mut groth16 = golden().groth16().clone();
         change(&mut groth16);
         matches!(
-            VerifyingKey::new(SizeClass::Two, KeyKind::Production, groth16),
+            VerifyingKey::new(SizeClass::Two, KeyKind::Development, groth16),
             Err(VerifyError::UnsafeKey(_))
         )
     };
@@ -63,10 +64,46 @@ fn a_proof_is_judged_by_the_key_that_it_names_and_no_other() {
         verify_claim(&key(&eight), &two, &Context::default()),
         Err(VerifyError::WrongKey { proof, key }) if proof == two.key && key == eight.key
     ));
-    // The same points as a production key are another key: nobody can pass a development key off as one.
-    let groth16 = golden().groth16().clone();
-    let renamed = VerifyingKey::new(SizeClass::Two, KeyKind::Production, groth16).unwrap();
-    assert!(matches!(verify_claim(&renamed, &two, &Context::default()), Err(VerifyError::WrongKey { .. })));
+    // Nor under another than the one whose digest the reader was told.
+    let told = |digest| Context { key: Some(digest), ..Context::default() };
+    assert!(verify_claim(&key(&two), &two, &told(two.key)).is_ok());
+    let refused = verify_claim(&key(&two), &two, &told(eight.key)).unwrap_err();
+    assert!(matches!(refused, VerifyError::Context { what: "key", .. }), "{refused}");
+}
+
+#[test]
+fn a_key_from_the_development_secrets_is_no_production_key() {
+    // Its label changed, it is refused. Each of the points that give it away is enough; the other points are somebody's.
+    let relabelled = |groth16: &ark_groth16::VerifyingKey<ark_bn254::Bn254>| {
+        VerifyingKey::new(SizeClass::Two, KeyKind::Production, groth16.clone())
+    };
+    let development = golden().groth16().clone();
+    assert!(matches!(relabelled(&development), Err(VerifyError::UnsafeKey(_))));
+    let mut file = golden().to_bytes();
+    file[5] = 2;
+    assert!(matches!(VerifyingKey::from_bytes(&file), Err(VerifyError::UnsafeKey(_))));
+    let (g1, g2) = (G1Affine::generator(), G2Affine::generator());
+    let others = ark_groth16::VerifyingKey {
+        alpha_g1: (g1 * Fr::from(5)).into_affine(),
+        beta_g2: (g2 * Fr::from(6)).into_affine(),
+        delta_g2: (g2 * Fr::from(7)).into_affine(),
+        ..development.clone()
+    };
+    assert!(relabelled(&others).is_ok());
+    let eight = key(&proof("claim-8-approve")).groth16().clone();
+    type Change<'a> = &'a dyn Fn(&mut ark_groth16::VerifyingKey<ark_bn254::Bn254>);
+    let changes: [Change<'_>; 5] = [
+        &|key| key.alpha_g1 = development.alpha_g1,
+        &|key| key.alpha_g1 = -development.alpha_g1,
+        &|key| key.beta_g2 = development.beta_g2,
+        &|key| key.delta_g2 = -development.delta_g2,
+        &|key| key.delta_g2 = eight.delta_g2,
+    ];
+    for (number, change) in changes.iter().enumerate() {
+        let mut altered = others.clone();
+        change(&mut altered);
+        assert!(matches!(relabelled(&altered), Err(VerifyError::UnsafeKey(_))), "change {number}");
+    }
 }
 
 #[test]

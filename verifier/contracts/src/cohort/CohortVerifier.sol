@@ -18,7 +18,6 @@ contract CohortVerifier is CohortLink {
     /// @dev On-chain there is no other: an `exact` answer is for the regulator's eyes.
     uint256 private constant PLAN = 2;
     uint256 private constant CELLS = 16;
-    uint256 private constant INSTANCES = 26;
     uint256 private constant PROOF = 3424;
 
     /// @param k_ Logarithm of the number of rows.

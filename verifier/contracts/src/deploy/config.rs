@@ -53,7 +53,7 @@ pub enum TokenChoice {
     Test,
 }
 
-/// For how long superseded roots are still settled.
+/// For how long superseded roots are still settled, and consent roots at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Grace {
@@ -63,12 +63,20 @@ pub struct Grace {
     pub account_seconds: u64,
     /// For consent roots: how late a revocation may bite.
     pub consent_seconds: u64,
+    /// How old a consent root may be, the newest included; an hour to 366 days. None in files of registries that knew no such limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_age_seconds: Option<u64>,
 }
 
 impl Default for Grace {
-    /// Epochs and accounts a day, consents an hour.
+    /// Epochs and accounts a day, consents an hour; no consent root is older than thirty days.
     fn default() -> Self {
-        Self { epoch_seconds: 86_400, account_seconds: 86_400, consent_seconds: 3_600 }
+        Self {
+            epoch_seconds: 86_400,
+            account_seconds: 86_400,
+            consent_seconds: 3_600,
+            consent_age_seconds: Some(30 * 86_400),
+        }
     }
 }
 
@@ -154,9 +162,12 @@ impl Config {
                 "development keys are for chain ids 31337 and 1337: use ceremony keys",
             ));
         }
-        let Grace { epoch_seconds, account_seconds, consent_seconds } = self.grace;
+        let Grace { epoch_seconds, account_seconds, consent_seconds, consent_age_seconds } = self.grace;
         if [epoch_seconds, account_seconds, consent_seconds].iter().any(|grace| *grace > LONGEST_GRACE) {
             return Err(Error::DeploymentRefused("a grace is longer than thirty days"));
+        }
+        if !consent_age_seconds.is_some_and(|age| (3_600..=366 * 86_400).contains(&age)) {
+            return Err(Error::DeploymentRefused("the age of consent roots must be an hour to 366 days"));
         }
         if self.units_per_cent.is_zero() || self.units_per_cent > U256::from(10).pow(U256::from(30)) {
             return Err(Error::DeploymentRefused("a cent must be 1 to 10^30 base units of the token"));

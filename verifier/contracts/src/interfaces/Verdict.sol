@@ -43,5 +43,7 @@ enum Verdict {
     /// 18: the payer's escrow holds less than the claim pays; it can be settled once there is more.
     EscrowTooSmall,
     /// 19: the registry serves another settlement contract, or none yet, or was deployed on another chain.
-    SettlementUnknown
+    SettlementUnknown,
+    /// 20: the authority has not published this consent root for longer than the registry allows, the newest though it may be.
+    ConsentRootOld
 }

@@ -29,11 +29,24 @@ abstract contract ConsentRegister is Roles {
     }
 
     /// @notice Publishes the caller's newest consent root. It may be an earlier one: to revoke a consent can restore the
-    /// register that was before it.
+    /// register that was before it. It may be the newest: the authority says that nothing has changed, and its age starts anew.
     function publishConsentRoot(bytes32 consentRoot) external {
         if (!authorityAccepted[msg.sender]) revert NotAuthority(msg.sender);
-        _consents[msg.sender].restore(consentRoot);
+        RootLog.Log storage log = _consents[msg.sender];
+        if (consentRoot != 0 && consentRoot == log.newest) log.renew();
+        else log.restore(consentRoot);
         emit ConsentRootPublished(msg.sender, consentRoot);
+    }
+
+    /// @notice When an authority published a consent root for the last time and, once it has been, superseded it. In seconds; zero for
+    /// never.
+    function consentStamp(address authority, bytes32 consentRoot)
+        external
+        view
+        returns (uint64 publishedAt, uint64 supersededAt)
+    {
+        RootLog.Stamp memory stamp = _consents[authority].stamps[consentRoot];
+        return (stamp.publishedAt, stamp.supersededAt);
     }
 
     /// @notice The authority's newest consent root; zero before the first.

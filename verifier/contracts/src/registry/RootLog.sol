@@ -40,6 +40,16 @@ library RootLog {
         log.newest = root;
     }
 
+    /// @notice Says once more that the newest root is the newest: its age starts anew.
+    function renew(Log storage log) internal {
+        log.stamps[log.newest].publishedAt = uint64(block.timestamp);
+    }
+
+    /// @notice Whether `root` was published, for the last time, more than `age` seconds ago.
+    function isOlderThan(Log storage log, bytes32 root, uint256 age) internal view returns (bool) {
+        return block.timestamp > log.stamps[root].publishedAt + age;
+    }
+
     /// @notice Whether `root` was ever published, and whether it is the newest or was less than `grace` seconds ago.
     function look(Log storage log, bytes32 root, uint256 grace) internal view returns (bool known, bool fresh) {
         Stamp memory stamp = log.stamps[root];

@@ -76,6 +76,17 @@ fn cohort_bindings_are_the_artefacts_interfaces() -> Result<()> {
 }
 
 #[test]
+fn anchor_bindings_are_the_artefacts_interface() -> Result<()> {
+    let bound = from_bindings!(
+        bindings::audit::AuditAnchors,
+        AuditAnchorsErrors,
+        AuditAnchorsEvents,
+        AuditAnchorsCalls
+    );
+    compare("AuditAnchors", from_json(&artefacts::audit_anchors()?.abi)?, bound)
+}
+
+#[test]
 fn verdicts_have_the_numbers_of_the_contract() -> Result<()> {
     let source = include_str!("../../src/interfaces/Verdict.sol");
     let body = source.split_once("enum Verdict {").context("enum")?.1;
@@ -89,7 +100,7 @@ fn verdicts_have_the_numbers_of_the_contract() -> Result<()> {
     for (number, verdict) in (0u8..).zip(bindings::Verdict::ALL) {
         ensure!(bindings::Verdict::from_number(number) == Some(verdict) && verdict as u8 == number);
     }
-    ensure!(bindings::Verdict::from_number(20).is_none());
+    ensure!(bindings::Verdict::from_number(21).is_none());
     Ok(())
 }
 

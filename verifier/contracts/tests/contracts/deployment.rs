@@ -71,7 +71,11 @@ fn refuses_what_the_contracts_would_refuse_before_anything_is_paid() -> Result<(
     let mut short = config()?;
     short.keys[0].key.gamma_abc_g1.truncate(11);
     let long = Grace { consent_seconds: 31 * 86_400, ..Grace::default() };
+    let ageless = Grace { consent_age_seconds: None, ..Grace::default() };
+    let brief = Grace { consent_age_seconds: Some(3_599), ..Grace::default() };
     let refused = [
+        Config { grace: ageless, ..config()? },
+        Config { grace: brief, ..config()? },
         public,
         Config { token: TokenChoice::Test, ..production },
         forging,

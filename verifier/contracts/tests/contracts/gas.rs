@@ -89,6 +89,7 @@ fn measure() -> Result<BTreeMap<String, u64>> {
     gas.insert("settle_paid_line_storage_osaka".to_owned(), paid_line(Fork::Osaka)?);
     gas.insert("settle_paid_line_storage_amsterdam".to_owned(), paid_line(Fork::Amsterdam)?);
     gas.extend(super::cohort::measure()?);
+    gas.extend(super::audit::measure()?);
     Ok(gas)
 }
 

@@ -12,11 +12,12 @@ use nightingale_contracts::{
     PayerId, artefacts,
     bindings::ClaimSettlement::previewCall,
     bindings::Registry::{
-        AdminChanged, GraceTooLong, NotAdmin, NotAuthority, NotOffered, NotPayerOwner, PayerExists,
-        PayerZero, RoleMissing, RootAlreadyPublished, RootNotInField, ZeroAddress, acceptAdminCall,
-        acceptPayerCall, addPayerCall, adminCall, constructorCall, disableKeyCall, newestConsentRootCall,
-        newestEpochCall, offerAdminCall, offerPayerCall, pauseCall, payerOwnerCall, publishConsentRootCall,
-        publishEpochCall, registerKeyCall, setAuthorityCall, setPayerPausedCall, setRoleCall, unpauseCall,
+        AdminChanged, ConsentAgeUnsupported, GraceTooLong, NotAdmin, NotAuthority, NotOffered, NotPayerOwner,
+        PayerExists, PayerZero, RoleMissing, RootAlreadyPublished, RootNotInField, ZeroAddress,
+        acceptAdminCall, acceptPayerCall, addPayerCall, adminCall, consentStampCall, constructorCall,
+        disableKeyCall, newestConsentRootCall, newestEpochCall, offerAdminCall, offerPayerCall, pauseCall,
+        payerOwnerCall, publishConsentRootCall, publishEpochCall, registerKeyCall, setAuthorityCall,
+        setPayerPausedCall, setRoleCall, unpauseCall,
     },
     bindings::Verdict,
     calldata,
@@ -152,7 +153,6 @@ fn a_revocation_restores_an_earlier_consent_root() -> Result<()> {
     ensure!(standing(&mut world, "epoch", "consents")? == Verdict::Payable);
     let (authority, registry) = (AUTHORITY, world.deployment.registry);
     ensure!(world.chain.ask(registry, &newestConsentRootCall { authority })? == root("consents"));
-    refused::<_, RootAlreadyPublished>(world.publish_consents("consents"))?;
     // what was revoked bites after the grace, counted from the revocation
     world.chain.advance(3_500);
     ensure!(standing(&mut world, "epoch", "granted")? == Verdict::Payable);
@@ -194,6 +194,77 @@ fn a_grace_starts_when_a_root_is_superseded() -> Result<()> {
     Ok(())
 }
 
+const DAY: u64 = 86_400;
+
+/// The newest root, too, grows old: whoever published it may have heard of revocations since, and said nothing.
+#[test]
+fn a_consent_root_grows_old_unless_its_authority_publishes_it_again() -> Result<()> {
+    let mut world = World::new()?;
+    let registry = world.deployment.registry;
+    world.chain.advance(30 * DAY - 3_600);
+    ensure!(standing(&mut world, "epoch", "consents")? == Verdict::Payable);
+    world.chain.advance(2 * 3_600);
+    ensure!(standing(&mut world, "epoch", "consents")? == Verdict::ConsentRootOld);
+    // nobody but the authority can say that it still holds
+    let again = publishConsentRootCall { consentRoot: root("consents") };
+    refused::<_, NotAuthority>(world.chain.send(STRANGER, registry, &again))?;
+    ensure!(standing(&mut world, "epoch", "consents")? == Verdict::ConsentRootOld);
+    world.publish_consents("consents")?;
+    ensure!(standing(&mut world, "epoch", "consents")? == Verdict::Payable);
+    ensure!(world.chain.ask(registry, &newestConsentRootCall { authority: AUTHORITY })? == root("consents"));
+    world.chain.advance(30 * DAY - 3_600);
+    ensure!(standing(&mut world, "epoch", "consents")? == Verdict::Payable, "its age did not start anew");
+    world.chain.advance(2 * 3_600);
+    ensure!(standing(&mut world, "epoch", "consents")? == Verdict::ConsentRootOld);
+    // a superseded root in its grace is no younger for that
+    world.publish_consents("c2")?;
+    ensure!(standing(&mut world, "epoch", "c2")? == Verdict::Payable);
+    ensure!(standing(&mut world, "epoch", "consents")? == Verdict::ConsentRootOld);
+    let of = |label: &str| consentStampCall { authority: AUTHORITY, consentRoot: root(label) };
+    let (old, new) = (world.chain.ask(registry, &of("consents"))?, world.chain.ask(registry, &of("c2"))?);
+    ensure!(
+        old.supersededAt == new.publishedAt && new.supersededAt == 0 && old.publishedAt < new.publishedAt
+    );
+    ensure!(world.chain.ask(registry, &of("never"))?.publishedAt == 0);
+    Ok(())
+}
+
+/// Renewing is for the newest root only: it brings no superseded root back by itself, and no zero.
+#[test]
+fn an_authority_without_a_root_cannot_renew_one() -> Result<()> {
+    let mut world = World::new()?;
+    let registry = world.deployment.registry;
+    world.chain.send(DEPLOYER, registry, &setAuthorityCall { authority: STRANGER, accepted: true })?;
+    let zero = publishConsentRootCall { consentRoot: B256::ZERO };
+    refused::<_, RootNotInField>(world.chain.send(STRANGER, registry, &zero))?;
+    Ok(())
+}
+
+#[test]
+fn an_age_of_consents_outside_an_hour_to_a_year_is_refused() -> Result<()> {
+    let (template, size) = artefacts::verifier_template()?;
+    let mut chain = Chain::new(LOCAL_CHAIN, NOON);
+    for (age, fits) in [(3_599, false), (3_600, true), (366 * DAY, true), (366 * DAY + 1, false)] {
+        let arguments = constructorCall {
+            admin: DEPLOYER,
+            template,
+            templateSize: U256::from(size),
+            epochGrace: U256::ZERO,
+            accountGrace: U256::ZERO,
+            consentGrace: U256::ZERO,
+            consentAge: U256::from(age),
+        };
+        let code = [artefacts::registry()?.bytecode.to_vec(), arguments.abi_encode()].concat();
+        let result = chain.deploy(DEPLOYER, code.into());
+        if fits {
+            result?;
+        } else {
+            refused::<_, ConsentAgeUnsupported>(result)?;
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn a_grace_of_more_than_thirty_days_is_refused() -> Result<()> {
     let (template, size) = artefacts::verifier_template()?;
@@ -208,6 +279,7 @@ fn a_grace_of_more_than_thirty_days_is_refused() -> Result<()> {
             epochGrace: grace(0),
             accountGrace: grace(1),
             consentGrace: grace(2),
+            consentAge: U256::from(3_600),
         };
         let code = [artefacts::registry()?.bytecode.to_vec(), arguments.abi_encode()].concat();
         let result = chain.deploy(DEPLOYER, code.into());

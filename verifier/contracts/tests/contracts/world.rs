@@ -150,6 +150,7 @@ pub(crate) fn registry_arguments() -> Result<Vec<u8>> {
         epochGrace: U256::ZERO,
         accountGrace: U256::ZERO,
         consentGrace: U256::ZERO,
+        consentAge: U256::from(86_400),
     };
     Ok(arguments.abi_encode())
 }

@@ -9,8 +9,12 @@ use nightingale_contracts::{
     deploy::{Deployment, Request},
 };
 use nightingale_poster::{Poster, PosterError, administration, payer, report::PostedReport};
-use nightingale_verifier::expectation::parse_date;
-use std::{path::PathBuf, process::ExitCode};
+use nightingale_verifier::{ConsentEpochs, expectation::parse_date};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 #[derive(Args)]
 pub(super) struct Subject {
@@ -175,6 +179,7 @@ impl AcceptAuthority {
 }
 
 #[derive(Args)]
+#[group(id = "what", required = true, multiple = false, args = ["root", "consents"])]
 pub(super) struct PublishConsents {
     #[command(flatten)]
     subject: Subject,
@@ -182,16 +187,42 @@ pub(super) struct PublishConsents {
     repeat: Repeat,
     /// The consent root.
     #[arg(long, value_name = "ROOT")]
-    root: B256,
+    root: Option<B256>,
+    /// The authority's epochs, as `nightingale consent publish --out` writes them: their newest root, unless the chain has it as its newest
+    /// already. A list that does not have the chain's newest root is refused.
+    #[arg(long, value_name = "FILE", conflicts_with = "again")]
+    consents: Option<PathBuf>,
+    /// Publish the newest root of --consents once more where the chain has it: the authority says that it still holds, and its age starts
+    /// anew.
+    #[arg(long, requires = "consents")]
+    renew: bool,
 }
 
 impl PublishConsents {
     pub(super) async fn run(self) -> Result<ExitCode> {
+        let epochs = self.consents.as_deref().map(epochs).transpose()?;
         let (poster, deployment) = self.subject.open().await?;
-        self.subject
-            .post(&poster, &[administration::publish_consents(&deployment, self.root)], &self.repeat)
-            .await
+        let Some(epochs) = epochs else {
+            let root = self.root.unwrap_or_default();
+            let request = administration::publish_consents(&deployment, root);
+            return self.subject.post(&poster, &[request], &self.repeat).await;
+        };
+        let posted = poster.publish_consents(&deployment, &epochs, self.renew).await?;
+        let reports: Vec<PostedReport> = posted.iter().map(PostedReport::from).collect();
+        if reports.is_empty() && !self.subject.json {
+            show(false, &reports, || {
+                vec!["the chain has this root as its newest; --renew publishes it again".to_owned()]
+            })?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        self.subject.report(&reports)
     }
+}
+
+fn epochs(path: &Path) -> Result<ConsentEpochs, PosterError> {
+    let bytes = fs::read(path).map_err(|source| PosterError::Io { path: path.to_owned(), source })?;
+    ConsentEpochs::from_json(&bytes)
+        .map_err(|source| PosterError::Unreadable { path: path.to_owned(), source })
 }
 
 /// Records that a claim was received: today, by the chain; or on an earlier day, by the payer.

@@ -1,5 +1,6 @@
 //! What every command that talks to a chain is told: node, key, outbox and terms.
 
+use super::trace;
 use clap::Args;
 use nightingale_contracts::deploy::Deployment;
 use nightingale_poster::{Account, Node, Poster, PosterError, deployment};
@@ -55,7 +56,7 @@ impl Connection {
         })
         .await
         .map(|poster| {
-            poster.telling(|notice| {
+            trace::follow(poster).telling(|notice| {
                 // Nobody has to read it.
                 let _ = writeln!(io::stderr(), "nightingale-poster: note: {notice}");
             })

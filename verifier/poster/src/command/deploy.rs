@@ -1,19 +1,22 @@
 //! `nightingale-poster deploy`.
 
 use super::{Connection, show};
-use alloy_primitives::{Address, U256};
-use anyhow::Result;
+use alloy_primitives::{Address, B256, U256};
+use anyhow::{Result, ensure};
 use clap::Args;
 use nightingale_circuits::cohort::{Class, Size};
 use nightingale_contracts::deploy::{CohortKeyToRegister, Config, Grace, KeyKind, TokenChoice};
 use nightingale_poster::{PosterError, deployment};
-use nightingale_verifier::cohort::{CircuitName, CohortKeys};
-use std::{fs, path::PathBuf, process::ExitCode};
+use nightingale_verifier::{
+    KeyDigest,
+    cohort::{CircuitName, CohortKeys},
+};
+use std::{collections::BTreeSet, fs, path::PathBuf, process::ExitCode};
 
 /// Deploys registry, settlement, log of cohort answers and a verifier for each key, and registers the keys.
 ///
 /// A deployment that was cut off goes on where it was; one that is finished is found again, not made twice. On chains that
-/// are not local (31337, 1337) development keys are left out, a token must be named, and a log of cohort answers needs --cohort-keys.
+/// are not local (31337, 1337) development keys are left out, the claim keys to register and a token must be named, and a log of cohort answers needs --cohort-keys.
 #[derive(Args)]
 pub(super) struct Deploy {
     #[command(flatten)]
@@ -21,6 +24,9 @@ pub(super) struct Deploy {
     /// A directory of verifying keys (`<class>.<digest>.vk`).
     #[arg(long, value_name = "DIR")]
     keys: PathBuf,
+    /// A claim key to register, by the digest that the ceremony's auditors published; once for each. On local chains all of the folder are.
+    #[arg(long, value_name = "DIGEST")]
+    key: Vec<KeyDigest>,
     /// The ERC-20 that escrows hold. Without it: a test token that anybody mints, on local chains only.
     #[arg(long, value_name = "ADDRESS", requires = "units_per_cent")]
     token: Option<Address>,
@@ -46,6 +52,9 @@ pub(super) struct Deploy {
     /// How long a superseded consent root is still settled: how late a revocation may bite.
     #[arg(long, value_name = "SECONDS", default_value_t = Grace::default().consent_seconds)]
     consent_grace: u64,
+    /// How old a consent root may be, the newest included: after that, the authority publishes it again or nothing is settled under it.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30 * 86_400)]
+    consent_age: u64,
     /// Names this deployment: the same configuration under another label is deployed anew.
     #[arg(long, default_value = "main")]
     label: String,
@@ -62,7 +71,14 @@ impl Deploy {
         let mut keys = deployment::keys(&self.keys)?;
         let poster = self.connection.open().await?;
         if ![31337, 1337].contains(&poster.chain_id()) {
-            keys.retain(|key| key.kind == KeyKind::Production);
+            // Whoever can write in the folder names files and kinds: what is registered for good is what somebody asked for by its digest.
+            let asked: BTreeSet<B256> = self.key.iter().map(|digest| B256::from(digest.0)).collect();
+            keys.retain(|key| key.kind == KeyKind::Production && asked.contains(&key.digest));
+            ensure!(
+                !asked.is_empty() && keys.len() == asked.len(),
+                "on a public chain name each key to register with --key DIGEST, as the ceremony's auditors published it; one is \
+                 missing in the folder, or is a development key"
+            );
         }
         let cohort = self.cohort(poster.chain_id())?;
         let config = Config {
@@ -74,6 +90,7 @@ impl Deploy {
                 epoch_seconds: self.epoch_grace,
                 account_seconds: self.account_grace,
                 consent_seconds: self.consent_grace,
+                consent_age_seconds: Some(self.consent_age),
             },
             keys,
             cohort,

@@ -8,6 +8,7 @@ use super::Poster;
 use crate::{PosterError, node::Head, outbox::Transaction};
 use alloy_eips::BlockNumberOrTag;
 use alloy_rpc_types_eth::TransactionReceipt;
+use nightingale_trace::Span;
 use std::{
     collections::BTreeMap,
     time::{SystemTime, UNIX_EPOCH},
@@ -37,14 +38,21 @@ impl Poster {
     /// Brings everything that is open to the goal.
     pub(crate) async fn drive(&self, goal: Goal) -> Result<(), PosterError> {
         let (mut patience, mut seen, mut last) = (self.patience(), Seen::default(), None);
+        let mut step: Option<Span> = None;
         loop {
             match self.pass(goal, &mut seen).await {
                 Ok(true) => return Ok(()),
-                Ok(false) => {}
+                // What is done at once is no step.
+                Ok(false) => {
+                    step.get_or_insert_with(|| self.span("confirm"));
+                }
                 Err(error) if error.is_transient() => last = Some(error),
                 Err(error) => return Err(error),
             }
             if !patience.pause().await {
+                if let Some(step) = &mut step {
+                    step.fail();
+                }
                 return Err(match self.outbox.open_of(self.address()).await?.first() {
                     Some(row) => self.unconfirmed(row, last.as_ref()),
                     None => PosterError::Outbox("it changed while it was held".into()),

@@ -12,6 +12,7 @@ use alloy_consensus::TxEip1559;
 use alloy_eips::{BlockNumberOrTag, eip2930::AccessList};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use nightingale_contracts::{chain::TRANSACTION_GAS_CAP, deploy::Request};
+use nightingale_trace::Value;
 
 impl Poster {
     /// Writes a new transaction of this account into the outbox.
@@ -24,6 +25,7 @@ impl Poster {
         plan: Option<(B256, u32)>,
         claims: &[ClaimRow],
     ) -> Result<i64, PosterError> {
+        let mut step = self.span("sign");
         let sender = self.address();
         let gas = match self.node.dry_run(sender, request).await? {
             Ok((_, gas)) => gas,
@@ -41,6 +43,7 @@ impl Poster {
         let mined = self.node.nonce(sender, BlockNumberOrTag::Latest).await?;
         let nonce = self.outbox.next_nonce(sender).await?.map_or(mined, |next| next.max(mined));
         let signed = self.sign(nonce, request.to, request.data.clone(), gas_limit, fees)?;
+        step.set("chain.transaction", Value::Hash(signed.hash.0));
         let draft = Draft { sender, nonce, request, gas_limit, plan, claims };
         self.outbox.insert(&draft, fees, &signed).await
     }

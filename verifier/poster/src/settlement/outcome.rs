@@ -188,6 +188,9 @@ const fn advice(verdict: Verdict) -> &'static str {
             "the authority never published this consent root; it must, or name the right one"
         }
         Verdict::ConsentRootStale => "the authority published newer consents; have it proven again",
+        Verdict::ConsentRootOld => {
+            "the authority has not published this consent root for too long; it publishes it again, or a newer one and then have it proven again"
+        }
         Verdict::ReceiptMissing => {
             "nobody recorded that the claim was received; send receive, or the payer records it"
         }

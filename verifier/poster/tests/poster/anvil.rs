@@ -10,6 +10,8 @@ use std::{
     net::TcpStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    thread::sleep,
+    time::Duration,
 };
 
 /// 2026-01-15, 12:00 UTC.
@@ -82,6 +84,25 @@ impl Anvil {
             self.ask("evm_mine", json!([]))?;
         }
         Ok(())
+    }
+
+    /// Gives the chain another id. A block that anvil is still making brings the old one back, hence the repetition.
+    pub(crate) fn move_to_chain(&self, id: u64) -> Result<()> {
+        let mut kept = 0;
+        for _ in 0..100 {
+            let chain: U256 = serde_json::from_value(self.ask("eth_chainId", json!([]))?)?;
+            if chain == U256::from(id) {
+                kept += 1;
+            } else {
+                kept = 0;
+                self.ask("anvil_setChainId", json!([id]))?;
+            }
+            if kept == 5 {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(50));
+        }
+        bail!("the chain does not become {id}")
     }
 
     pub(crate) fn give_ether(&self, account: Address) -> Result<()> {

@@ -13,14 +13,13 @@ use nightingale_contracts::{
     deploy::{Config, KeyKind, KeyToRegister},
 };
 use nightingale_poster::{Claim, EndorsementFile, administration as tell, endorsement::commitment, payer};
-use nightingale_prover::{ClaimProver, KeyStore, device::Cpu};
+use nightingale_prover::{ClaimProver, KeyStore, device::Reference};
 use nightingale_records::{
     Registers,
     synth::{self, PAYER, Story},
 };
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_of_the_statement_goes_from_registers_to_the_payees_credit() -> Result<()> {
@@ -54,7 +53,7 @@ async fn a_claim_of_the_statement_goes_from_registers_to_the_payees_credit() -> 
         }
     }
     let (request, payable) = found.context("no such claim in the demonstration")?;
-    let proof = ClaimProver::new(key, Arc::new(Cpu)).prove(&request, &mut rng)?;
+    let proof = ClaimProver::new(key, &Reference)?.prove(&request, &mut rng)?;
 
     let insurer = payer::parse(&format!("name:{PAYER}"))?;
     ensure!(insurer.to::<u128>() == request.epoch.payer.number());

@@ -62,7 +62,7 @@ pub(crate) fn config(admin: Address) -> Result<Config> {
         admin,
         token: TokenChoice::Test,
         units_per_cent: U256::ONE,
-        grace: Grace { epoch_seconds: 0, account_seconds: 0, consent_seconds: 0 },
+        grace: Grace { epoch_seconds: 0, account_seconds: 0, consent_seconds: 0, ..Grace::default() },
         keys: keys.into_iter().collect::<Result<_>>()?,
         cohort: None,
     })

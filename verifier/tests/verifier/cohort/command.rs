@@ -1,7 +1,8 @@
 //! `nightingale-verify cohort` and `row` as a user meets them.
 
 use super::{bytes, path};
-use nightingale_circuits::cohort::Committed;
+use nightingale_circuits::cohort::{Committed, Size};
+use nightingale_verifier::cohort::{CohortKeys, keys::DEVELOPMENT};
 use serde_json::Value;
 use std::process::{Command, Output};
 
@@ -71,6 +72,28 @@ fn exit_codes_tell_invalid_from_unreadable() {
     assert_eq!(code(&["cohort", "no-such-file", "--dataset", "."]), Some(2));
     assert_eq!(code(&["cohort", "narrow-plan.json", "--dataset", "no-such-directory"]), Some(2));
     assert_eq!(code(&["cohort", "narrow-plan.json"]), Some(2));
+}
+
+#[test]
+fn a_setup_is_pinned_by_its_digest() {
+    let keys = tempfile::tempdir().unwrap();
+    for (name, bytes) in DEVELOPMENT {
+        std::fs::write(keys.path().join(name), bytes).unwrap();
+    }
+    let from = ["--dataset", ".", "--keys", keys.path().to_str().unwrap()];
+    let digest = CohortKeys::directory(keys.path()).setup_digest(Size::Small).unwrap().to_string();
+    let other = CohortKeys::directory(keys.path()).setup_digest(Size::Medium).unwrap().to_string();
+    for what in [&["cohort", "narrow-plan.json"][..], &["row", "row.json"]] {
+        let with = |digest: &str| run(&[what, &from[..], &["--setup-digest", digest]].concat());
+        assert_eq!(with(&digest).status.code(), Some(0), "{what:?}: {}", text(&with(&digest)));
+        let refused = with(&other);
+        assert_eq!(refused.status.code(), Some(1), "{what:?}");
+        assert!(text(&refused).contains(&digest), "{}", text(&refused));
+    }
+    // Keys of this program need no pin: its release is one.
+    let code =
+        run(&["cohort", "narrow-plan.json", "--dataset", ".", "--setup-digest", &digest]).status.code();
+    assert_eq!(code, Some(2));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use nightingale_circuits::cohort::{
 use nightingale_verifier::{
     VerifyError,
     cohort::{
-        CircuitName, CohortKey, CohortKeys, Dataset, QueryProof, RowProof,
+        CircuitName, CohortKey, CohortKeys, Dataset, QueryProof, RowProof, SetupDigest,
         answer::AnswerFile,
         integer::Integer,
         keys::DEVELOPMENT,
@@ -98,6 +98,46 @@ fn keys_of_two_setups_in_one_directory_are_refused() {
     keys.key(CircuitName::Registration(Part::Frame), Size::Small).unwrap();
     let refused = keys.key(CircuitName::Query(Class::Narrow), Size::Small);
     assert!(matches!(refused, Err(VerifyError::UnsafeKey(_))));
+}
+
+#[test]
+fn a_key_of_the_development_setup_is_no_production_key() {
+    for (name, bytes) in DEVELOPMENT {
+        let mut relabelled = bytes.to_vec();
+        relabelled[5] = 2;
+        assert!(matches!(CohortKey::from_bytes(&relabelled), Err(VerifyError::UnsafeKey(_))), "{name}");
+    }
+}
+
+#[test]
+fn a_pinned_setup_is_the_only_one_that_is_used() {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, bytes) in DEVELOPMENT {
+        std::fs::write(directory.path().join(name), bytes).unwrap();
+    }
+    let here = || CohortKeys::directory(directory.path());
+    let (small, medium) =
+        (here().setup_digest(Size::Small).unwrap(), here().setup_digest(Size::Medium).unwrap());
+    assert_ne!(small, medium);
+    assert_eq!(small.to_string().parse::<SetupDigest>().unwrap(), small);
+    assert!("0".parse::<SetupDigest>().is_err());
+    let narrow = CircuitName::Query(Class::Narrow);
+    let pinned = here().pinned(vec![small]);
+    pinned.key(narrow, Size::Small).unwrap();
+    for _ in 0..2 {
+        // Not at the second time either.
+        let refused = pinned.key(narrow, Size::Medium);
+        assert!(matches!(refused, Err(VerifyError::UnpinnedSetup(found)) if found == medium));
+    }
+    here().pinned(vec![small, medium]).key(narrow, Size::Medium).unwrap();
+    // One key that is exchanged is enough, whichever is asked for: here the frame's gets another fixed column.
+    let path = directory.path().join("frame.14.vk");
+    let mut altered = std::fs::read(&path).unwrap();
+    let fixed = 10 + 4 * 32 + 9 * 64;
+    let other = altered[fixed + 64..fixed + 128].to_vec();
+    altered[fixed..fixed + 64].copy_from_slice(&other);
+    std::fs::write(&path, altered).unwrap();
+    assert!(here().pinned(vec![small]).key(narrow, Size::Small).is_err());
 }
 
 #[test]

@@ -5,14 +5,13 @@ use super::{
     fixture::{dataset, trial},
     world::World,
 };
-use alloy_primitives::U256;
 use anyhow::{Context, Result, ensure};
 use nightingale_poster::{
     PosterError,
     cohort::{Registering, read_dataset},
 };
 use nightingale_verifier::cohort::Dataset;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::{fs, path::Path};
 
 /// A dataset whose registration was proven and signed: `adsl` with a narrow query and a wide one, `adae` with a wide one.
@@ -115,9 +114,7 @@ async fn only_the_registrar_registers_and_a_plan_stays() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn development_keys_are_refused_on_other_chains() -> Result<()> {
     let Some(world) = World::new().await? else { return Ok(()) };
-    world.anvil.ask("anvil_setChainId", json!([11_155_111]))?;
-    let chain: U256 = serde_json::from_value(world.anvil.ask("eth_chainId", json!([]))?)?;
-    ensure!(chain == U256::from(11_155_111));
+    world.anvil.move_to_chain(11_155_111)?;
     let text = fs::read_to_string(world.path("D.json"))?;
     fs::write(world.path("D.json"), text.replace("\"chainId\":31337", "\"chainId\":11155111"))?;
     world.write(&registered()?, &[])?;
