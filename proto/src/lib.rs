@@ -36,3 +36,43 @@ impl std::fmt::Debug for v1::QueryResult {
         f.debug_struct("QueryResult").field("proof_json_bytes", &self.proof_json.len()).finish()
     }
 }
+
+// Whom a consent is of, and what it was read from, are a patient's own.
+
+impl std::fmt::Debug for v1::Consent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Consent").field("permit", &self.permit).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for v1::ConsentStatement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConsentStatement").field("sequence", &self.sequence).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for v1::RevokeConsentRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RevokeConsentRequest").field("tenant", &self.tenant).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for v1::ImportConsentsRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let size = self.fhir.len();
+        f.debug_struct("ImportConsentsRequest")
+            .field("tenant", &self.tenant)
+            .field("fhir_bytes", &size)
+            .finish()
+    }
+}
+
+impl std::fmt::Debug for v1::RevokeSubjectsRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let subjects = self.subjects.len();
+        f.debug_struct("RevokeSubjectsRequest")
+            .field("tenant", &self.tenant)
+            .field("subjects", &subjects)
+            .finish()
+    }
+}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-const FILES: [&str; 7] = ["claim", "cohort", "dataset", "epoch", "job", "key", "types"];
+const FILES: [&str; 9] = ["audit", "claim", "cohort", "consent", "dataset", "epoch", "job", "key", "types"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -22,7 +22,12 @@ fn generate(folder: &Path) -> Outcome {
         .skip_debug([
             ".nightingale.v1.AdjudicateRequest",
             ".nightingale.v1.ClaimResult",
+            ".nightingale.v1.Consent",
+            ".nightingale.v1.ConsentStatement",
+            ".nightingale.v1.RevokeConsentRequest",
+            ".nightingale.v1.ImportConsentsRequest",
             ".nightingale.v1.QueryResult",
+            ".nightingale.v1.RevokeSubjectsRequest",
         ])
         .out_dir(folder)
         .compile_fds(described.clone())?;
@@ -68,7 +73,7 @@ fn every_request_names_its_tenant() -> Outcome {
         );
         methods += 1;
     }
-    assert_eq!(methods, 13, "a service method was added or lost");
+    assert_eq!(methods, 25, "a service method was added or lost");
     Ok(())
 }
 

@@ -915,6 +915,744 @@ pub mod job_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// Asks for a log.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportAuditRequest {
+    /// Whose log.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    /// The first entry, from 1; 0 for the first that there is.
+    #[prost(uint64, tag = "2")]
+    pub first: u64,
+    /// Go on with entries as they are made, without a closing, until the caller goes.
+    #[prost(bool, tag = "3")]
+    pub follow: bool,
+}
+/// A part of an export, in order.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExportAuditResponse {
+    /// What it is.
+    #[prost(oneof = "export_audit_response::Part", tags = "1, 2, 3")]
+    pub part: ::core::option::Option<export_audit_response::Part>,
+}
+/// Nested message and enum types in `ExportAuditResponse`.
+pub mod export_audit_response {
+    /// What it is.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Part {
+        /// The first.
+        #[prost(message, tag = "1")]
+        Opening(super::AuditOpening),
+        /// In between.
+        #[prost(message, tag = "2")]
+        Entry(super::AuditEntry),
+        /// The last.
+        #[prost(message, tag = "3")]
+        Closing(super::AuditClosing),
+    }
+}
+/// What an export begins with.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditOpening {
+    /// Whose log.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    /// The log's name, 32 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub log: ::prost::alloc::vec::Vec<u8>,
+    /// The first entry that follows.
+    #[prost(uint64, tag = "3")]
+    pub first: u64,
+    /// The hash of the entry before it, 32 bytes; zeros before the first.
+    #[prost(bytes = "vec", tag = "4")]
+    pub previous: ::prost::alloc::vec::Vec<u8>,
+}
+/// One entry.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AuditEntry {
+    /// Its place in the log, from 1.
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    /// When, in milliseconds since 1970-01-01 UTC.
+    #[prost(int64, tag = "2")]
+    pub at: i64,
+    /// What happened.
+    #[prost(string, tag = "3")]
+    pub event: ::prost::alloc::string::String,
+    /// Who.
+    #[prost(string, tag = "4")]
+    pub subject: ::prost::alloc::string::String,
+    /// Its roles.
+    #[prost(string, repeated, tag = "5")]
+    pub roles: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What was called.
+    #[prost(string, tag = "6")]
+    pub method: ::prost::alloc::string::String,
+    /// What else is said of it, by name.
+    #[prost(map = "string, string", tag = "7")]
+    pub facts: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Its hash, 32 bytes.
+    #[prost(bytes = "vec", tag = "8")]
+    pub hash: ::prost::alloc::vec::Vec<u8>,
+}
+/// What an export ends with.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditClosing {
+    /// The last entry.
+    #[prost(uint64, tag = "1")]
+    pub last: u64,
+    /// Its hash.
+    #[prost(bytes = "vec", tag = "2")]
+    pub head: ::prost::alloc::vec::Vec<u8>,
+}
+/// Asks for a log's head.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditHeadRequest {
+    /// Whose log.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+}
+/// A log's head.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditHead {
+    /// Whose log.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    /// The log's name, 32 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub log: ::prost::alloc::vec::Vec<u8>,
+    /// The newest entry.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    /// Its hash, 32 bytes.
+    #[prost(bytes = "vec", tag = "4")]
+    pub head: ::prost::alloc::vec::Vec<u8>,
+    /// When it was made.
+    #[prost(message, optional, tag = "5")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// How many entries tell of break-glass access.
+    #[prost(uint64, tag = "6")]
+    pub break_glass: u64,
+    /// When that was last.
+    #[prost(message, optional, tag = "7")]
+    pub last_break_glass: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Asks for an accounting of disclosures.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DisclosuresRequest {
+    /// Whose log.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    /// The member, as claims name the patient; empty for none.
+    #[prost(string, tag = "2")]
+    pub member: ::prost::alloc::string::String,
+    /// The subject's key, as datasets name it; empty for none.
+    #[prost(string, tag = "3")]
+    pub subject: ::prost::alloc::string::String,
+    /// From when on; six years before now when absent.
+    #[prost(message, optional, tag = "4")]
+    pub from: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// An accounting of disclosures.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DisclosuresResponse {
+    /// The disclosures, the oldest first.
+    #[prost(message, repeated, tag = "1")]
+    pub disclosures: ::prost::alloc::vec::Vec<Disclosure>,
+    /// Datasets whose folders could not be read: whether the subject is in them is not known. 32 bytes each.
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub unreadable: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+}
+/// One disclosure.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Disclosure {
+    /// The entry of the log.
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    /// When.
+    #[prost(message, optional, tag = "2")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// To whom: the caller that it was released to.
+    #[prost(string, tag = "3")]
+    pub recipient: ::prost::alloc::string::String,
+    /// In which roles.
+    #[prost(string, repeated, tag = "4")]
+    pub roles: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What, briefly.
+    #[prost(string, tag = "5")]
+    pub description: ::prost::alloc::string::String,
+    /// What for.
+    #[prost(string, tag = "6")]
+    pub purpose: ::prost::alloc::string::String,
+    /// On which legal basis.
+    #[prost(string, tag = "7")]
+    pub basis: ::prost::alloc::string::String,
+    /// The job.
+    #[prost(string, tag = "8")]
+    pub job: ::prost::alloc::string::String,
+    /// The payer that a claim was addressed to, as 24 hexadecimal digits.
+    #[prost(string, tag = "9")]
+    pub payer: ::prost::alloc::string::String,
+    /// The dataset of an answer, 32 bytes.
+    #[prost(bytes = "vec", tag = "10")]
+    pub dataset: ::prost::alloc::vec::Vec<u8>,
+    /// SHA-256 of what was released, 32 bytes.
+    #[prost(bytes = "vec", tag = "11")]
+    pub released: ::prost::alloc::vec::Vec<u8>,
+    /// Whether it was break-glass access.
+    #[prost(bool, tag = "12")]
+    pub break_glass: bool,
+}
+/// Asks to read a job in an emergency.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BreakGlassRequest {
+    /// Whose job it is: any tenant.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    /// The job's identifier.
+    #[prost(string, tag = "2")]
+    pub job: ::prost::alloc::string::String,
+    /// Why, in 10 to 500 characters. It is kept for good and read by others: no name and no finding of anybody.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// Generated client implementations.
+pub mod audit_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// For auditors and operators. Reading the log is itself an entry of it.
+    #[derive(Debug, Clone)]
+    pub struct AuditServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> AuditServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> AuditServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            AuditServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// A tenant's log, or a part of it, the oldest entry first: one opening, the entries, one closing, unless it is followed.
+        ///
+        /// NOT_FOUND: AUDIT_EMPTY, the tenant has no log yet. UNAVAILABLE: DRAINING, when a followed log's server stops.
+        pub async fn export(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExportAuditRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ExportAuditResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/nightingale.v1.AuditService/Export",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("nightingale.v1.AuditService", "Export"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// The newest entry's number and hash: what is anchored, and what an export is held against later.
+        ///
+        /// NOT_FOUND: AUDIT_EMPTY.
+        pub async fn head(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AuditHeadRequest>,
+        ) -> std::result::Result<tonic::Response<super::AuditHead>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/nightingale.v1.AuditService/Head",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("nightingale.v1.AuditService", "Head"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// An accounting of disclosures (45 CFR 164.528): every release of something about one member, or of an answer about a dataset with one subject in it.
+        pub async fn disclosures(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DisclosuresRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DisclosuresResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/nightingale.v1.AuditService/Disclosures",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("nightingale.v1.AuditService", "Disclosures"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Reads a job of any tenant, with its result, in an emergency, for a stated reason. An entry is in that tenant's log, and whom the operator named
+        /// is told, before anything is shown.
+        ///
+        /// PERMISSION_DENIED: BREAK_GLASS_OFF, the configuration does not allow it; ROLE_MISSING. INVALID_ARGUMENT: no reason.
+        /// UNAVAILABLE: BREAK_GLASS_UNHEARD, whom to tell could not be told, and nothing is shown. NOT_FOUND: JOB_UNKNOWN.
+        pub async fn break_glass(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BreakGlassRequest>,
+        ) -> std::result::Result<tonic::Response<super::Job>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/nightingale.v1.AuditService/BreakGlass",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("nightingale.v1.AuditService", "BreakGlass"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod audit_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with AuditServiceServer.
+    #[async_trait]
+    pub trait AuditService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the Export method.
+        type ExportStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ExportAuditResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// A tenant's log, or a part of it, the oldest entry first: one opening, the entries, one closing, unless it is followed.
+        ///
+        /// NOT_FOUND: AUDIT_EMPTY, the tenant has no log yet. UNAVAILABLE: DRAINING, when a followed log's server stops.
+        async fn export(
+            &self,
+            request: tonic::Request<super::ExportAuditRequest>,
+        ) -> std::result::Result<tonic::Response<Self::ExportStream>, tonic::Status>;
+        /// The newest entry's number and hash: what is anchored, and what an export is held against later.
+        ///
+        /// NOT_FOUND: AUDIT_EMPTY.
+        async fn head(
+            &self,
+            request: tonic::Request<super::AuditHeadRequest>,
+        ) -> std::result::Result<tonic::Response<super::AuditHead>, tonic::Status>;
+        /// An accounting of disclosures (45 CFR 164.528): every release of something about one member, or of an answer about a dataset with one subject in it.
+        async fn disclosures(
+            &self,
+            request: tonic::Request<super::DisclosuresRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DisclosuresResponse>,
+            tonic::Status,
+        >;
+        /// Reads a job of any tenant, with its result, in an emergency, for a stated reason. An entry is in that tenant's log, and whom the operator named
+        /// is told, before anything is shown.
+        ///
+        /// PERMISSION_DENIED: BREAK_GLASS_OFF, the configuration does not allow it; ROLE_MISSING. INVALID_ARGUMENT: no reason.
+        /// UNAVAILABLE: BREAK_GLASS_UNHEARD, whom to tell could not be told, and nothing is shown. NOT_FOUND: JOB_UNKNOWN.
+        async fn break_glass(
+            &self,
+            request: tonic::Request<super::BreakGlassRequest>,
+        ) -> std::result::Result<tonic::Response<super::Job>, tonic::Status>;
+    }
+    /// For auditors and operators. Reading the log is itself an entry of it.
+    #[derive(Debug)]
+    pub struct AuditServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> AuditServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for AuditServiceServer<T>
+    where
+        T: AuditService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/nightingale.v1.AuditService/Export" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExportSvc<T: AuditService>(pub Arc<T>);
+                    impl<
+                        T: AuditService,
+                    > tonic::server::ServerStreamingService<super::ExportAuditRequest>
+                    for ExportSvc<T> {
+                        type Response = super::ExportAuditResponse;
+                        type ResponseStream = T::ExportStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExportAuditRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AuditService>::export(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExportSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/nightingale.v1.AuditService/Head" => {
+                    #[allow(non_camel_case_types)]
+                    struct HeadSvc<T: AuditService>(pub Arc<T>);
+                    impl<
+                        T: AuditService,
+                    > tonic::server::UnaryService<super::AuditHeadRequest>
+                    for HeadSvc<T> {
+                        type Response = super::AuditHead;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AuditHeadRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AuditService>::head(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HeadSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/nightingale.v1.AuditService/Disclosures" => {
+                    #[allow(non_camel_case_types)]
+                    struct DisclosuresSvc<T: AuditService>(pub Arc<T>);
+                    impl<
+                        T: AuditService,
+                    > tonic::server::UnaryService<super::DisclosuresRequest>
+                    for DisclosuresSvc<T> {
+                        type Response = super::DisclosuresResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DisclosuresRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AuditService>::disclosures(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DisclosuresSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/nightingale.v1.AuditService/BreakGlass" => {
+                    #[allow(non_camel_case_types)]
+                    struct BreakGlassSvc<T: AuditService>(pub Arc<T>);
+                    impl<
+                        T: AuditService,
+                    > tonic::server::UnaryService<super::BreakGlassRequest>
+                    for BreakGlassSvc<T> {
+                        type Response = super::Job;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::BreakGlassRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AuditService>::break_glass(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = BreakGlassSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for AuditServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "nightingale.v1.AuditService";
+    impl<T> tonic::server::NamedService for AuditServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// One claim to adjudicate.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
@@ -1873,6 +2611,1227 @@ pub mod cohort_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "nightingale.v1.CohortService";
     impl<T> tonic::server::NamedService for CohortServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// What a member permits or forbids.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Consent {
+    /// The member, its 96-bit number as 12 bytes, big-endian.
+    #[prost(bytes = "vec", tag = "1")]
+    pub member: ::prost::alloc::vec::Vec<u8>,
+    /// The payer that may learn, or may not.
+    #[prost(bytes = "vec", tag = "2")]
+    pub payer: ::prost::alloc::vec::Vec<u8>,
+    /// The purpose, 1 to 255; 1 is payment.
+    #[prost(uint32, tag = "3")]
+    pub purpose: u32,
+    /// The data class, 1 to 255; 1 is claims.
+    #[prost(uint32, tag = "4")]
+    pub data_class: u32,
+    /// First day, as YYYY-MM-DD; empty for no bound.
+    #[prost(string, tag = "5")]
+    pub from: ::prost::alloc::string::String,
+    /// Last day, as YYYY-MM-DD; empty for no bound.
+    #[prost(string, tag = "6")]
+    pub to: ::prost::alloc::string::String,
+    /// Whether it permits; otherwise it forbids.
+    #[prost(bool, tag = "7")]
+    pub permit: bool,
+}
+/// A line of the ledger.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct ConsentStatement {
+    /// Its place in the tenant's ledger.
+    #[prost(int64, tag = "1")]
+    pub sequence: i64,
+    /// When it was stated here.
+    #[prost(message, optional, tag = "2")]
+    pub stated: ::core::option::Option<::prost_types::Timestamp>,
+    /// What was stated; of a revocation, member, payer, purpose and data class.
+    #[prost(message, optional, tag = "3")]
+    pub consent: ::core::option::Option<Consent>,
+    /// Whether it takes back what was stated.
+    #[prost(bool, tag = "4")]
+    pub revokes: bool,
+    /// What it was read from, such as `Consent/17`; empty where nobody said.
+    #[prost(string, tag = "5")]
+    pub source: ::prost::alloc::string::String,
+}
+/// States a consent.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GrantConsentRequest {
+    /// Whose ledger it is.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    /// Names the request: the same key with the same request is answered as before.
+    #[prost(string, tag = "2")]
+    pub idempotency_key: ::prost::alloc::string::String,
+    /// What is stated.
+    #[prost(message, optional, tag = "3")]
+    pub consent: ::core::option::Option<Consent>,
+    /// What it is read from, at most 256 bytes.
+    #[prost(string, tag = "4")]
+    pub source: ::prost::alloc::string::String,
+}
+/// Takes a consent back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct RevokeConsentRequest {
+    /// Whose ledger it is.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    /// Names the request.
+    #[prost(string, tag = "2")]
+    pub idempotency_key: ::prost::alloc::string::String,
+    /// The member.
+    #[prost(bytes = "vec", tag = "3")]
+    pub member: ::prost::alloc::vec::Vec<u8>,
+    /// The payer.
+    #[prost(bytes = "vec", tag = "4")]
+    pub payer: ::prost::alloc::vec::Vec<u8>,
+    /// The purpose; 0 is 1, payment.
+    #[prost(uint32, tag = "5")]
+    pub purpose: u32,
+    /// The data class; 0 is 1, claims.
+    #[prost(uint32, tag = "6")]
+    pub data_class: u32,
+    /// What it is read from, at most 256 bytes.
+    #[prost(string, tag = "7")]
+    pub source: ::prost::alloc::string::String,
+}
+/// What was stated, and what it did.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StatementResponse {
+    /// The line of the ledger.
+    #[prost(message, optional, tag = "1")]
+    pub statement: ::core::option::Option<ConsentStatement>,
+    /// Open jobs that failed because of it.
+    #[prost(uint32, tag = "2")]
+    pub failed_jobs: u32,
+    /// Whether the request was known, and nothing was done now.
+    #[prost(bool, tag = "3")]
+    pub known: bool,
+}
+/// Takes up a FHIR file.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct ImportConsentsRequest {
+    /// Whose ledger it is.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    /// Names the request.
+    #[prost(string, tag = "2")]
+    pub idempotency_key: ::prost::alloc::string::String,
+    /// The file: a Bundle or a single Consent, as JSON.
+    #[prost(bytes = "vec", tag = "3")]
+    pub fhir: ::prost::alloc::vec::Vec<u8>,
+    /// The payer for which it is read.
+    #[prost(bytes = "vec", tag = "4")]
+    pub payer: ::prost::alloc::vec::Vec<u8>,
+    /// The names by which the file's actors mean that payer, such as `Organization/12`.
+    #[prost(string, repeated, tag = "5")]
+    pub payer_names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// What became of each resource.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ImportConsentsResponse {
+    /// In the file's order, the refused ones last.
+    #[prost(message, repeated, tag = "1")]
+    pub consents: ::prost::alloc::vec::Vec<ImportedConsent>,
+    /// Open jobs that failed because of it.
+    #[prost(uint32, tag = "2")]
+    pub failed_jobs: u32,
+    /// Whether the request was known, and nothing was done now.
+    #[prost(bool, tag = "3")]
+    pub known: bool,
+}
+/// What became of one resource.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ImportedConsent {
+    /// The resource; of one that was refused, the element.
+    #[prost(string, tag = "1")]
+    pub source: ::prost::alloc::string::String,
+    /// What became of it.
+    #[prost(enumeration = "ImportOutcome", tag = "2")]
+    pub outcome: i32,
+    /// Why nothing was stated, where nothing was; never what the element holds.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// Asks for statements.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListConsentsRequest {
+    /// Whose ledger it is.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    /// Only of this member; empty for all.
+    #[prost(bytes = "vec", tag = "2")]
+    pub member: ::prost::alloc::vec::Vec<u8>,
+    /// All that were made, and not only those in force.
+    #[prost(bool, tag = "3")]
+    pub history: bool,
+    /// At most so many, 1 to 1,000; 0 is 100.
+    #[prost(uint32, tag = "4")]
+    pub page_size: u32,
+    /// The page after this token; empty for the first.
+    #[prost(string, tag = "5")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// A page of statements.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListConsentsResponse {
+    /// The statements, the newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub statements: ::prost::alloc::vec::Vec<ConsentStatement>,
+    /// For the next page; empty at the end.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Publishes the register of the consents in force.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PublishConsentsRequest {
+    /// Whose ledger it is.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    /// Names the request.
+    #[prost(string, tag = "2")]
+    pub idempotency_key: ::prost::alloc::string::String,
+}
+/// A published register.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConsentEpoch {
+    /// Its number, from 1, one more each time.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    /// The register's root, which proofs name.
+    #[prost(bytes = "vec", tag = "2")]
+    pub root: ::prost::alloc::vec::Vec<u8>,
+    /// When it was published.
+    #[prost(message, optional, tag = "3")]
+    pub published: ::core::option::Option<::prost_types::Timestamp>,
+    /// Its leaves.
+    #[prost(uint32, tag = "4")]
+    pub consents: u32,
+}
+/// The epoch that was published.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PublishConsentsResponse {
+    /// The epoch.
+    #[prost(message, optional, tag = "1")]
+    pub epoch: ::core::option::Option<ConsentEpoch>,
+    /// Whether the request was known, and nothing was done now.
+    #[prost(bool, tag = "2")]
+    pub known: bool,
+}
+/// Asks for epochs.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListConsentEpochsRequest {
+    /// Whose epochs.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    /// At most so many of the newest, 1 to 10,000; 0 is all up to that.
+    #[prost(uint32, tag = "2")]
+    pub most: u32,
+}
+/// Epochs.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListConsentEpochsResponse {
+    /// The newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub epochs: ::prost::alloc::vec::Vec<ConsentEpoch>,
+}
+/// Asks for the leaves of a register.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConsentRegisterRequest {
+    /// Whose register.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    /// The epoch's number; 0 for the newest.
+    #[prost(uint64, tag = "2")]
+    pub number: u64,
+    /// At most so many, 1 to 10,000; 0 is 10,000.
+    #[prost(uint32, tag = "3")]
+    pub page_size: u32,
+    /// The page after this token; empty for the first.
+    #[prost(string, tag = "4")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// A page of leaves.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ConsentRegisterResponse {
+    /// The epoch. Its root is that of the register of all pages.
+    #[prost(message, optional, tag = "1")]
+    pub epoch: ::core::option::Option<ConsentEpoch>,
+    /// The leaves.
+    #[prost(message, repeated, tag = "2")]
+    pub consents: ::prost::alloc::vec::Vec<Consent>,
+    /// For the next page; empty at the end.
+    #[prost(string, tag = "3")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Revokes the consent of subjects of a dataset.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct RevokeSubjectsRequest {
+    /// Whose dataset it is.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    /// Names the request.
+    #[prost(string, tag = "2")]
+    pub idempotency_key: ::prost::alloc::string::String,
+    /// The dataset's digest, 32 bytes.
+    #[prost(bytes = "vec", tag = "3")]
+    pub dataset: ::prost::alloc::vec::Vec<u8>,
+    /// Keys of subjects, as the data files write them.
+    #[prost(string, repeated, tag = "4")]
+    pub subjects: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// The versions of the consents that are the newest now.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RevokeSubjectsResponse {
+    /// Of each table of the dataset.
+    #[prost(message, repeated, tag = "1")]
+    pub tables: ::prost::alloc::vec::Vec<TableConsents>,
+    /// Whether the request was known, and nothing was done now.
+    #[prost(bool, tag = "2")]
+    pub known: bool,
+}
+/// A version of a table's consents.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TableConsents {
+    /// The table.
+    #[prost(string, tag = "1")]
+    pub table: ::prost::alloc::string::String,
+    /// The version, from 0.
+    #[prost(uint32, tag = "2")]
+    pub version: u32,
+}
+/// What became of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ImportOutcome {
+    /// Never sent.
+    Unspecified = 0,
+    /// It permits.
+    Permitted = 1,
+    /// It forbids.
+    Forbidden = 2,
+    /// What was permitted is taken back.
+    Revoked = 3,
+    /// The ledger says the same already.
+    Unchanged = 4,
+    /// It says nothing about this payer.
+    Silent = 5,
+    /// It cannot be taken up.
+    Refused = 6,
+}
+impl ImportOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "IMPORT_OUTCOME_UNSPECIFIED",
+            Self::Permitted => "IMPORT_OUTCOME_PERMITTED",
+            Self::Forbidden => "IMPORT_OUTCOME_FORBIDDEN",
+            Self::Revoked => "IMPORT_OUTCOME_REVOKED",
+            Self::Unchanged => "IMPORT_OUTCOME_UNCHANGED",
+            Self::Silent => "IMPORT_OUTCOME_SILENT",
+            Self::Refused => "IMPORT_OUTCOME_REFUSED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "IMPORT_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "IMPORT_OUTCOME_PERMITTED" => Some(Self::Permitted),
+            "IMPORT_OUTCOME_FORBIDDEN" => Some(Self::Forbidden),
+            "IMPORT_OUTCOME_REVOKED" => Some(Self::Revoked),
+            "IMPORT_OUTCOME_UNCHANGED" => Some(Self::Unchanged),
+            "IMPORT_OUTCOME_SILENT" => Some(Self::Silent),
+            "IMPORT_OUTCOME_REFUSED" => Some(Self::Refused),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod consent_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Keeps a tenant's ledger of consents. Statements are added and never changed; the newest about a member, payer, purpose and data class
+    /// counts. A revocation is in force for the tenant's jobs from the moment at which its call is answered: no job ends with a proof that relies on
+    /// what was revoked.
+    #[derive(Debug, Clone)]
+    pub struct ConsentServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> ConsentServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ConsentServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ConsentServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// States that a member permits, or forbids, that a payer learns of data of a class for a purpose, during a period. It replaces what
+        /// was stated before. Open jobs that rely on a consent which is forbidden now fail with CONSENT_REVOKED.
+        ///
+        /// INVALID_ARGUMENT: a field that cannot be used.
+        /// ALREADY_EXISTS: IDEMPOTENCY_KEY_REUSED, the key names another request.
+        pub async fn grant(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GrantConsentRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StatementResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/nightingale.v1.ConsentService/Grant",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("nightingale.v1.ConsentService", "Grant"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes back whatever was stated. It succeeds where nothing was, too: the revocation is on record then.
+        ///
+        /// INVALID_ARGUMENT, ALREADY_EXISTS: as Grant.
+        pub async fn revoke(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeConsentRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StatementResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/nightingale.v1.ConsentService/Revoke",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("nightingale.v1.ConsentService", "Revoke"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes up the Consent resources of a FHIR R4 file, each on its own: what cannot be said in the register is refused by element, and
+        /// nothing is permitted that a resource does not permit.
+        ///
+        /// INVALID_ARGUMENT, ALREADY_EXISTS: as Grant. RESOURCE_EXHAUSTED: REQUEST_TOO_LARGE.
+        pub async fn import(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ImportConsentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ImportConsentsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/nightingale.v1.ConsentService/Import",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("nightingale.v1.ConsentService", "Import"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The statements in force, or all that were made, the newest first, a page at a time.
+        pub async fn list(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListConsentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListConsentsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/nightingale.v1.ConsentService/List",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("nightingale.v1.ConsentService", "List"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Builds the register of the consents in force and makes its root the newest epoch, in one step: none is left out that was stated before.
+        /// Without a change in between, the root is the same and its age starts anew.
+        ///
+        /// ALREADY_EXISTS: IDEMPOTENCY_KEY_REUSED. RESOURCE_EXHAUSTED: REGISTER_FULL. UNAVAILABLE: CONSENTS_CHANGING, try again.
+        pub async fn publish(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PublishConsentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PublishConsentsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/nightingale.v1.ConsentService/Publish",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("nightingale.v1.ConsentService", "Publish"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The epochs that were published, the newest first.
+        pub async fn epochs(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListConsentEpochsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListConsentEpochsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/nightingale.v1.ConsentService/Epochs",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("nightingale.v1.ConsentService", "Epochs"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The leaves of an epoch's register, a page at a time: what claims are opened against. NOT_FOUND: CONSENT_EPOCH_UNKNOWN.
+        pub async fn register(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ConsentRegisterRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ConsentRegisterResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/nightingale.v1.ConsentService/Register",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("nightingale.v1.ConsentService", "Register"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Revokes the consent of subjects of a registered dataset: proves a new version of its consents, writes it into the dataset's folder
+        /// and makes it the newest. An answer under an older version that has not ended by then is proven anew.
+        ///
+        /// INVALID_ARGUMENT, ALREADY_EXISTS: as Grant. NOT_FOUND: DATASET_UNKNOWN; ROW_UNKNOWN, a subject that the dataset does not have.
+        /// PERMISSION_DENIED: SPONSOR_KEY, the server lacks the key of the sponsor who signs. UNAVAILABLE: DATASET_BUSY, try again.
+        pub async fn revoke_subjects(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeSubjectsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeSubjectsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/nightingale.v1.ConsentService/RevokeSubjects",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("nightingale.v1.ConsentService", "RevokeSubjects"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod consent_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ConsentServiceServer.
+    #[async_trait]
+    pub trait ConsentService: std::marker::Send + std::marker::Sync + 'static {
+        /// States that a member permits, or forbids, that a payer learns of data of a class for a purpose, during a period. It replaces what
+        /// was stated before. Open jobs that rely on a consent which is forbidden now fail with CONSENT_REVOKED.
+        ///
+        /// INVALID_ARGUMENT: a field that cannot be used.
+        /// ALREADY_EXISTS: IDEMPOTENCY_KEY_REUSED, the key names another request.
+        async fn grant(
+            &self,
+            request: tonic::Request<super::GrantConsentRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StatementResponse>,
+            tonic::Status,
+        >;
+        /// Takes back whatever was stated. It succeeds where nothing was, too: the revocation is on record then.
+        ///
+        /// INVALID_ARGUMENT, ALREADY_EXISTS: as Grant.
+        async fn revoke(
+            &self,
+            request: tonic::Request<super::RevokeConsentRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StatementResponse>,
+            tonic::Status,
+        >;
+        /// Takes up the Consent resources of a FHIR R4 file, each on its own: what cannot be said in the register is refused by element, and
+        /// nothing is permitted that a resource does not permit.
+        ///
+        /// INVALID_ARGUMENT, ALREADY_EXISTS: as Grant. RESOURCE_EXHAUSTED: REQUEST_TOO_LARGE.
+        async fn import(
+            &self,
+            request: tonic::Request<super::ImportConsentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ImportConsentsResponse>,
+            tonic::Status,
+        >;
+        /// The statements in force, or all that were made, the newest first, a page at a time.
+        async fn list(
+            &self,
+            request: tonic::Request<super::ListConsentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListConsentsResponse>,
+            tonic::Status,
+        >;
+        /// Builds the register of the consents in force and makes its root the newest epoch, in one step: none is left out that was stated before.
+        /// Without a change in between, the root is the same and its age starts anew.
+        ///
+        /// ALREADY_EXISTS: IDEMPOTENCY_KEY_REUSED. RESOURCE_EXHAUSTED: REGISTER_FULL. UNAVAILABLE: CONSENTS_CHANGING, try again.
+        async fn publish(
+            &self,
+            request: tonic::Request<super::PublishConsentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PublishConsentsResponse>,
+            tonic::Status,
+        >;
+        /// The epochs that were published, the newest first.
+        async fn epochs(
+            &self,
+            request: tonic::Request<super::ListConsentEpochsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListConsentEpochsResponse>,
+            tonic::Status,
+        >;
+        /// The leaves of an epoch's register, a page at a time: what claims are opened against. NOT_FOUND: CONSENT_EPOCH_UNKNOWN.
+        async fn register(
+            &self,
+            request: tonic::Request<super::ConsentRegisterRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ConsentRegisterResponse>,
+            tonic::Status,
+        >;
+        /// Revokes the consent of subjects of a registered dataset: proves a new version of its consents, writes it into the dataset's folder
+        /// and makes it the newest. An answer under an older version that has not ended by then is proven anew.
+        ///
+        /// INVALID_ARGUMENT, ALREADY_EXISTS: as Grant. NOT_FOUND: DATASET_UNKNOWN; ROW_UNKNOWN, a subject that the dataset does not have.
+        /// PERMISSION_DENIED: SPONSOR_KEY, the server lacks the key of the sponsor who signs. UNAVAILABLE: DATASET_BUSY, try again.
+        async fn revoke_subjects(
+            &self,
+            request: tonic::Request<super::RevokeSubjectsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeSubjectsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Keeps a tenant's ledger of consents. Statements are added and never changed; the newest about a member, payer, purpose and data class
+    /// counts. A revocation is in force for the tenant's jobs from the moment at which its call is answered: no job ends with a proof that relies on
+    /// what was revoked.
+    #[derive(Debug)]
+    pub struct ConsentServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ConsentServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for ConsentServiceServer<T>
+    where
+        T: ConsentService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/nightingale.v1.ConsentService/Grant" => {
+                    #[allow(non_camel_case_types)]
+                    struct GrantSvc<T: ConsentService>(pub Arc<T>);
+                    impl<
+                        T: ConsentService,
+                    > tonic::server::UnaryService<super::GrantConsentRequest>
+                    for GrantSvc<T> {
+                        type Response = super::StatementResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GrantConsentRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ConsentService>::grant(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GrantSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/nightingale.v1.ConsentService/Revoke" => {
+                    #[allow(non_camel_case_types)]
+                    struct RevokeSvc<T: ConsentService>(pub Arc<T>);
+                    impl<
+                        T: ConsentService,
+                    > tonic::server::UnaryService<super::RevokeConsentRequest>
+                    for RevokeSvc<T> {
+                        type Response = super::StatementResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RevokeConsentRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ConsentService>::revoke(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RevokeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/nightingale.v1.ConsentService/Import" => {
+                    #[allow(non_camel_case_types)]
+                    struct ImportSvc<T: ConsentService>(pub Arc<T>);
+                    impl<
+                        T: ConsentService,
+                    > tonic::server::UnaryService<super::ImportConsentsRequest>
+                    for ImportSvc<T> {
+                        type Response = super::ImportConsentsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ImportConsentsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ConsentService>::import(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ImportSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/nightingale.v1.ConsentService/List" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSvc<T: ConsentService>(pub Arc<T>);
+                    impl<
+                        T: ConsentService,
+                    > tonic::server::UnaryService<super::ListConsentsRequest>
+                    for ListSvc<T> {
+                        type Response = super::ListConsentsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListConsentsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ConsentService>::list(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/nightingale.v1.ConsentService/Publish" => {
+                    #[allow(non_camel_case_types)]
+                    struct PublishSvc<T: ConsentService>(pub Arc<T>);
+                    impl<
+                        T: ConsentService,
+                    > tonic::server::UnaryService<super::PublishConsentsRequest>
+                    for PublishSvc<T> {
+                        type Response = super::PublishConsentsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PublishConsentsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ConsentService>::publish(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PublishSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/nightingale.v1.ConsentService/Epochs" => {
+                    #[allow(non_camel_case_types)]
+                    struct EpochsSvc<T: ConsentService>(pub Arc<T>);
+                    impl<
+                        T: ConsentService,
+                    > tonic::server::UnaryService<super::ListConsentEpochsRequest>
+                    for EpochsSvc<T> {
+                        type Response = super::ListConsentEpochsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListConsentEpochsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ConsentService>::epochs(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EpochsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/nightingale.v1.ConsentService/Register" => {
+                    #[allow(non_camel_case_types)]
+                    struct RegisterSvc<T: ConsentService>(pub Arc<T>);
+                    impl<
+                        T: ConsentService,
+                    > tonic::server::UnaryService<super::ConsentRegisterRequest>
+                    for RegisterSvc<T> {
+                        type Response = super::ConsentRegisterResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ConsentRegisterRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ConsentService>::register(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RegisterSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/nightingale.v1.ConsentService/RevokeSubjects" => {
+                    #[allow(non_camel_case_types)]
+                    struct RevokeSubjectsSvc<T: ConsentService>(pub Arc<T>);
+                    impl<
+                        T: ConsentService,
+                    > tonic::server::UnaryService<super::RevokeSubjectsRequest>
+                    for RevokeSubjectsSvc<T> {
+                        type Response = super::RevokeSubjectsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RevokeSubjectsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ConsentService>::revoke_subjects(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RevokeSubjectsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ConsentServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "nightingale.v1.ConsentService";
+    impl<T> tonic::server::NamedService for ConsentServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

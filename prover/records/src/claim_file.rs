@@ -8,7 +8,8 @@ mod document;
 pub(crate) use document::ClaimDocument;
 
 use crate::{RecordsError, json};
-use nightingale_circuits::claim::{ClaimType, Code, Date, Line, account::Secret};
+use nightingale_circuits::claim::{ClaimType, Code, Date, Line, account::Secret, types::MODIFIERS};
+use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 /// How a claim names its plan.
@@ -78,13 +79,19 @@ impl ClaimFile {
 
 /// Numbers lines that bill one service repeatedly: 0 for the first, 1 for the second, ...
 ///
-/// Lines are the same service when code, modifiers in any order and dates agree: what a nullifier is made of.
-pub(crate) fn repeat_index(line: &Line, before: &[Line]) -> Option<u8> {
-    let service = |line: &Line| {
+/// Lines are the same service when code, modifiers in any order and dates agree: what a nullifier is made of. Counted in a map, since a
+/// stranger's claim may have any number of lines.
+#[derive(Default)]
+pub(crate) struct Services(BTreeMap<(Code, [u16; MODIFIERS], Date, Date), u8>);
+
+impl Services {
+    /// The number of the next line; `None` from the seventeenth of one service on.
+    pub(crate) fn number(&mut self, line: &Line) -> Option<u8> {
         let mut modifiers = line.modifier_slots();
         modifiers.sort_unstable();
-        (line.code, modifiers, line.from, line.through)
-    };
-    let index = before.iter().filter(|other| service(other) == service(line)).count();
-    u8::try_from(index).ok().filter(|index| *index < 16)
+        let next = self.0.entry((line.code, modifiers, line.from, line.through)).or_default();
+        let number = *next;
+        *next = next.saturating_add(1);
+        Some(number).filter(|number| *number < 16)
+    }
 }

@@ -5,6 +5,8 @@
 
 mod bundle;
 mod claim;
+pub(crate) mod consent;
+mod days;
 mod item;
 mod party;
 mod resource;
@@ -54,6 +56,12 @@ pub fn ingest_fhir(bytes: &[u8], file: &str) -> Ingested {
         match read {
             Ok(claim) => ingested.claims.push(Found { file: file.to_owned(), claim }),
             Err(fault) => refuse(&mut ingested, fault.within(&entry.name(), '.')),
+        }
+        if let Some(fault) = bundle.exhausted() {
+            // Whatever was read since may lack what it refers to.
+            ingested = Ingested { files: 1, ..Ingested::default() };
+            refuse(&mut ingested, fault);
+            break;
         }
     }
     ingested

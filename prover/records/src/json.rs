@@ -7,13 +7,26 @@ use zeroize::Zeroizing;
 /// Reads one document.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RecordsError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
-        let path = e.path().to_string();
-        let element = if path == "." { "document".to_owned() } else { path };
-        RecordsError::format(element, problem(e.inner()))
-    })?;
+    let value = serde_path_to_error::deserialize(&mut json)
+        .map_err(|e| RecordsError::format(element(&e), problem(e.inner())))?;
     json.end().map_err(|e| RecordsError::format("document", problem(&e)))?;
     Ok(value)
+}
+
+/// Where the trouble is. A name that is not known may be anybody's, and is left out.
+fn element(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    let path = error.path().to_string();
+    let known = match error.path().iter().next_back() {
+        Some(serde_path_to_error::Segment::Map { key }) if is_unknown(error.inner()) => {
+            path.strip_suffix(key.as_str()).unwrap_or_default().trim_end_matches('.').to_owned()
+        }
+        _ => path,
+    };
+    if known.is_empty() || known == "." { "document".to_owned() } else { known }
+}
+
+fn is_unknown(error: &serde_json::Error) -> bool {
+    error.to_string().starts_with("unknown field")
 }
 
 /// Writes one document, two spaces deep and with a newline at the end.
@@ -34,6 +47,11 @@ pub(crate) fn problem(error: &serde_json::Error) -> String {
     if found_first.iter().any(|start| without_place.starts_with(start)) {
         let expected = without_place.rsplit_once(", expected ").map_or("something else", |(_, rest)| rest);
         return format!("expected {expected} ({at})");
+    }
+    // A name that is not known may be anybody's.
+    if is_unknown(error) {
+        let expected = without_place.rsplit_once(", expected ").map_or("none", |(_, rest)| rest);
+        return format!("an unknown element, expected {expected} ({at})");
     }
     format!("{without_place} ({at})")
 }
@@ -66,7 +84,12 @@ mod tests {
         assert!(text.starts_with("lines[1].cents: expected u32"), "{text}");
         assert!(!text.contains("Ada"), "{text}");
         assert!(message(r#"{"lines":[{"cents":12.5}]}"#).contains("lines[0].cents: expected u32"));
-        assert!(message(r#"{"lines":[{"cents":1,"x":2}]}"#).contains("unknown field `x`"));
+        assert!(
+            message(r#"{"lines":[{"cents":1,"x":2}]}"#)
+                .contains("an unknown element, expected `cents` (line 1, column")
+        );
+        let named = message(r#"{"lines":[{"cents":1,"Jane Roe, expected":2}]}"#);
+        assert!(!named.contains("Jane"), "{named}");
         assert!(message(r#"{"lines":[{}]}"#).contains("missing field `cents`"));
         assert!(message(r#"{"lines":[]} trailing"#).contains("trailing characters"));
     }

@@ -9,6 +9,7 @@
 //! about them into queries.
 
 mod claim_file;
+pub mod consent;
 mod error;
 pub mod explain;
 mod fhir;

@@ -17,8 +17,12 @@ pub(crate) use document::{
 };
 pub(crate) use set::random_secret;
 
-use crate::{RecordsError, json, notation::Written, request::VenueDocument};
-use nightingale_circuits::claim::{Address, Venue};
+use crate::{
+    RecordsError, json,
+    notation::{Notation, Written},
+    request::VenueDocument,
+};
+use nightingale_circuits::claim::{Address, Consent, Venue};
 use serde_json::{Map, Value};
 use std::{fs, path::Path};
 use zeroize::Zeroizing;
@@ -113,6 +117,20 @@ impl Registers {
     pub fn import_fhir(&mut self, bytes: &[u8]) -> Result<usize, RecordsError> {
         import::import(&mut self.0, bytes)
     }
+}
+
+/// The `consents` member of the registers, with members and payers by their numbers.
+pub(crate) fn consents_json(consents: &[Consent]) -> Zeroizing<String> {
+    let document = |consent: &Consent| ConsentDocument {
+        member: consent.member.write(),
+        payer: Some(consent.payer.write()),
+        purpose: consent.purpose,
+        data_class: consent.data_class,
+        from: Written(consent.from),
+        to: Written(consent.to),
+        permit: consent.permit,
+    };
+    json::write(&consents.iter().map(document).collect::<Vec<_>>())
 }
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, RecordsError> {

@@ -2,8 +2,14 @@
 
 #[path = "records/building.rs"]
 mod building;
+#[path = "records/consents.rs"]
+mod consents;
+#[path = "records/corpora.rs"]
+mod corpora;
 #[path = "records/hostile.rs"]
 mod hostile;
+#[path = "records/linear.rs"]
+mod linear;
 #[path = "records/proofs.rs"]
 mod proofs;
 #[path = "records/real.rs"]

@@ -1,15 +1,22 @@
 //! The other side of the wire contract: what `nightingale claim submit` and the demo call.
 
+mod consents;
+mod credentials;
+
+pub use credentials::{Bearer, Credentials};
+
 use crate::server::wire;
 use nightingale_circuits::claim::Epoch;
 use nightingale_proto::v1::{
-    self, claim_service_client::ClaimServiceClient, cohort_service_client::CohortServiceClient,
+    self, audit_service_client::AuditServiceClient, claim_service_client::ClaimServiceClient,
+    cohort_service_client::CohortServiceClient, consent_service_client::ConsentServiceClient,
     dataset_service_client::DatasetServiceClient, epoch_service_client::EpochServiceClient,
     job_service_client::JobServiceClient, key_service_client::KeyServiceClient,
 };
+use nightingale_trace::Traceparent;
 use std::time::Duration;
 use thiserror::Error;
-use tonic::{Code, Status, transport::Channel};
+use tonic::{Code, Status, Streaming, service::interceptor::InterceptedService, transport::Channel};
 use tonic_types::StatusExt;
 
 /// The largest answer read: a page of jobs, or a job with its proof.
@@ -21,8 +28,14 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug, Error)]
 pub enum ClientError {
     /// Not an address.
-    #[error("server address `{0}`: expected host:port")]
+    #[error("server address `{0}`: expected host:port, or https://host:port")]
     Address(String),
+    /// A certificate, key or token file that cannot be used.
+    #[error("{problem}")]
+    Credentials {
+        /// Which, and what to do.
+        problem: String,
+    },
     /// Nobody answers.
     #[error("cannot reach {address}: {problem}; is the server running?")]
     Unreachable {
@@ -88,40 +101,80 @@ pub struct Options {
     pub spent_account: v1::SpentAccount,
 }
 
+/// What carries calls: a connection, and what each call shows.
+type Transport = InterceptedService<Channel, Bearer>;
+
 /// A connection to a server, for one tenant.
 #[derive(Clone)]
 pub struct Client {
     tenant: String,
-    claims: ClaimServiceClient<Channel>,
-    cohorts: CohortServiceClient<Channel>,
-    datasets: DatasetServiceClient<Channel>,
-    jobs: JobServiceClient<Channel>,
-    epochs: EpochServiceClient<Channel>,
-    keys: KeyServiceClient<Channel>,
+    trace: Option<Traceparent>,
+    claims: ClaimServiceClient<Transport>,
+    cohorts: CohortServiceClient<Transport>,
+    consents: ConsentServiceClient<Transport>,
+    datasets: DatasetServiceClient<Transport>,
+    jobs: JobServiceClient<Transport>,
+    epochs: EpochServiceClient<Transport>,
+    keys: KeyServiceClient<Transport>,
+    audit: AuditServiceClient<Transport>,
 }
 
 impl Client {
-    /// Connects to `host:port`.
+    /// Connects to `host:port`, or to an `https://` address that the system's authorities vouch for.
     ///
     /// # Errors
     /// Not an address, or nobody answers.
     pub async fn connect(server: &str, tenant: &str) -> Result<Self, ClientError> {
-        let uri = if server.contains("://") { server.to_owned() } else { format!("http://{server}") };
-        let endpoint = Channel::from_shared(uri).map_err(|_| ClientError::Address(server.to_owned()))?;
+        Self::connect_as(server, tenant, &Credentials::default()).await
+    }
+
+    /// Connects and shows these credentials. `tenant` may be empty where they say it.
+    ///
+    /// # Errors
+    /// Not an address, credentials that cannot be used, nobody answers, or whoever does is not believed.
+    pub async fn connect_as(
+        server: &str,
+        tenant: &str,
+        credentials: &Credentials,
+    ) -> Result<Self, ClientError> {
+        let endpoint = credentials.endpoint(server)?;
         let channel = endpoint.connect_timeout(Duration::from_secs(5)).connect().await.map_err(|error| {
-            let cause =
-                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-            ClientError::Unreachable { address: server.to_owned(), problem: cause }
+            let mut cause: &dyn std::error::Error = &error;
+            while let Some(deeper) = cause.source() {
+                cause = deeper;
+            }
+            ClientError::Unreachable { address: server.to_owned(), problem: cause.to_string() }
         })?;
+        let channel = InterceptedService::new(channel, credentials.bearer());
         Ok(Self {
             tenant: tenant.to_owned(),
+            trace: None,
             claims: ClaimServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES),
             cohorts: CohortServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES),
+            consents: ConsentServiceClient::new(channel.clone())
+                .max_decoding_message_size(ANSWER_BYTES)
+                .max_encoding_message_size(usize::MAX),
             datasets: DatasetServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES),
             jobs: JobServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES),
             epochs: EpochServiceClient::new(channel.clone()).max_encoding_message_size(usize::MAX),
+            audit: AuditServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES),
             keys: KeyServiceClient::new(channel),
         })
+    }
+
+    /// As part of a trace.
+    #[must_use]
+    pub fn within(self, trace: Option<Traceparent>) -> Self {
+        Self { trace, ..self }
+    }
+
+    /// A call that says which trace it is part of.
+    fn traced<T>(&self, message: T) -> tonic::Request<T> {
+        let mut request = tonic::Request::new(message);
+        if let Some(value) = self.trace.and_then(|trace| trace.to_string().parse().ok()) {
+            request.metadata_mut().insert(Traceparent::HEADER, value);
+        }
+        request
     }
 
     fn message(&self, request: Vec<u8>, options: Options, wait: bool) -> v1::AdjudicateRequest {
@@ -150,7 +203,8 @@ impl Client {
         wait: bool,
     ) -> Result<v1::Job, ClientError> {
         let message = self.message(request, options, wait);
-        let answer = self.claims.adjudicate(message).await?.into_inner();
+        let call = self.traced(message);
+        let answer = self.claims.adjudicate(call).await?.into_inner();
         answer.job.ok_or_else(incomplete)
     }
 
@@ -165,7 +219,8 @@ impl Client {
     ) -> Result<(), ClientError> {
         let messages: Vec<_> =
             requests.into_iter().map(|(bytes, options)| self.message(bytes, options, false)).collect();
-        let mut answers = self.claims.adjudicate_stream(tokio_stream::iter(messages)).await?.into_inner();
+        let call = self.traced(tokio_stream::iter(messages));
+        let mut answers = self.claims.adjudicate_stream(call).await?.into_inner();
         while let Some(answer) = answers.message().await? {
             each(answer);
         }
@@ -178,7 +233,8 @@ impl Client {
     /// As `CohortService.Query`.
     pub async fn query(&mut self, question: v1::QueryRequest) -> Result<v1::Job, ClientError> {
         let message = v1::QueryRequest { tenant: self.tenant.clone(), ..question };
-        let answer = self.cohorts.query(message).await?.into_inner();
+        let call = self.traced(message);
+        let answer = self.cohorts.query(call).await?.into_inner();
         answer.job.ok_or_else(incomplete)
     }
 
@@ -249,7 +305,8 @@ impl Client {
         gone_since: &mut Option<std::time::Instant>,
     ) -> Result<v1::Job, ClientError> {
         let message = v1::WatchJobRequest { tenant: self.tenant.clone(), id: id.to_owned() };
-        let mut updates = self.jobs.watch(message).await?.into_inner();
+        let call = self.traced(message);
+        let mut updates = self.jobs.watch(call).await?.into_inner();
         while let Some(job) = updates.message().await? {
             *gone_since = None;
             each(&job);
@@ -316,6 +373,50 @@ impl Client {
     pub async fn epoch(&mut self, payer: Vec<u8>) -> Result<v1::PublishedEpoch, ClientError> {
         let message = v1::GetEpochRequest { tenant: self.tenant.clone(), payer };
         Ok(self.epochs.get(message).await?.into_inner())
+    }
+
+    /// The audit log from an entry on, part by part; with `follow`, until the server or the caller goes.
+    ///
+    /// # Errors
+    /// As `AuditService.Export`.
+    pub async fn audit_export(
+        &mut self,
+        first: u64,
+        follow: bool,
+    ) -> Result<Streaming<v1::ExportAuditResponse>, ClientError> {
+        let message = v1::ExportAuditRequest { tenant: self.tenant.clone(), first, follow };
+        Ok(self.audit.export(message).await?.into_inner())
+    }
+
+    /// The audit log's newest entry.
+    ///
+    /// # Errors
+    /// As `AuditService.Head`.
+    pub async fn audit_head(&mut self) -> Result<v1::AuditHead, ClientError> {
+        let message = v1::AuditHeadRequest { tenant: self.tenant.clone() };
+        Ok(self.audit.head(message).await?.into_inner())
+    }
+
+    /// An accounting of disclosures about a member, a subject of datasets, or both. The message's tenant is this client's.
+    ///
+    /// # Errors
+    /// As `AuditService.Disclosures`.
+    pub async fn disclosures(
+        &mut self,
+        about: v1::DisclosuresRequest,
+    ) -> Result<v1::DisclosuresResponse, ClientError> {
+        let message = v1::DisclosuresRequest { tenant: self.tenant.clone(), ..about };
+        Ok(self.audit.disclosures(message).await?.into_inner())
+    }
+
+    /// Reads a job of this client's tenant in an emergency, whoever the caller is.
+    ///
+    /// # Errors
+    /// As `AuditService.BreakGlass`.
+    pub async fn break_glass(&mut self, job: &str, reason: &str) -> Result<v1::Job, ClientError> {
+        let (job, reason) = (job.to_owned(), reason.to_owned());
+        let message = v1::BreakGlassRequest { tenant: self.tenant.clone(), job, reason };
+        Ok(self.audit.break_glass(message).await?.into_inner())
     }
 
     /// The server's keys.

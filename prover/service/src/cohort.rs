@@ -4,19 +4,23 @@
 //! the server and the demonstration share this module.
 
 pub mod answer;
+pub mod archive;
 pub mod folder;
 pub mod ledger;
 pub mod plan;
 pub mod question;
 pub mod registration;
+pub mod revocation;
 pub mod seal;
 pub mod sponsor;
 
 pub use answer::{AnswerJson, Released};
+pub use archive::Archive;
 pub use folder::Folder;
 pub use ledger::{Entry, Ledger, Outcome};
 pub use question::{Question, Understood, understand};
 pub use registration::{Registration, register};
+pub use revocation::{Revoked, revoke};
 pub use seal::{RegulatorKey, RegulatorSecret};
 pub use sponsor::Sponsor;
 

@@ -2,29 +2,58 @@
 
 use crate::{
     adjudicator::Adjudicator,
+    artefacts::{Artefacts, folder::FolderArtefacts},
+    audit::{
+        Draft, Event,
+        release::Releases,
+        repeats::{FLUSH, Repeats},
+    },
+    clock::Watch,
+    cohort::{Archive, archive::Importer},
     config::Config,
-    error::CohortError,
+    error::{CohortError, ServiceError, StoreError},
     events::Events,
-    jobs::{Instant, JobId, Tenant},
-    store::{Store, lifecycle::Swept},
-    telemetry::metrics::Metrics,
+    identity::Caller,
+    jobs::{Instant, JobId, Phase, Tenant},
+    production,
+    store::{
+        Store,
+        lifecycle::{LeaseWatch, Swept},
+        queue::{Lease, Share},
+        retention::Purged,
+    },
+    supervisor::Supervisor,
+    telemetry::{metrics::Metrics, readiness::Pulse},
+    worker::batcher::Batcher,
 };
 use nightingale_circuits::{
     claim::{Id, NoteLeaf},
+    cohort::Keccak,
     merkle::Register,
 };
-use nightingale_prover::cohort::CohortKeyStore;
+use nightingale_prover::{
+    cohort::{Backend, CohortKeyStore},
+    device::DeviceError,
+};
+use nightingale_trace::Tracer;
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::{Duration, Instant as Moment},
 };
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
-/// How often leases and deadlines are looked through.
+/// How often leases and deadlines are looked through, at least; more often where leases are short.
 const SWEEP: Duration = Duration::from_millis(500);
 /// How often old jobs are purged.
 const PURGE: Duration = Duration::from_secs(3600);
+/// How long nothing is purged after the clock was set: an operator may set it right again first.
+const DOUBT: Duration = Duration::from_secs(86_400);
+
+/// Requests that are read and written down at once. More wait for a moment.
+const ACCEPTING: usize = 128;
+/// How long; then they are refused.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// A payer's account register, built.
 #[derive(Clone)]
@@ -38,6 +67,9 @@ pub(crate) struct BuiltAccounts {
 /// The cohort circuits' setup and keys, opened when the first question is proven.
 pub(crate) struct CohortKeys {
     folder: PathBuf,
+    /// Whether to do without development keys.
+    production: bool,
+    backend: Arc<dyn Backend>,
     store: Mutex<Option<Arc<CohortKeyStore>>>,
 }
 
@@ -48,7 +80,11 @@ impl CohortKeys {
         if let Some(store) = held.as_ref() {
             return Ok(store.clone());
         }
-        let store = Arc::new(CohortKeyStore::development(&self.folder)?);
+        let store = match self.production {
+            true => CohortKeyStore::production(&self.folder)?,
+            false => CohortKeyStore::open(&self.folder)?,
+        };
+        let store = Arc::new(store.with_backend(self.backend.clone()));
         *held = Some(store.clone());
         Ok(store)
     }
@@ -58,36 +94,154 @@ impl CohortKeys {
 pub(crate) struct Engine {
     pub(crate) config: Config,
     pub(crate) store: Store,
+    /// Where files of datasets are.
+    pub(crate) artefacts: Arc<dyn Artefacts>,
+    /// Which jobs its lanes take, if any.
+    pub(crate) share: Option<Share>,
     pub(crate) adjudicator: Arc<dyn Adjudicator>,
+    /// Where ready claims wait for a prover thread.
+    pub(crate) batcher: Batcher,
     pub(crate) cohort_keys: Arc<CohortKeys>,
     pub(crate) events: Events,
     pub(crate) metrics: Metrics,
+    pub(crate) tracer: Tracer,
+    pub(crate) pulse: Pulse,
+    pub(crate) supervisor: Supervisor,
     /// The account register that was used last: building one costs a hash per note.
     pub(crate) accounts: Mutex<Option<BuiltAccounts>>,
+    /// What is being put on record before it leaves.
+    pub(crate) releases: Releases,
+    /// What is counted for the audit log.
+    pub(crate) repeats: Repeats,
+    /// A place for each request that may be on its way into the queue.
+    accepting: Semaphore,
     draining: watch::Sender<bool>,
+    /// The first error of a device that must not be given more work.
+    failed: OnceLock<DeviceError>,
+    /// The database was brought up to date by another release.
+    superseded: OnceLock<()>,
 }
 
 impl Engine {
     pub(crate) fn new(
         config: Config,
         store: Store,
+        share: Option<Share>,
         adjudicator: Arc<dyn Adjudicator>,
+        backend: Arc<dyn Backend>,
         metrics: Metrics,
-    ) -> Self {
-        let cohort_keys = CohortKeys { folder: config.keys_dir.join("cohort"), store: Mutex::new(None) };
-        Self {
+        tracer: Tracer,
+    ) -> Result<Self, ServiceError> {
+        let artefacts = Arc::new(FolderArtefacts::open(&config.secrets.artefacts_dir)?);
+        let (folder, production) = (production::cohort_keys(&config), config.production);
+        let cohort_keys = CohortKeys { folder, production, backend, store: Mutex::new(None) };
+        let batcher = Batcher::start(&adjudicator, config.workers, config.batch_delay, &metrics.batch_claims);
+        Ok(Self {
+            batcher,
             config,
             store,
+            artefacts,
+            share,
             adjudicator,
             cohort_keys: Arc::new(cohort_keys),
             events: Events::default(),
             metrics,
+            tracer,
+            pulse: Pulse::default(),
+            supervisor: Supervisor::of_environment(),
             accounts: Mutex::new(None),
+            releases: Releases::default(),
+            repeats: Repeats::default(),
+            accepting: Semaphore::new(ACCEPTING),
             draining: watch::Sender::new(false),
+            failed: OnceLock::new(),
+            superseded: OnceLock::new(),
+        })
+    }
+
+    /// A device that must not be given more work ends this process's work.
+    pub(crate) fn device_failed(&self, error: DeviceError) {
+        tracing::error!(%error, "no more work for this device");
+        // The first says why.
+        let _ = self.failed.set(error);
+        self.drain();
+    }
+
+    /// Why this process must end although nobody told it to, if so.
+    pub(crate) fn trouble(&self) -> Result<(), ServiceError> {
+        if let Some(error) = self.failed.get() {
+            return Err(error.clone().into());
+        }
+        let problem = "the database was brought up to date by another release; start that one here too";
+        match self.superseded.get() {
+            Some(()) => {
+                Err(ServiceError::Path { path: self.config.data_dir.clone(), problem: problem.into() })
+            }
+            None => Ok(()),
         }
     }
 
-    /// Where a tenant's dataset is.
+    /// What each lane takes: one for each job that may be in hand, each prover thread's batch. There are more lanes than workers
+    /// so that batches fill, and only so many answer questions as there are workers.
+    pub(crate) fn lanes(&self) -> Vec<Share> {
+        let workers = self.config.workers;
+        let lanes = workers * self.adjudicator.batching().most.max(1);
+        match self.share {
+            None => Vec::new(),
+            Some(Share::Cohorts) => vec![Share::Cohorts; workers],
+            Some(Share::Claims) => vec![Share::Claims; lanes],
+            Some(Share::Everything) => (0..lanes)
+                .map(|lane| if lane < workers { Share::Everything } else { Share::Claims })
+                .collect(),
+        }
+    }
+
+    /// A tenant's dataset in the artefact store.
+    pub(crate) async fn archive(
+        &self,
+        tenant: &Tenant,
+        dataset: &Keccak,
+    ) -> Result<Option<Archive>, StoreError> {
+        Archive::find(&self.store, &self.artefacts, tenant, dataset).await
+    }
+
+    /// What takes datasets in.
+    pub(crate) fn importer(&self) -> Importer<'_> {
+        Importer::of(&self.store, &self.artefacts, &self.config)
+    }
+
+    /// A caller's tenant, where something may still be done for it.
+    pub(crate) async fn tenant(&self, caller: &Caller, named: &str) -> Result<Tenant, tonic::Status> {
+        let tenant = caller.tenant(named)?;
+        self.store.refuse_erased(&tenant).await?;
+        Ok(tenant)
+    }
+
+    /// Takes in the datasets that an earlier release registered by their folders alone.
+    pub(crate) async fn import_earlier(&self) -> Result<(), StoreError> {
+        for (tenant, dataset, path) in self.store.datasets_without_files().await? {
+            let folder = self.dataset_folder(&tenant, &path);
+            let dataset = hex::encode(dataset);
+            match self
+                .importer()
+                .import(&tenant, &folder, &path, Draft::by_service(Event::Registered), Instant::now())
+                .await
+            {
+                Ok(_) => tracing::info!(
+                    tenant = tenant.as_str(),
+                    dataset,
+                    "a dataset of an earlier release was imported"
+                ),
+                Err(error) => tracing::error!(
+                    tenant = tenant.as_str(), dataset, %error,
+                    "a dataset of an earlier release was not imported; its questions fail until it is registered again"
+                ),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a tenant's dataset lies before it is imported.
     pub(crate) fn dataset_folder(&self, tenant: &Tenant, path: &str) -> PathBuf {
         self.config.data_dir.join("datasets").join(Path::new(tenant.as_str())).join(path)
     }
@@ -99,8 +253,15 @@ impl Engine {
         tracing::info!(reason, "not accepted");
     }
 
+    /// A place on the way into the queue; `None` when so many are on it that more would only be late, and take memory.
+    pub(crate) async fn place(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphore is never closed.
+        tokio::time::timeout(MOMENT, self.accepting.acquire()).await.ok()?.ok()
+    }
+
     /// No new work from now on.
     pub(crate) fn drain(&self) {
+        self.supervisor.stops();
         self.draining.send_replace(true);
     }
 
@@ -158,27 +319,69 @@ impl Engine {
         self.events.work_arrived();
     }
 
-    /// Looks through leases and deadlines, and purges, until the drain begins.
-    pub(crate) async fn housekeeping(self: Arc<Self>) {
-        let mut next_purge = Instant::now();
+    /// A leased job is in this phase, and so many hundredths are done.
+    pub(crate) fn enter(&self, lease: &Lease, phase: Phase, percent: u8) {
+        lease.course.enter(&self.tracer, &self.metrics, phase);
+        self.events.set_phase(lease.id, Some((phase, percent)));
+    }
+
+    /// A lease ended its job with this outcome: a fixed code, never data.
+    pub(crate) fn settled(&self, lease: &Lease, outcome: &'static str) {
+        lease.course.note(outcome);
+        self.ended(lease.id, outcome);
+    }
+
+    /// Looks through leases and deadlines until the drain begins, and purges where asked. Every process does it, on whatever
+    /// machine: jobs of a worker that died are taken over as long as anybody is left.
+    pub(crate) async fn housekeeping(self: Arc<Self>, purges: bool) {
+        let sweep = SWEEP.min(self.config.lease / 4);
+        let (mut leases, mut clock) = (LeaseWatch::default(), Watch::default());
+        let mut next_purge = Moment::now();
+        let mut next_flush = Moment::now() + FLUSH;
         loop {
             tokio::select! {
-                () = tokio::time::sleep(SWEEP) => {}
+                () = tokio::time::sleep(sweep) => {}
                 () = self.drained() => return,
             }
-            let now = Instant::now();
-            match self.store.sweep(self.config.max_losses, now).await {
-                Ok(swept) => self.note_swept(&swept),
-                Err(error) => tracing::warn!(%error, "looking through leases failed"),
+            if let Err(error) = self.look_around(&mut leases).await {
+                tracing::warn!(%error, "looking through leases failed");
             }
-            if now >= next_purge {
-                next_purge = now.plus(PURGE);
-                match self.store.purge(now.minus(self.config.keep_ended)).await {
-                    Ok(0) => {}
-                    Ok(jobs) => tracing::info!(jobs, "purged"),
+            if Moment::now() >= next_flush {
+                next_flush = Moment::now() + FLUSH;
+                self.flush_repeats().await;
+            }
+            if let Some(by) = clock.jumped() {
+                tracing::error!(
+                    milliseconds = by,
+                    "the clock was set; deadlines go by it, and nothing is purged for a day"
+                );
+                next_purge = Moment::now() + DOUBT;
+            }
+            if purges && Moment::now() >= next_purge {
+                next_purge = Moment::now() + PURGE;
+                let (retention, artefacts) = (&self.config.retention, self.artefacts.clone());
+                match self.store.purge(retention, artefacts, Instant::now()).await {
+                    Ok(purged) if purged == Purged::default() => {}
+                    Ok(Purged { jobs, results, datasets, artefacts }) => {
+                        tracing::info!(jobs, results, datasets, artefacts, "purged");
+                    }
                     Err(error) => tracing::warn!(%error, "purging failed"),
                 }
             }
         }
+    }
+
+    async fn look_around(&self, leases: &mut LeaseWatch) -> Result<(), StoreError> {
+        self.store.follow_clock().await?;
+        if !self.store.is_of_this_release().await? {
+            tracing::error!("the database was brought up to date by another release");
+            // Once is enough.
+            let _ = self.superseded.set(());
+            self.drain();
+            return Ok(());
+        }
+        let swept = self.store.sweep(leases, Moment::now(), self.config.max_losses, Instant::now()).await?;
+        self.note_swept(&swept);
+        Ok(())
     }
 }

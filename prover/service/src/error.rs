@@ -1,9 +1,10 @@
 //! What can go wrong in the service. The variants answer "what now?"; no text ever holds data of a record.
 
 use nightingale_poster::PosterError;
-use nightingale_prover::ProveError;
+use nightingale_prover::{ProveError, device::DeviceError};
 use nightingale_records::{sql::SqlError, trial::TrialError};
 use nightingale_verifier::VerifyError;
+use sqlx::postgres::PgDatabaseError;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -37,6 +38,9 @@ pub enum ServiceError {
     /// The keys cannot be used.
     #[error("keys: {0}")]
     Keys(String),
+    /// A device cannot be used, or no longer.
+    #[error("{0}; what it had in hand is queued again")]
+    Device(#[from] DeviceError),
     /// The database refuses.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -57,38 +61,103 @@ pub enum StoreError {
     /// The database is locked by another process for long.
     #[error("the database is busy; another process holds it")]
     Busy,
-    /// Reading or writing failed below SQLite.
-    #[error("the database cannot be read or written: {0}; check the disk and the rights of the data folder")]
+    /// Reading or writing failed below the database, or it cannot be reached.
+    #[error(
+        "the database cannot be read or written: {0}; check the database server, or the disk and the rights of the data folder"
+    )]
     Io(String),
     /// The file is damaged, or not ours.
     #[error("the database is damaged: {0}; restore it from a backup")]
     Corrupt(String),
     /// A sealed value cannot be opened.
     #[error(
-        "a sealed value cannot be opened: master.key is another one than it was sealed with, or the row is damaged"
+        "a sealed value cannot be opened: the master key is another one than it was sealed with, or the row is damaged"
     )]
     Sealed,
+    /// The tenant's keys were destroyed: nothing is done for it any more.
+    #[error("this tenant was erased; nothing of it can be read, and nothing is accepted for it")]
+    TenantErased,
+    /// The service that holds the master key does not answer.
+    #[error("the key service does not answer: {0}")]
+    KeyService(String),
+    /// Another transaction made the same thing in the same moment.
+    #[error("the database has it already")]
+    Taken,
     /// A defect: report it.
     #[error("database: {0}")]
     Bug(String),
 }
 
 impl StoreError {
+    /// The names of all kinds, for metrics.
+    pub(crate) const KINDS: [&str; 9] =
+        ["busy", "corrupt", "defect", "erased", "full", "io", "key_service", "sealed", "taken"];
+
+    /// The name of its kind.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Corrupt(_) => "corrupt",
+            Self::Bug(_) => "defect",
+            Self::Full => "full",
+            Self::Io(_) => "io",
+            Self::Sealed => "sealed",
+            Self::Taken => "taken",
+            Self::TenantErased => "erased",
+            Self::KeyService(_) => "key_service",
+        }
+    }
+
     pub(crate) fn io(error: std::io::Error) -> Self {
         Self::Io(error.kind().to_string())
+    }
+
+    /// By PostgreSQL's SQLSTATE (<https://www.postgresql.org/docs/current/errcodes-appendix.html>). Its messages may hold values, its
+    /// codes do not.
+    fn of_state(state: &str, message: &str) -> Self {
+        match (state.get(..2).unwrap_or_default(), state) {
+            (_, "23505") => Self::Taken,
+            (_, "53100" | "53200") => Self::Full,
+            ("40" | "53" | "55", _) | (_, "57014" | "25P03") => Self::Busy,
+            ("08" | "57" | "58", _) => Self::Io(format!("SQLSTATE {state}")),
+            ("XX", _) => Self::Corrupt(format!("SQLSTATE {state}")),
+            ("28" | "3D", _) => {
+                Self::Io(format!("{message} (SQLSTATE {state}): check store.url and pg_hba.conf"))
+            }
+            ("42", _) => Self::Bug(format!("SQLSTATE {state}: {message}")),
+            _ => Self::Bug(format!("SQLSTATE {state}")),
+        }
+    }
+
+    /// The same error for another that waited for the same.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Full => Self::Full,
+            Self::Busy => Self::Busy,
+            Self::Taken => Self::Taken,
+            Self::Sealed => Self::Sealed,
+            Self::TenantErased => Self::TenantErased,
+            Self::KeyService(text) => Self::KeyService(text.clone()),
+            Self::Io(text) => Self::Io(text.clone()),
+            Self::Corrupt(text) => Self::Corrupt(text.clone()),
+            Self::Bug(text) => Self::Bug(text.clone()),
+        }
     }
 
     /// Whether the same call can succeed later without anybody changing the request.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Full | Self::Busy | Self::Io(_))
+        matches!(self, Self::Full | Self::Busy | Self::Taken | Self::Io(_) | Self::KeyService(_))
     }
 }
 
 impl From<sqlx::Error> for StoreError {
-    /// By SQLite's primary result code (<https://www.sqlite.org/rescode.html>).
+    /// By SQLite's primary result code (<https://www.sqlite.org/rescode.html>) or PostgreSQL's SQLSTATE.
     fn from(error: sqlx::Error) -> Self {
         match &error {
+            sqlx::Error::Database(inner) if inner.try_downcast_ref::<PgDatabaseError>().is_some() => {
+                Self::of_state(inner.code().as_deref().unwrap_or_default(), inner.message())
+            }
             sqlx::Error::Database(inner) => {
                 let code: u32 = inner.code().and_then(|c| c.parse().ok()).unwrap_or(1);
                 let text = inner.message().to_owned();
@@ -102,6 +171,10 @@ impl From<sqlx::Error> for StoreError {
             }
             sqlx::Error::Io(inner) => Self::Io(inner.kind().to_string()),
             sqlx::Error::PoolTimedOut => Self::Busy,
+            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) => {
+                Self::Io("the connection broke".into())
+            }
+            sqlx::Error::Tls(_) => Self::Io("TLS with the database failed".into()),
             other => Self::Bug(other.to_string()),
         }
     }
@@ -126,6 +199,28 @@ pub enum CohortError {
         path: PathBuf,
         /// What is wrong and what to do.
         problem: String,
+    },
+    /// Somebody else is changing the folder.
+    #[error("{}: another command is changing this dataset; try again when it is done", .0.display())]
+    Busy(PathBuf),
+    /// A server or its workers prove from the folder.
+    #[error(
+        "{}: a server that runs, or a worker of it, proves from this folder; revoke through it, `nightingale consent revoke-subjects`, so that \
+         no answer under the older consents ends after the revocation",
+        .0.display()
+    )]
+    Served(PathBuf),
+    /// The folder has older consents than were recorded.
+    #[error(
+        "{}: the consents of table {table} are older than those that were recorded as the newest: somebody who revoked would be counted; \
+         restore the newest copy of the folder",
+        path.display()
+    )]
+    OlderConsents {
+        /// The folder.
+        path: PathBuf,
+        /// The table.
+        table: String,
     },
     /// Data or a schema file that cannot be registered.
     #[error(transparent)]
@@ -168,6 +263,12 @@ pub enum CohortError {
         /// How many are planned.
         planned: usize,
     },
+    /// A dataset that is registered under another path.
+    #[error("path: this dataset is registered at another path; use that one")]
+    Elsewhere,
+    /// The database, or a key or artefact store behind it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A regulator's question about a dataset without a key of its.
     #[error(
         "the dataset was registered without a regulator's key, and exact answers leave this service only sealed to one; commit the data \
@@ -232,7 +333,12 @@ impl CohortError {
             Self::NotInPlan { .. } => "NOT_IN_PLAN",
             Self::Release(_) | Self::Prove(ProveError::Release(_)) => "NOT_RELEASED",
             Self::Prove(ProveError::Unprovable(_)) => "NOT_PROVABLE",
-            Self::Prove(ProveError::Corrupt { .. }) => "DATASET_DAMAGED",
+            Self::Prove(ProveError::Corrupt { .. }) | Self::OlderConsents { .. } => "DATASET_DAMAGED",
+            Self::Elsewhere => "DATASET_ELSEWHERE",
+            Self::Store(StoreError::TenantErased) => "TENANT_ERASED",
+            Self::Store(_) => "STORAGE",
+            Self::Busy(_) => "DATASET_BUSY",
+            Self::Served(_) => "DATASET_SERVED",
             Self::Ledger { .. } => "LEDGER_DAMAGED",
             Self::NoSubject { .. } | Self::NoRow(_) => "ROW_UNKNOWN",
             Self::RegulatorKey(_) => "REGULATOR_KEY",
@@ -250,7 +356,7 @@ impl CohortError {
             Self::Trial(error) => !matches!(error, TrialError::Unreadable { .. }),
             Self::Sql(error) => !matches!(error, SqlError::Syntax(_) | SqlError::Statements { .. }),
             Self::Plan { .. } | Self::Role { .. } | Self::NoPlan | Self::NotInPlan { .. } => true,
-            Self::NotSponsor { .. } => true,
+            Self::NotSponsor { .. } | Self::Served(_) | Self::Elsewhere => true,
             Self::Release(_) | Self::NoRegulatorKey | Self::NoSubject { .. } | Self::NoRow(_) => true,
             Self::Prove(error) => matches!(error, ProveError::Release(_) | ProveError::Unprovable(_)),
             _ => false,

@@ -4,21 +4,17 @@ use nightingale_circuits::{
     claim::{PublicInputs, Reasons, SizeClass},
     cohort::{Class, Keccak},
 };
-use std::{
-    fmt,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::fmt;
 
 /// Milliseconds since 1970-01-01 UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(pub i64);
 
 impl Instant {
-    /// Now, by the machine's clock.
+    /// Now, by the clock that jobs go by ([`crate::clock`]).
     #[must_use]
     pub fn now() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        Self(crate::clock::now())
     }
 
     /// So much later.
@@ -190,6 +186,12 @@ pub enum FailureCode {
     Duplicate,
     /// An earlier approval used the prior authorisation.
     AuthorisationUsed,
+    /// The consent that the claim relies on was revoked, or is not in force on its day of receipt.
+    ConsentRevoked,
+    /// The ledger of consents, which must know the consent, does not.
+    ConsentUnknown,
+    /// The consent root is none that may still be relied on.
+    ConsentRootOld,
     /// The deadline passed first.
     DeadlinePassed,
     /// Nothing can be proven from the request.
@@ -202,22 +204,28 @@ pub enum FailureCode {
     Unreadable,
     /// The dataset's folder is gone or damaged.
     DatasetUnavailable,
+    /// The tenant's keys were destroyed.
+    TenantErased,
     /// A defect.
     Internal,
 }
 
 impl FailureCode {
     /// All.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::AccountSpent,
         Self::Duplicate,
         Self::AuthorisationUsed,
+        Self::ConsentRevoked,
+        Self::ConsentUnknown,
+        Self::ConsentRootOld,
         Self::DeadlinePassed,
         Self::Refused,
         Self::KeyUnavailable,
         Self::AttemptsExhausted,
         Self::Unreadable,
         Self::DatasetUnavailable,
+        Self::TenantErased,
         Self::Internal,
     ];
 
@@ -228,12 +236,16 @@ impl FailureCode {
             Self::AccountSpent => "ACCOUNT_SPENT",
             Self::Duplicate => "DUPLICATE",
             Self::AuthorisationUsed => "AUTHORISATION_USED",
+            Self::ConsentRevoked => "CONSENT_REVOKED",
+            Self::ConsentUnknown => "CONSENT_UNKNOWN",
+            Self::ConsentRootOld => "CONSENT_ROOT_OLD",
             Self::DeadlinePassed => "DEADLINE_PASSED",
             Self::Refused => "REFUSED",
             Self::KeyUnavailable => "KEY_UNAVAILABLE",
             Self::AttemptsExhausted => "ATTEMPTS_EXHAUSTED",
             Self::Unreadable => "UNREADABLE",
             Self::DatasetUnavailable => "DATASET_UNAVAILABLE",
+            Self::TenantErased => "TENANT_ERASED",
             Self::Internal => "INTERNAL",
         }
     }
@@ -280,6 +292,18 @@ impl Failure {
             FailureCode::AuthorisationUsed => {
                 "an earlier approval used this prior authorisation, which serves one claim; ask the payer for another"
             }
+            FailureCode::ConsentRevoked => {
+                "the patient's consent is revoked, or not in force on the day of receipt; nothing was spent, and nothing about \
+                 this claim may be disclosed to this payer"
+            }
+            FailureCode::ConsentUnknown => {
+                "the ledger of consents does not know a consent of the patient to this payer; grant or import it, publish the \
+                 register, and make the request under that"
+            }
+            FailureCode::ConsentRootOld => {
+                "the request's consent root is not one that is published here and recent; make the request under the newest epoch \
+                 of consents"
+            }
             FailureCode::DeadlinePassed => {
                 "the deadline passed first; nothing was spent, submit it again with more time"
             }
@@ -291,13 +315,14 @@ impl Failure {
                 "the job was lost with its worker too often; the operator reads the server's log, then submit it again"
             }
             FailureCode::Unreadable => {
-                "the stored request cannot be opened with this master key; the operator restores master.key, then submit \
+                "the stored request cannot be opened with this master key; the operator restores the master key, then submit \
                  it again under another idempotency key"
             }
             FailureCode::DatasetUnavailable => {
                 "the dataset's folder is gone or damaged; the operator reads the server's log and restores it, then ask again under \
                  another idempotency key"
             }
+            FailureCode::TenantErased => "the tenant was erased while the job was open; nothing was spent",
             FailureCode::Internal => {
                 "a defect in the service; nothing was spent, report it with the job's identifier"
             }
@@ -357,7 +382,7 @@ pub enum SpentAccount {
 }
 
 /// What is left in an account after a decision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, zeroize::Zeroize)]
 pub struct AccountAfter {
     /// Benefit year.
     pub year: u32,

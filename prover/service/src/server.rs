@@ -1,8 +1,13 @@
 //! The gRPC server: opens everything, serves until told to stop, drains, closes.
 
+mod audits;
 mod claims;
 mod cohorts;
+mod consents;
 mod datasets;
+#[doc(hidden)]
+pub mod edge;
+mod entrance;
 mod epochs;
 mod jobs;
 mod keys;
@@ -14,30 +19,38 @@ use crate::{
     config::Config,
     engine::Engine,
     error::{ServiceError, StoreError},
+    gate::GateLayer,
     jobs::Instant,
-    store::Store,
-    telemetry::{endpoint, metrics::Metrics},
-    worker,
+    production,
+    store::{Store, queue::Share},
+    telemetry::{calls::Calls, endpoint, metrics::Metrics},
+    transport, worker,
 };
+use entrance::Entrance;
 use nightingale_proto::v1::{
-    claim_service_server::ClaimServiceServer, cohort_service_server::CohortServiceServer,
+    audit_service_server::AuditServiceServer, claim_service_server::ClaimServiceServer,
+    cohort_service_server::CohortServiceServer, consent_service_server::ConsentServiceServer,
     dataset_service_server::DatasetServiceServer, epoch_service_server::EpochServiceServer,
     job_service_server::JobServiceServer, key_service_server::KeyServiceServer,
 };
+use nightingale_prover::cohort::Halo2;
+use nightingale_trace::Tracer;
 use std::{future::Future, io::ErrorKind, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinSet};
-use tonic::transport::server::TcpIncoming;
 use tonic_health::{ServingStatus, server::HealthReporter};
+use tower_layer::{Identity, Stack};
 
 /// How long open calls may take to notice the drain.
 const LINGER: Duration = Duration::from_secs(5);
 /// What a message holds beside its request.
 const ENVELOPE_BYTES: usize = 1 << 16;
 /// The services whose health is told, `""` for the server as a whole.
-const SERVICES: [&str; 7] = [
+const SERVICES: [&str; 9] = [
     "",
+    "nightingale.v1.AuditService",
     "nightingale.v1.ClaimService",
     "nightingale.v1.CohortService",
+    "nightingale.v1.ConsentService",
     "nightingale.v1.DatasetService",
     "nightingale.v1.EpochService",
     "nightingale.v1.JobService",
@@ -53,8 +66,13 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServiceError> {
-    let folder = config.keys_dir.clone();
-    let keys = tokio::task::spawn_blocking(move || Groth16::open(&folder)).await;
+    let opened = config.clone();
+    let keys = tokio::task::spawn_blocking(move || match opened.claims {
+        true => Groth16::configured(&opened),
+        // It only tells which keys there are.
+        false => Groth16::open(&opened.keys_dir),
+    })
+    .await;
     let keys = keys.map_err(|_| ServiceError::Bug("reading the keys panicked"))??;
     let server = Server::bind(config, Arc::new(keys)).await?;
     ready(server.address());
@@ -67,14 +85,18 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     metrics: Option<TcpListener>,
+    entrance: Entrance,
 }
 
 impl Server {
     /// Takes the addresses and the data folder, and takes back the jobs that a server before left leased.
     ///
     /// # Errors
-    /// An address in use, or a data folder or database that cannot be used.
+    /// An address in use, a data folder or database that cannot be used, or a development key in production.
     pub async fn bind(config: Config, adjudicator: Arc<dyn Adjudicator>) -> Result<Self, ServiceError> {
+        let entrance = Entrance::open(&config)?;
+        production::check_claims(&config, &adjudicator.keys())?;
+        production::check_cohorts(&config)?;
         let store = Store::open(&config).await?;
         let listener = listen(config.listen).await?;
         let address = listener.local_addr().map_err(StoreError::io)?;
@@ -82,10 +104,19 @@ impl Server {
             Some(address) => Some(endpoint::bind(address).await?),
             None => None,
         };
-        let engine = Engine::new(config, store, adjudicator, Metrics::new()?);
+        let share = match (config.claims, config.cohorts) {
+            (true, true) => Some(Share::Everything),
+            (true, false) => Some(Share::Claims),
+            (false, true) => Some(Share::Cohorts),
+            (false, false) => None,
+        };
+        let metrics_of = Metrics::new(store.times())?;
+        let tracer = config.telemetry.as_ref().map_or_else(Tracer::off, |to| Tracer::to(to, "nightingale"));
+        let engine = Engine::new(config, store, share, adjudicator, Arc::new(Halo2), metrics_of, tracer)?;
         let swept = engine.store.recover(engine.config.max_losses, Instant::now()).await?;
         engine.note_swept(&swept);
-        Ok(Self { engine: Arc::new(engine), listener, address, metrics })
+        engine.import_earlier().await?;
+        Ok(Self { engine: Arc::new(engine), listener, address, metrics, entrance })
     }
 
     /// Where it listens.
@@ -106,20 +137,35 @@ impl Server {
     /// # Errors
     /// The transport broke.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), ServiceError> {
-        let Self { engine, listener, address, metrics } = self;
-        tracing::info!(%address, workers = engine.config.workers, "serving");
+        let Self { engine, listener, address, metrics, entrance } = self;
+        let (claims, cohorts) = (engine.config.claims, engine.config.cohorts);
+        tracing::info!(%address, workers = engine.config.workers, claims, cohorts, "serving");
         let mut background = JoinSet::new();
-        for number in 0..engine.config.workers {
-            background.spawn(worker::lane(engine.clone(), number));
+        for (number, share) in engine.lanes().into_iter().enumerate() {
+            background.spawn(worker::lane(engine.clone(), share, number));
         }
-        background.spawn(engine.clone().housekeeping());
+        background.spawn(engine.clone().housekeeping(true));
+        let mut keeping = JoinSet::new();
+        entrance.keep(&mut keeping);
+        let (health, router) = router(&engine, &entrance)?;
+        // Until the end, so that the drain is seen too.
+        let mut watch = JoinSet::new();
         if let Some(listener) = metrics {
-            background.spawn(endpoint::serve(engine.clone(), listener));
+            watch.spawn(endpoint::serve(engine.clone(), listener));
         }
-        let (health, router) = router(&engine)?;
+        let (told, watched) = (health.clone(), engine.clone());
         set_health(&health, ServingStatus::Serving).await;
-        // Small messages go at once: an acknowledgement that waits for more costs 40 ms a call.
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        watch.spawn(engine.clone().keep_watch(move |seen| {
+            let (told, watched) = (told.clone(), watched.clone());
+            async move {
+                let ready = seen.is_ready() && !watched.is_draining();
+                watched.supervisor.lives(ready);
+                let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+                set_health(&told, status).await;
+            }
+        }));
+        let incoming =
+            transport::incoming(listener, entrance.tls.clone(), &engine.config.rates, &engine.metrics);
         let stopping = engine.clone();
         let mut transport = tokio::spawn(
             router.serve_with_incoming_shutdown(incoming, async move { stopping.drained().await }),
@@ -132,13 +178,17 @@ impl Server {
         engine.drain();
         set_health(&health, ServingStatus::NotServing).await;
         while background.join_next().await.is_some() {}
+        engine.flush_repeats().await;
         let ended = match broken {
             Some(ended) => Ok(ended),
             None => tokio::time::timeout(LINGER, &mut transport).await,
         };
         transport.abort();
+        watch.shutdown().await;
         engine.store.close().await;
+        engine.tracer.flush(LINGER).await;
         tracing::info!("stopped");
+        engine.trouble()?;
         match ended {
             // A caller that holds its connection open after the drain loses it.
             Err(_) | Ok(Ok(Ok(()))) => Ok(()),
@@ -169,7 +219,10 @@ async fn set_health(health: &HealthReporter, status: ServingStatus) {
     }
 }
 
-fn router(engine: &Arc<Engine>) -> Result<(HealthReporter, tonic::transport::server::Router), ServiceError> {
+/// Services behind what counts calls, and behind what says who calls.
+type Guarded = tonic::transport::server::Router<Stack<GateLayer, Stack<Calls, Identity>>>;
+
+fn router(engine: &Arc<Engine>, entrance: &Entrance) -> Result<(HealthReporter, Guarded), ServiceError> {
     let (health, health_server) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(nightingale_proto::DESCRIPTORS)
@@ -179,10 +232,12 @@ fn router(engine: &Arc<Engine>) -> Result<(HealthReporter, tonic::transport::ser
     // A request a little too large is answered with a reason; one far too large is not read.
     let request_limit = engine.config.request_bytes * 2 + ENVELOPE_BYTES;
     let publish_limit = engine.config.publish_bytes + ENVELOPE_BYTES;
-    let router = tonic::transport::Server::builder()
-        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+    let descriptors = [nightingale_proto::DESCRIPTORS, tonic_health::pb::FILE_DESCRIPTOR_SET];
+    let router = entrance::transport(&engine.config)
+        .layer(Calls::of(engine, &descriptors))
+        .layer(entrance.layer(engine))
         .add_service(health_server)
-        .add_service(reflection)
+        .add_optional_service(engine.config.reflection.then_some(reflection))
         .add_service(
             ClaimServiceServer::new(claims::Claims(engine.clone())).max_decoding_message_size(request_limit),
         )
@@ -192,6 +247,11 @@ fn router(engine: &Arc<Engine>) -> Result<(HealthReporter, tonic::transport::ser
         .add_service(
             CohortServiceServer::new(cohorts::Cohorts(engine.clone()))
                 .max_decoding_message_size(request_limit),
+        )
+        .add_service(AuditServiceServer::new(audits::Audits(engine.clone())))
+        .add_service(
+            ConsentServiceServer::new(consents::Consents::new(engine.clone()))
+                .max_decoding_message_size(publish_limit),
         )
         .add_service(DatasetServiceServer::new(datasets::Datasets(engine.clone())))
         .add_service(JobServiceServer::new(jobs::Jobs(engine.clone())))

@@ -1,52 +1,63 @@
-//! The service's only state: one SQLite database in WAL mode, synced on every commit, and the master key beside it.
+//! The service's only state: one database, SQLite in the data folder or PostgreSQL, and the master key.
 //!
-//! One connection writes and a few read. Every statement that changes a job is guarded by the state that it expects,
-//! so whatever happened in between is seen as "no row", never overwritten.
+//! Every statement that changes a job is guarded by the state that it expects, so whatever happened in between is seen as
+//! "no row", never overwritten. On SQLite one connection writes; on PostgreSQL transactions of one tenant take turns.
 
 pub mod accounts;
+pub mod audit;
+pub mod backup;
+pub mod consents;
+pub mod dataset_files;
 pub mod datasets;
 pub mod epochs;
 pub mod jobs;
+pub mod keys;
 pub mod ledger;
 pub mod lifecycle;
+pub mod master;
+mod migrations;
+mod postgres;
 pub mod questions;
 pub mod queue;
+pub mod quotas;
+pub mod retention;
 pub mod rows;
 pub mod seal;
+pub(crate) mod sql;
+mod sqlite;
+pub(crate) mod times;
 
 use crate::{
     config::Config,
     error::{ServiceError, StoreError},
     jobs::Tenant,
 };
-use seal::{MasterKey, Seal};
-use sqlx::{
-    SqlSafeStr, SqlitePool,
-    migrate::{Migration, MigrationType, Migrator},
-    sqlite::{
-        SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-    },
-};
+use keys::Keyring;
+use master::source::MasterSource;
+use sql::{Connection, Dialect, Pools, Row, Statement, sql};
 use std::{
     fs,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::Path,
-    time::Duration,
+    path::{Path, PathBuf},
 };
+use times::{Operation, Times};
 
-const PAGE_BYTES: u32 = 4096;
-const READERS: u32 = 4;
+/// Locked by each worker in another process, shared.
+const WORKERS: &str = "workers.lock";
 
-/// The open database. Holds the data folder for itself until it is dropped.
+/// The open database, and the lock on its folder while it is open.
 pub struct Store {
-    write: SqlitePool,
-    read: SqlitePool,
-    master: MasterKey,
-    _folder: fs::File,
+    pools: Pools,
+    keyring: Keyring,
+    consent_rules: consents::ConsentRules,
+    times: Times,
+    folder: PathBuf,
+    workers: fs::File,
+    held: fs::File,
 }
 
 impl Store {
-    /// Takes the data folder, creates what is missing in it and brings the database up to date.
+    /// Takes the data folder for a server, the only one, creates what is missing in it and brings the database up to date.
     ///
     /// # Errors
     /// A folder that cannot be written or that another server holds, a master key that does not belong to the
@@ -60,87 +71,199 @@ impl Store {
             .create(folder)
             .map_err(|error| path_error(folder, format!("cannot be created: {error}")))?;
         let held = hold(folder)?;
-        let database = folder.join("jobs.sqlite");
-        let is_new = !database.exists();
-        if is_new {
-            // SQLite gives the files beside it the same mode.
-            fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&database)
-                .map_err(|error| path_error(&database, format!("cannot be created: {error}")))?;
+        let workers = lock_file(folder, WORKERS)?;
+        let pools = match &config.database {
+            Some(url) => postgres::open(config, url, true).await?,
+            None => {
+                let database = sqlite::path(folder);
+                if !database.exists() {
+                    sqlite::create(&database)?;
+                }
+                sqlite::open(config, &database, true).await?
+            }
+        };
+        let keyring = Keyring::open(&pools, master_source(config), true).await?;
+        Self::assemble(config, pools, folder, keyring, workers, held).await
+    }
+
+    /// Opens the database of a server, running or not, for a worker in another process. Several may.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; no server has made the database yet, or one of another release has.
+    pub async fn attach(config: &Config) -> Result<Self, ServiceError> {
+        let folder = &config.data_dir;
+        let pools = match &config.database {
+            Some(url) => postgres::open(config, url, false).await?,
+            None => {
+                let database = sqlite::path(folder);
+                if !database.is_file() {
+                    let problem = "holds no database; start the server, which makes it, and then the worker";
+                    return Err(path_error(folder, problem.into()));
+                }
+                sqlite::open(config, &database, false).await?
+            }
+        };
+        if !postgres::is_made(&pools).await? {
+            let problem = "is empty; start the server, which makes what is in it, and then the worker";
+            return Err(ServiceError::Config { key: "store.url".into(), problem: problem.into() });
         }
-        let master = MasterKey::open(&folder.join("master.key"), is_new)?;
-        let options = SqliteConnectOptions::new()
-            .filename(&database)
-            .create_if_missing(true)
-            .page_size(PAGE_BYTES)
-            .auto_vacuum(SqliteAutoVacuum::Incremental)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            // Freed pages are overwritten: a deleted witness does not linger, not even sealed.
-            .pragma("secure_delete", "ON")
-            .busy_timeout(Duration::from_secs(5));
-        let options = match config.database_mebibytes {
-            Some(limit) => options
-                .pragma("max_page_count", (u64::from(limit) * (1 << 20) / u64::from(PAGE_BYTES)).to_string()),
-            None => options,
-        };
-        let pool = |connections| {
-            SqlitePoolOptions::new()
-                .max_connections(connections)
-                .idle_timeout(None)
-                .max_lifetime(None)
-                .acquire_timeout(Duration::from_secs(30))
-        };
-        let write = pool(1).connect_with(options.clone()).await.map_err(StoreError::from)?;
-        migrations().run(&write).await.map_err(migration_error)?;
-        let reading = SqliteConnectOptions::new()
-            .filename(&database)
-            .pragma("query_only", "ON")
-            .busy_timeout(Duration::from_secs(5));
-        let read = pool(READERS).connect_with(reading).await.map_err(StoreError::from)?;
-        let store = Self { write, read, master, _folder: held };
-        store.check_master().await?;
+        let workers = lock_file(folder, WORKERS)?;
+        // A server that is starting takes back the leases of processes that are gone: a moment.
+        let held = workers.try_clone().map_err(|error| path_error(folder, error.to_string()))?;
+        let taken = tokio::task::spawn_blocking(move || held.lock_shared().map(|()| held)).await;
+        let taken = taken.map_err(|_| ServiceError::Bug("waiting for a lock panicked"))?;
+        let held = taken.map_err(|error| path_error(folder, format!("cannot be locked: {error}")))?;
+        if !is_of_this_release(&pools).await? {
+            let problem =
+                "the database is of another release than this worker; run server and workers of one release";
+            return Err(path_error(folder, problem.into()));
+        }
+        let keyring = Keyring::open(&pools, master_source(config), false).await?;
+        Self::assemble(config, pools, folder, keyring, workers, held).await
+    }
+
+    async fn assemble(
+        config: &Config,
+        pools: Pools,
+        folder: &Path,
+        keyring: Keyring,
+        workers: fs::File,
+        held: fs::File,
+    ) -> Result<Self, ServiceError> {
+        let times = Times::new(match pools.dialect() {
+            Dialect::Sqlite => "sqlite",
+            Dialect::Postgres => "postgres",
+        })?;
+        let (consent_rules, folder) = (config.consent.rules(), folder.to_owned());
+        let store = Self { pools, keyring, consent_rules, times, folder, workers, held };
+        store.follow_clock().await?;
         Ok(store)
+    }
+
+    /// Whether the database is as this release made it: another may have brought it up to date meanwhile.
+    pub(crate) async fn is_of_this_release(&self) -> Result<bool, StoreError> {
+        is_of_this_release(&self.pools).await
+    }
+
+    /// Keeps workers in other processes from attaching while it lives; `None` when one is attached.
+    pub(crate) fn without_workers(&self) -> Option<Alone<'_>> {
+        self.workers.try_lock().ok().map(|()| Alone(&self.workers))
+    }
+
+    /// What its operations took so far.
+    pub(crate) const fn times(&self) -> &Times {
+        &self.times
+    }
+
+    /// Whether the database answers at all.
+    pub(crate) async fn answers(&self) -> Result<(), StoreError> {
+        self.optional(sql("SELECT 1 AS one")).await.map(drop)
+    }
+
+    /// How large the database and its log are; 0 where it is not a file.
+    pub(crate) async fn bytes(&self) -> i64 {
+        let mut bytes = 0;
+        for file in sqlite::files(&self.folder) {
+            bytes += tokio::fs::metadata(file).await.map_or(0, |found| found.len());
+        }
+        i64::try_from(bytes).unwrap_or(i64::MAX)
     }
 
     /// Finishes what is in progress and closes.
     pub async fn close(&self) {
-        self.read.close().await;
-        self.write.close().await;
+        self.pools.close().await;
+        // The folder is free for the next, though this value may live on.
+        if let Err(error) = self.held.unlock() {
+            tracing::warn!(%error, "the data folder stays locked until this process ends");
+        }
     }
 
-    /// A tenant's seal.
-    #[must_use]
-    pub fn seal(&self, tenant: &Tenant) -> Seal {
-        self.master.tenant(tenant)
+    pub(crate) const fn dialect(&self) -> Dialect {
+        self.pools.dialect()
     }
 
-    /// Remembers the master key's fingerprint, and refuses another one.
-    async fn check_master(&self) -> Result<(), StoreError> {
-        let fingerprint = self.master.fingerprint();
-        sqlx::query("INSERT INTO meta (name, value) VALUES ('master', ?) ON CONFLICT DO NOTHING")
-            .bind(fingerprint.as_slice())
-            .execute(&self.write)
-            .await?;
-        let held: Vec<u8> =
-            sqlx::query_scalar("SELECT value FROM meta WHERE name = 'master'").fetch_one(&self.read).await?;
-        if held == fingerprint { Ok(()) } else { Err(StoreError::Sealed) }
+    /// A transaction that writes, alone among those that span tenants. Dropped, it changes nothing.
+    pub(crate) async fn begin(&self) -> Result<Connection, StoreError> {
+        self.pools.begin(None, &self.times).await
+    }
+
+    /// A transaction that writes, alone among those of this tenant, whether or not it was erased.
+    pub(crate) async fn begin_even_erased(&self, tenant: &Tenant) -> Result<Connection, StoreError> {
+        self.pools.begin(Some(tenant.as_str()), &self.times).await
+    }
+
+    /// A transaction that writes, alone among those of this tenant; refused for one that was erased.
+    pub(crate) async fn begin_for(&self, tenant: &Tenant) -> Result<Connection, StoreError> {
+        let mut begun = self.begin_even_erased(tenant).await?;
+        // What is sealed under a key that was destroyed meanwhile must not be accepted.
+        self.refuse_erased_within(&mut begun, tenant).await?;
+        Ok(begun)
+    }
+
+    /// A transaction that reads one state of the database.
+    pub(crate) async fn snapshot(&self) -> Result<Connection, StoreError> {
+        self.pools.snapshot(&self.times).await
+    }
+
+    pub(crate) async fn all(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        self.times.of(Operation::Read, self.pools.all(statement)).await
+    }
+
+    pub(crate) async fn optional(&self, statement: Statement) -> Result<Option<Row>, StoreError> {
+        self.times.of(Operation::Read, self.pools.optional(statement)).await
+    }
+
+    /// One statement that writes: how many rows it changed.
+    pub(crate) async fn execute(&self, statement: Statement) -> Result<u64, StoreError> {
+        self.times.of(Operation::Write, self.pools.execute(statement)).await
+    }
+
+    /// One statement that writes and gives rows.
+    pub(crate) async fn returning(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        self.times.of(Operation::Write, self.pools.returning(statement)).await
     }
 }
 
-/// A lock that the operating system lets go when the process ends, however it ends.
-fn hold(folder: &Path) -> Result<fs::File, ServiceError> {
-    let path = folder.join("server.lock");
-    let file = fs::OpenOptions::new()
+/// The schema that this release writes.
+pub(crate) fn schema() -> i64 {
+    sqlite::migrations().iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
+async fn is_of_this_release(pools: &Pools) -> Result<bool, StoreError> {
+    let newest = pools.optional(sql("SELECT MAX(version) AS version FROM _sqlx_migrations")).await?;
+    let version: Option<i64> =
+        newest.map(|row| rows::column::<Option<i64>>(&row, "version")).transpose()?.flatten();
+    Ok(version == Some(schema()))
+}
+
+fn master_source(config: &Config) -> MasterSource {
+    MasterSource::new(config.secrets.master_key_file.clone(), config.secrets.kms_command.clone())
+}
+
+/// No worker in another process has the database open, nor will while this lives.
+pub(crate) struct Alone<'a>(&'a fs::File);
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::error!(%error, "workers in other processes cannot attach");
+        }
+    }
+}
+
+/// A file that is there to be locked: the operating system lets the lock go when the process ends, however it ends.
+fn lock_file(folder: &Path, name: &str) -> Result<fs::File, ServiceError> {
+    fs::OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
-        .open(&path)
-        .map_err(|error| path_error(folder, format!("cannot be written: {error}")))?;
+        .mode(0o600)
+        .open(folder.join(name))
+        .map_err(|error| path_error(folder, format!("cannot be written: {error}")))
+}
+
+fn hold(folder: &Path) -> Result<fs::File, ServiceError> {
+    let file = lock_file(folder, "server.lock")?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(path_error(
@@ -153,17 +276,6 @@ fn hold(folder: &Path) -> Result<fs::File, ServiceError> {
 
 fn path_error(path: &Path, problem: String) -> ServiceError {
     ServiceError::Path { path: path.to_owned(), problem }
-}
-
-fn migrations() -> Migrator {
-    let migration = |number, name: &'static str, sql: &'static str| {
-        Migration::new(number, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
-    };
-    let all = vec![
-        migration(1, "jobs", include_str!("store/migrations/0001_jobs.sql")),
-        migration(2, "cohorts", include_str!("store/migrations/0002_cohorts.sql")),
-    ];
-    Migrator { migrations: all.into(), ..Migrator::DEFAULT }
 }
 
 fn migration_error(error: sqlx::migrate::MigrateError) -> StoreError {

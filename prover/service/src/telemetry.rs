@@ -1,8 +1,10 @@
 //! What an operator sees: structured logs and metrics. Job identifiers, fixed codes, counts and times; never a value
 //! of a record.
 
+pub(crate) mod calls;
 pub mod endpoint;
 pub mod metrics;
+pub(crate) mod readiness;
 
 use tracing_subscriber::EnvFilter;
 

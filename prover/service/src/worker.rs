@@ -1,9 +1,12 @@
-//! A worker: a lane of async code that leases jobs and waits, and an OS thread that reads, checks and proves.
+//! A worker: a lane of async code that leases jobs and waits, and an OS thread that reads and checks; ready claims go through
+//! the [`batcher`] to the threads that own the device.
 //!
-//! The lane never computes and the thread never waits for the database. A thread that dies is replaced and its job
-//! queued again.
+//! The lane never computes and the threads never wait for the database. A thread that dies is replaced and its job
+//! queued again. One lane holds one job, so there are as many lanes as claims that may be proven at once.
 
+pub(crate) mod batcher;
 mod cohort;
+pub(crate) mod course;
 mod rebase;
 mod task;
 mod thread;
@@ -15,7 +18,7 @@ use crate::{
     store::{
         ledger::{Finish, Standing},
         questions::Answered,
-        queue::Lease,
+        queue::{Lease, Share},
     },
 };
 use std::{
@@ -29,12 +32,16 @@ use task::{Proven, Verdict};
 use thread::ProverThread;
 
 /// How long an idle lane waits before it looks again by itself.
-const IDLE: Duration = Duration::from_millis(500);
+/// Work that another process accepted is found so: a look costs one read of an index, and no hint that a broken connection
+/// could lose has to be waited for.
+const IDLE: Duration = Duration::from_millis(250);
+/// How long after a job found no device that takes work.
+const UNSERVED: Duration = Duration::from_secs(2);
 /// How long after a database error before the next try.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Works until the drain begins and the job in hand is ended or given back.
-pub(crate) async fn lane(engine: Arc<Engine>, number: usize) {
+pub(crate) async fn lane(engine: Arc<Engine>, share: Share, number: usize) {
     let mut thread = ProverThread::start(engine.adjudicator.clone(), number);
     while !engine.is_draining() {
         // A proof that nobody wants any more still holds the thread: lease nothing until it is free.
@@ -42,8 +49,7 @@ pub(crate) async fn lane(engine: Arc<Engine>, number: usize) {
             () = thread.idle() => {}
             () = engine.drained() => break,
         }
-        let now = Instant::now();
-        match engine.store.lease(now, now.plus(engine.config.lease)).await {
+        match engine.store.lease(share, Instant::now(), engine.config.lease).await {
             Ok(Some(lease)) => attend(&engine, &mut thread, &lease).await,
             Ok(None) => {
                 tokio::select! {
@@ -63,18 +69,32 @@ pub(crate) async fn lane(engine: Arc<Engine>, number: usize) {
 /// One lease, from taken to settled.
 async fn attend(engine: &Engine, thread: &mut ProverThread, lease: &Lease) {
     tracing::info!(job = %lease.id, fence = lease.fence, "leased");
+    // Where one job was there may be more, and a hint wakes one lane only.
+    engine.events.work_arrived();
     let waited = Instant::now().0.saturating_sub(lease.accepted.0).max(0);
     if lease.fence == 1 {
         engine.metrics.queued_seconds.observe(Duration::from_millis(waited.unsigned_abs()).as_secs_f64());
     }
+    lease.course.begin(&engine.tracer, lease.id, lease.class, lease.fence, lease.accepted);
     let stop = Arc::new(AtomicBool::new(false));
     tokio::select! {
-        verdict = task::work(engine, thread, lease, &stop) => settle(engine, lease, verdict).await,
+        verdict = task::work(engine, thread, lease, &stop) => {
+            let unserved = matches!(verdict, Verdict::Unserved);
+            settle(engine, lease, verdict).await;
+            if unserved {
+                tokio::select! {
+                    () = tokio::time::sleep(UNSERVED) => {}
+                    () = engine.drained() => {}
+                }
+            }
+        }
         () = lost(engine, lease) => {
             engine.metrics.late_results.inc();
+            lease.course.note("LEASE_GONE");
             tracing::info!(job = %lease.id, fence = lease.fence, "lease gone, work dropped");
         }
         () = drain_over(engine) => {
+            lease.course.note("DRAINED");
             tracing::info!(job = %lease.id, "drained: job given back");
             if let Err(error) = engine.store.release(lease).await {
                 tracing::warn!(%error, job = %lease.id, "giving back failed; the next start takes it back");
@@ -82,6 +102,7 @@ async fn attend(engine: &Engine, thread: &mut ProverThread, lease: &Lease) {
         }
     }
     stop.store(true, Ordering::Relaxed);
+    lease.course.end(&engine.metrics);
     engine.events.set_phase(lease.id, None);
     if thread.has_died() {
         *thread = thread.replacement();
@@ -123,6 +144,7 @@ async fn settle(engine: &Engine, lease: &Lease, verdict: Verdict) {
     loop {
         match try_settle(engine, lease, &verdict).await {
             Ok(()) => return,
+            Err(StoreError::TenantErased) => return late(engine, lease),
             Err(error) if error.is_transient() && !engine.is_draining() => {
                 tracing::error!(%error, job = %lease.id, "the outcome is kept in memory until the database takes it");
                 tokio::time::sleep(PAUSE).await;
@@ -144,19 +166,22 @@ async fn try_settle(engine: &Engine, lease: &Lease, verdict: &Verdict) -> Result
         Verdict::Proven(proven) => finish(engine, lease, proven).await,
         Verdict::Answered(proven) => answer(engine, lease, proven).await,
         Verdict::Failed(failure) => fail(engine, lease, failure).await,
-        Verdict::SetAside(waiting) => {
+        Verdict::SetAside(waiting, seen) => {
             tracing::info!(job = %lease.id, reason = waiting.name(), "waiting");
             let held = engine.store.set_aside(lease, *waiting).await?;
+            lease.course.note(if held { "WAITING" } else { "LATE" });
             engine.events.set_phase(lease.id, None);
             if held {
-                engine.events.changed(lease.id)
+                engine.events.changed(lease.id);
+                resume_overtaken(engine, lease, *seen).await?;
             } else {
-                late(engine, lease)
+                late(engine, lease);
             }
             Ok(())
         }
-        Verdict::Again => {
+        Verdict::Again | Verdict::Unserved => {
             engine.store.release(lease).await?;
+            lease.course.note("RELEASED");
             engine.events.changed(lease.id);
             Ok(())
         }
@@ -164,10 +189,24 @@ async fn try_settle(engine: &Engine, lease: &Lease, verdict: &Verdict) -> Result
             tracing::error!(job = %lease.id, "the worker died");
             engine.metrics.leases_lost.inc();
             engine.store.lose(lease, engine.config.max_losses, Instant::now()).await?;
+            lease.course.note("LOST");
             engine.events.changed(lease.id);
             Ok(())
         }
     }
+}
+
+/// A register that was published after the worker had looked, and before its job waited, found no job waiting: it is looked at again.
+async fn resume_overtaken(engine: &Engine, lease: &Lease, seen: Option<u64>) -> Result<(), StoreError> {
+    let Some(payer) = lease.payer else { return Ok(()) };
+    let newest = engine.store.accounts_revision(&lease.tenant, payer).await?.map(|(revision, _)| revision);
+    if newest != seen {
+        for id in engine.store.resume(&lease.tenant, payer).await? {
+            engine.events.changed(id);
+            engine.events.work_arrived();
+        }
+    }
+    Ok(())
 }
 
 async fn finish(engine: &Engine, lease: &Lease, proven: &Proven) -> Result<(), StoreError> {
@@ -176,12 +215,13 @@ async fn finish(engine: &Engine, lease: &Lease, proven: &Proven) -> Result<(), S
         Finish::Committed => {
             let seconds = Duration::from_millis(proven.decision.prove_ms).as_secs_f64();
             engine.metrics.prove_seconds.with_label_values(&[lease.class.name()]).observe(seconds);
-            engine.ended(lease.id, if proven.decision.approved { "APPROVED" } else { "DENIED" });
+            engine.settled(lease, if proven.decision.approved { "APPROVED" } else { "DENIED" });
         }
         Finish::Stale => late(engine, lease),
         Finish::Conflict(Standing::AccountSpent) => {
             // Taken again, it is moved onto the newer account, or fails, as its submission said.
             engine.store.release(lease).await?;
+            lease.course.note("RELEASED");
             engine.events.changed(lease.id);
         }
         Finish::Conflict(standing) => {
@@ -197,16 +237,22 @@ async fn answer(engine: &Engine, lease: &Lease, proven: &cohort::Proven) -> Resu
         Answered::Committed => {
             let seconds = Duration::from_millis(proven.answer.prove_ms).as_secs_f64();
             engine.metrics.prove_seconds.with_label_values(&[lease.class.name()]).observe(seconds);
-            engine.ended(lease.id, "ANSWERED");
+            engine.settled(lease, "ANSWERED");
         }
         Answered::Stale => late(engine, lease),
+        Answered::Superseded => {
+            // Taken again, it is proven under the newest consents.
+            tracing::info!(job = %lease.id, "newer consents, proven anew");
+            engine.store.release(lease).await?;
+            engine.events.changed(lease.id);
+        }
     }
     Ok(())
 }
 
 async fn fail(engine: &Engine, lease: &Lease, failure: &Failure) -> Result<(), StoreError> {
     if engine.store.fail(lease, failure, Instant::now()).await? {
-        engine.ended(lease.id, failure.code.name());
+        engine.settled(lease, failure.code.name());
     } else {
         late(engine, lease);
     }
@@ -215,5 +261,6 @@ async fn fail(engine: &Engine, lease: &Lease, failure: &Failure) -> Result<(), S
 
 fn late(engine: &Engine, lease: &Lease) {
     engine.metrics.late_results.inc();
+    lease.course.note("LATE");
     tracing::warn!(job = %lease.id, fence = lease.fence, "late result refused");
 }

@@ -4,20 +4,64 @@
 
 #[path = "scenarios/account_race.rs"]
 mod account_race;
+#[path = "scenarios/archive.rs"]
+mod archive;
+#[path = "scenarios/audit.rs"]
+mod audit;
+#[path = "scenarios/audit_access.rs"]
+mod audit_access;
+#[path = "scenarios/authority.rs"]
+mod authority;
+#[path = "scenarios/backup.rs"]
+mod backup;
+#[path = "scenarios/batches.rs"]
+mod batches;
+#[path = "scenarios/canary.rs"]
+mod canary;
 #[path = "scenarios/cancel.rs"]
 mod cancel;
+#[path = "scenarios/ceremony_command.rs"]
+mod ceremony_command;
+#[path = "scenarios/certificates.rs"]
+mod certificates;
 #[path = "scenarios/clinic.rs"]
 mod clinic;
+#[path = "scenarios/clock_jump.rs"]
+mod clock_jump;
 #[path = "scenarios/cohort_command.rs"]
 mod cohort_command;
 #[path = "scenarios/cohort_pilot.rs"]
 mod cohort_pilot;
 #[path = "scenarios/cohort_service.rs"]
 mod cohort_service;
+#[path = "scenarios/cohort_worker.rs"]
+mod cohort_worker;
+#[path = "scenarios/collector.rs"]
+mod collector;
+#[path = "scenarios/consent_chain.rs"]
+mod consent_chain;
+#[path = "scenarios/consent_claims.rs"]
+mod consent_claims;
+#[path = "scenarios/consent_cohorts.rs"]
+mod consent_cohorts;
+#[path = "scenarios/consent_ledger.rs"]
+mod consent_ledger;
+#[path = "scenarios/consent_race.rs"]
+mod consent_race;
+#[path = "scenarios/corpora.rs"]
+mod corpora;
+#[path = "scenarios/crowd.rs"]
+mod crowd;
+#[path = "scenarios/custody.rs"]
+mod custody;
+#[path = "scenarios/database_kill.rs"]
+mod database_kill;
 #[path = "scenarios/deadline.rs"]
 mod deadline;
 #[path = "scenarios/demo.rs"]
 mod demo;
+#[path = "scenarios/device_loss.rs"]
+mod device_loss;
 #[path = "scenarios/disk_full.rs"]
 mod disk_full;
 #[path = "scenarios/drain.rs"]
@@ -26,29 +70,87 @@ mod drain;
 mod duplicate_line;
 #[path = "scenarios/duplicate_submit.rs"]
 mod duplicate_submit;
+#[path = "scenarios/earlier_release.rs"]
+mod earlier_release;
 #[path = "scenarios/end_to_end.rs"]
 mod end_to_end;
 #[path = "scenarios/epochs.rs"]
 mod epochs;
+#[path = "scenarios/erasure.rs"]
+mod erasure;
+#[path = "scenarios/everything_killed.rs"]
+mod everything_killed;
+#[path = "scenarios/fleet.rs"]
+mod fleet;
+#[path = "scenarios/hostile_transport.rs"]
+mod hostile_transport;
+#[path = "scenarios/identity_command.rs"]
+mod identity_command;
+#[path = "scenarios/isolation.rs"]
+mod isolation;
+#[path = "scenarios/issuer.rs"]
+mod issuer;
 #[path = "scenarios/late_result.rs"]
 mod late_result;
+#[path = "scenarios/limits.rs"]
+mod limits;
+#[path = "scenarios/long_queue.rs"]
+mod long_queue;
+#[path = "scenarios/machines.rs"]
+mod machines;
+#[path = "scenarios/network_cut.rs"]
+mod network_cut;
 #[path = "scenarios/order.rs"]
 mod order;
+#[path = "scenarios/overload.rs"]
+mod overload;
+#[path = "scenarios/poison_job.rs"]
+mod poison_job;
+#[path = "scenarios/postgres.rs"]
+mod postgres;
+#[path = "scenarios/process.rs"]
+mod process;
+#[path = "scenarios/production.rs"]
+mod production;
+#[path = "scenarios/raw_call.rs"]
+mod raw_call;
 #[path = "scenarios/refusals.rs"]
 mod refusals;
+#[path = "scenarios/retention.rs"]
+mod retention;
+#[path = "scenarios/roles.rs"]
+mod roles;
 #[path = "scenarios/running.rs"]
 mod running;
 #[path = "scenarios/secrecy.rs"]
 mod secrecy;
 #[path = "scenarios/server_kill.rs"]
 mod server_kill;
+#[path = "scenarios/site.rs"]
+mod site;
+#[path = "scenarios/slow_client.rs"]
+mod slow_client;
+#[path = "scenarios/stale_write.rs"]
+mod stale_write;
 #[path = "scenarios/stand_in.rs"]
 mod stand_in;
+#[path = "scenarios/steered.rs"]
+mod steered;
 #[path = "scenarios/stream.rs"]
 mod stream;
 #[path = "scenarios/surroundings.rs"]
 mod surroundings;
 #[path = "scenarios/tenants.rs"]
 mod tenants;
+#[path = "scenarios/tokens.rs"]
+mod tokens;
+#[path = "scenarios/traces.rs"]
+mod traces;
+#[path = "scenarios/upgrade.rs"]
+mod upgrade;
+#[path = "scenarios/watching.rs"]
+mod watching;
 #[path = "scenarios/worker_death.rs"]
 mod worker_death;
+#[path = "scenarios/worker_kill.rs"]
+mod worker_kill;

@@ -1,6 +1,6 @@
 //! The claim file's JSON form.
 
-use super::{ClaimFile, PlanName, repeat_index};
+use super::{ClaimFile, PlanName, Services};
 use crate::{
     RecordsError,
     notation::{Notation, Written, id, unwritten, written},
@@ -75,7 +75,7 @@ impl LineDocument {
         }
     }
 
-    fn into_line(self, before: &[Line]) -> Result<Line, RecordsError> {
+    fn into_line(self, before: &mut Services) -> Result<Line, RecordsError> {
         if self.modifiers.len() > types::MODIFIERS {
             return Err(RecordsError::format("modifiers", "expected at most four"));
         }
@@ -92,7 +92,8 @@ impl LineDocument {
             charge_cents: self.charge_cents,
             repeat: 0,
         };
-        let numbered = self.repeat.or_else(|| repeat_index(&line, before)).filter(|repeat| *repeat < 16);
+        let counted = before.number(&line);
+        let numbered = self.repeat.or(counted).filter(|repeat| *repeat < 16);
         line.repeat =
             numbered.ok_or_else(|| RecordsError::format("repeat", "expected a number from 0 to 15"))?;
         Ok(line)
@@ -100,9 +101,9 @@ impl LineDocument {
 }
 
 fn lines(documents: Vec<LineDocument>) -> Result<Vec<Line>, RecordsError> {
-    let mut lines = Vec::with_capacity(documents.len());
+    let (mut lines, mut services) = (Vec::with_capacity(documents.len()), Services::default());
     for (i, document) in documents.into_iter().enumerate() {
-        let line = document.into_line(&lines).map_err(|e| e.within(&format!("lines[{i}]")))?;
+        let line = document.into_line(&mut services).map_err(|e| e.within(&format!("lines[{i}]")))?;
         lines.push(line);
     }
     Ok(lines)

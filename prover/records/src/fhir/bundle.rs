@@ -7,7 +7,10 @@ use crate::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
+
+/// Resources that others refer to are read again at each reference: in all at most so many times the bytes of the file.
+const MOST_READ_AGAIN: usize = 64;
 
 /// The resources of one file.
 pub(crate) struct Bundle<'a> {
@@ -15,6 +18,8 @@ pub(crate) struct Bundle<'a> {
     /// Indices by full URL and by `Type/id`.
     places: BTreeMap<String, usize>,
     single: bool,
+    /// How many bytes may still be read again; `None` after more were asked for.
+    left: Cell<Option<usize>>,
 }
 
 /// One resource, not yet read.
@@ -83,12 +88,14 @@ impl<'a> Bundle<'a> {
         let whole: &RawValue = serde_json::from_str(text)
             .map_err(|e| Fault::new("document", Defect::malformed(expectation(&json::problem(&e)))))?;
         let head: Head = read(text)?;
+        let left = Cell::new(Some(text.len().saturating_mul(MOST_READ_AGAIN)));
         if head.resource_type != "Bundle" {
             let entry = Entry::new(whole, head, 0);
-            return Ok((Self { entries: vec![entry], places: BTreeMap::new(), single: true }, Vec::new()));
+            let places = BTreeMap::new();
+            return Ok((Self { entries: vec![entry], places, single: true, left }, Vec::new()));
         }
         let form: BundleForm<'a> = read(text)?;
-        let mut bundle = Self { entries: Vec::new(), places: BTreeMap::new(), single: false };
+        let mut bundle = Self { entries: Vec::new(), places: BTreeMap::new(), single: false, left };
         let mut faults = Vec::new();
         for (place, form) in form.entry.into_iter().enumerate() {
             let Some(raw) = form.resource else { continue };
@@ -119,6 +126,27 @@ impl<'a> Bundle<'a> {
     pub(crate) fn find(&self, reference: &str) -> Option<&Entry<'a>> {
         let version = reference.find("/_history/").unwrap_or(reference.len());
         self.places.get(&reference[..version]).and_then(|index| self.entries.get(*index))
+    }
+}
+
+impl Bundle<'_> {
+    /// Reads a resource that another one refers to.
+    ///
+    /// A stranger's file may refer to one long resource from every line: what is read for references is bounded by the file's length, and
+    /// [`Bundle::exhausted`] says when it was too much.
+    pub(crate) fn referred<T: DeserializeOwned>(&self, entry: &Entry<'_>) -> Result<T, Fault> {
+        let left = self.left.get().and_then(|left| left.checked_sub(entry.raw.get().len()));
+        self.left.set(left);
+        match self.exhausted() {
+            Some(fault) => Err(fault),
+            None => entry.parse(),
+        }
+    }
+
+    /// The fault of a file whose references ask for too much: nothing that was read of it is whole.
+    pub(crate) fn exhausted(&self) -> Option<Fault> {
+        let expected = "resources that refer to long ones less often; split the file";
+        self.left.get().is_none().then(|| Fault::new("document", Defect::malformed(expected)))
     }
 }
 

@@ -204,7 +204,7 @@ fn coverage(bundle: &Bundle<'_>, contained: &[Entry<'_>], insurance: Option<&Ins
     let entry = reference.reference.as_deref().and_then(|literal| {
         if literal.starts_with('#') { within(contained, literal) } else { bundle.find(literal) }
     });
-    let form = entry.and_then(|entry| entry.parse::<CoverageForm>().ok());
+    let form = entry.and_then(|entry| bundle.referred::<CoverageForm>(entry).ok());
     let payer =
         form.as_ref().and_then(|form| form.payor.first()).and_then(|payor| party(bundle, contained, payor));
     let plan = form.and_then(|form| {
@@ -280,7 +280,7 @@ fn diagnosis_code(
     let entry = if literal.starts_with('#') { within(contained, literal) } else { bundle.find(literal) };
     let entry = entry.filter(|entry| entry.kind == "Condition");
     let entry = entry.ok_or_else(|| Fault::new(element, Defect::Unresolved))?;
-    let condition: Condition = entry.parse().map_err(|fault| fault.within(element, '.'))?;
+    let condition: Condition = bundle.referred(entry).map_err(|fault| fault.within(element, '.'))?;
     let code = condition.code.ok_or_else(|| missing("diagnosisReference.code", "a diagnosis"))?;
     code.code().map_err(|fault| fault.within("diagnosisReference.code", '.'))
 }

@@ -2,7 +2,7 @@
 
 use super::resource::{Coded, Money, Period, date};
 use crate::{
-    claim_file::repeat_index,
+    claim_file::Services,
     ingest::{Defect, Fault},
     notation::{Notation, thousandths},
 };
@@ -57,12 +57,11 @@ pub(super) fn lines(items: &[Item<'_>], around: &Surroundings<'_>) -> Result<Vec
         return Err(Fault::new("item", Defect::TooManyLines));
     }
     let charges = charges(items, around)?;
-    let mut lines = Vec::with_capacity(items.len());
+    let (mut lines, mut services) = (Vec::with_capacity(items.len()), Services::default());
     for (i, (item, charge_cents)) in items.iter().zip(charges).enumerate() {
         let mut line =
             line(item, around, charge_cents).map_err(|fault| fault.within(&format!("item[{i}]"), '.'))?;
-        let repeat = repeat_index(&line, &lines);
-        line.repeat = repeat.ok_or_else(|| Fault::new("item", Defect::TooManyLines))?;
+        line.repeat = services.number(&line).ok_or_else(|| Fault::new("item", Defect::TooManyLines))?;
         lines.push(line);
     }
     Ok(lines)

@@ -54,7 +54,7 @@ pub(super) fn provider(
     let entry = reference.reference.as_deref().and_then(|literal| {
         if literal.starts_with('#') { within(contained, literal) } else { bundle.find(literal) }
     });
-    let carried = entry.and_then(|entry| entry.parse::<Identifiers>().ok());
+    let carried = entry.and_then(|entry| bundle.referred::<Identifiers>(entry).ok());
     let logical = reference.identifier.as_ref().and_then(npi);
     logical
         .or_else(|| carried.and_then(|carried| carried.identifier.iter().find_map(npi)))

@@ -35,12 +35,23 @@ pub(crate) struct Coding {
     pub(crate) code: Option<String>,
 }
 
+impl Coding {
+    /// The code, where its vocabulary is this one, or none is named.
+    pub(crate) fn of(&self, vocabulary: &str) -> Option<&str> {
+        let fits = self.system.as_ref().is_none_or(|system| system == vocabulary);
+        self.code.as_deref().filter(|_| fits)
+    }
+}
+
 /// `CodeableConcept`.
 #[derive(Clone, Default, Deserialize)]
 pub(crate) struct Coded {
     #[serde(default)]
     pub(crate) coding: Vec<Coding>,
 }
+
+/// 1970-01-01 in days since 1900-01-01.
+const UNIX_EPOCH_DAY: i64 = 25_567;
 
 /// The vocabularies that FHIR names by these URIs (terminology.hl7.org, "Code systems"; HL7 OIDs).
 const VOCABULARIES: [(&str, CodeSystem); 13] = [
@@ -78,6 +89,14 @@ impl Coded {
             .map_err(|e| Fault::new(format!("coding[{i}].code"), Defect::malformed(e.expected)))
     }
 
+    /// The code of its only coding, where that is of this vocabulary or of none that is named.
+    pub(crate) fn only(&self, vocabulary: &str) -> Option<&str> {
+        match &self.coding[..] {
+            [coding] => coding.of(vocabulary),
+            _ => None,
+        }
+    }
+
     /// The first coding's code, for FHIR's own small vocabularies.
     pub(crate) fn first(&self) -> Option<&str> {
         self.coding.iter().find_map(|coding| coding.code.as_deref())
@@ -96,6 +115,37 @@ pub(crate) fn date(text: &str, element: &str) -> Result<Date, Fault> {
         .filter(|_| text.len() == 10 || text.as_bytes().get(10) == Some(&b'T'))
         .and_then(Date::read)
         .ok_or_else(|| Fault::new(element, Defect::malformed(Date::EXPECTED)))
+}
+
+/// The seconds since 1970-01-01 UTC of a FHIR instant, without what it says of a second.
+pub(crate) fn instant(text: &str, element: &str) -> Result<i64, Fault> {
+    let expected = "an instant as YYYY-MM-DDThh:mm:ssZ, or with an offset";
+    let bad = || Fault::new(element, Defect::malformed(expected));
+    let number = |range: std::ops::Range<usize>, most: i64| {
+        let digits = text.get(range).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
+        digits.parse::<i64>().ok().filter(|number| *number <= most)
+    };
+    let day = i64::from(date(text, element)?.days()) - UNIX_EPOCH_DAY;
+    let separated = text.get(13..14) == Some(":") && text.get(16..17) == Some(":");
+    let time = (number(11..13, 23), number(14..16, 59), number(17..19, 60));
+    let (Some(hour), Some(minute), Some(second), true) = (time.0, time.1, time.2, separated) else {
+        return Err(bad());
+    };
+    let rest = text.get(19..).unwrap_or_default();
+    let zone =
+        rest.strip_prefix('.').map_or(rest, |rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let offset = match zone.as_bytes() {
+        b"Z" => 0,
+        [sign @ (b'+' | b'-'), _, _, b':', _, _] => {
+            let start = text.len() - 5;
+            let (hours, minutes) = (number(start..start + 2, 14), number(start + 3..start + 5, 59));
+            let (Some(hours), Some(minutes)) = (hours, minutes) else { return Err(bad()) };
+            let seconds = hours * 3_600 + minutes * 60;
+            if *sign == b'+' { seconds } else { -seconds }
+        }
+        _ => return Err(bad()),
+    };
+    Ok(day * 86_400 + hour * 3_600 + minute * 60 + second - offset)
 }
 
 impl Period {
@@ -129,5 +179,30 @@ impl Money<'_> {
         let value =
             self.value.ok_or_else(|| Fault::new(&*element, Defect::Missing { needed: "an amount" }))?;
         cents(value.get(), limit).map_err(|e| Fault::new(element, e.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::instant;
+
+    /// Computed by Python's datetime.
+    #[test]
+    fn an_instant_is_read_with_its_offset() {
+        for (text, seconds) in [
+            ("2015-02-07T13:28:17.239+02:00", Some(1_423_308_497)),
+            ("2015-02-07T11:28:17Z", Some(1_423_308_497)),
+            ("2015-02-07T06:28:17-05:00", Some(1_423_308_497)),
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2015-02-07", None),
+            ("2015-02-07T13:28:17", None),
+            ("2015-02-07T13:28:17.239", None),
+            ("2015-02-07T13-28-17Z", None),
+            ("2015-02-07T24:28:17Z", None),
+            ("2015-02-07T13:28:17+2:00", None),
+            ("2015-02-07T13:28:17+99:00", None),
+        ] {
+            assert_eq!(instant(text, "at").ok(), seconds, "{text}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Registers from FHIR resources: `Coverage` with its `Patient` gives enrolment, `Consent` gives consents.
 //!
-//! A consent is taken only where it says without doubt that this payer may, or may not, learn of claims: whatever
-//! else it says, the statement then finds no consent and refuses. Nothing here can widen what a patient permitted.
+//! A consent is taken only where it says without doubt that this payer may, or may not, learn of claims (`fhir/consent.rs`); where it says
+//! nothing of that, the statement finds no consent and refuses. Nothing here can widen what a patient permitted.
 
 use super::{
     Registers,
@@ -9,7 +9,11 @@ use super::{
 };
 use crate::{
     RecordsError,
-    fhir::{Bundle, Coded, Entry, Period, Reference, day, party},
+    fhir::{
+        Bundle, Coded, Entry, Period, Reference,
+        consent::{self, Says},
+        day, party,
+    },
     ingest::{Defect, Fault},
     notation::{Notation, Written},
 };
@@ -39,41 +43,6 @@ struct Class {
 struct PatientForm {
     gender: Option<String>,
     birth_date: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ConsentForm {
-    status: Option<String>,
-    patient: Option<Reference>,
-    policy_rule: Option<Coded>,
-    provision: Option<Provision>,
-}
-
-#[derive(Default, Deserialize)]
-struct Provision {
-    r#type: Option<String>,
-    period: Option<Period>,
-    #[serde(default)]
-    actor: Vec<Actor>,
-    #[serde(default)]
-    action: Vec<Coded>,
-    #[serde(default)]
-    purpose: Vec<CodeOnly>,
-    #[serde(default)]
-    class: Vec<CodeOnly>,
-    #[serde(default)]
-    provision: Vec<serde::de::IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-struct Actor {
-    reference: Option<Reference>,
-}
-
-#[derive(Deserialize)]
-struct CodeOnly {
-    code: Option<String>,
 }
 
 pub(super) fn import(document: &mut RegistersDocument, bytes: &[u8]) -> Result<usize, RecordsError> {
@@ -128,8 +97,8 @@ fn enrolment(
     let member = party(bundle, &[], beneficiary).ok_or_else(|| missing("beneficiary", "a reference"))?;
     let patient = beneficiary.reference.as_deref().and_then(|literal| bundle.find(literal));
     let patient = patient.filter(|entry| entry.kind == "Patient");
-    let patient: PatientForm =
-        patient.ok_or_else(|| Fault::new("beneficiary", Defect::Unresolved))?.parse()?;
+    let patient = patient.ok_or_else(|| Fault::new("beneficiary", Defect::Unresolved))?;
+    let patient: PatientForm = bundle.referred(patient)?;
     let birth =
         patient.birth_date.as_ref().ok_or_else(|| missing("beneficiary.birthDate", "a birth date"))?;
     let is_plan = |class: &Class| class.r#type.as_ref().and_then(Coded::first) == Some("plan");
@@ -166,45 +135,15 @@ fn consent(
     entry: &Entry<'_>,
     document: &RegistersDocument,
 ) -> Result<Option<ConsentDocument>, Fault> {
-    let form: ConsentForm = entry.parse()?;
-    if form.status.as_deref() != Some("active") {
-        return Ok(None);
-    }
-    let provision = form.provision.unwrap_or_default();
-    if !provision.provision.is_empty() {
-        let what =
-            "exceptions inside a consent; write what they mean for this payer into the registers by hand";
-        return Err(Fault::new("provision.provision", Defect::unsupported(what)));
-    }
-    let actors = provision.actor.iter().filter_map(|actor| party(bundle, &[], actor.reference.as_ref()?));
-    let concerns_payer =
-        provision.actor.is_empty() || actors.into_iter().any(|name| is_payer(document, &name));
-    let among = |codes: &[CodeOnly], wanted: &[&str]| {
-        codes.is_empty() || codes.iter().any(|c| c.code.as_deref().is_some_and(|code| wanted.contains(&code)))
-    };
-    // v3-ActReason: HPAYMT is healthcare payment. consentaction: disclosing is what a proof does.
-    let concerns_claims =
-        among(&provision.purpose, &["HPAYMT"]) && among(&provision.class, &["Claim", "ExplanationOfBenefit"]);
-    let acts = provision.action.is_empty()
-        || provision.action.iter().any(|action| matches!(action.first(), Some("disclose" | "access")));
-    if !concerns_payer || !concerns_claims || !acts {
-        return Ok(None);
-    }
-    let rule = form.policy_rule.as_ref().and_then(Coded::first);
-    let permit = match (provision.r#type.as_deref(), rule) {
-        (Some("permit"), _) | (None, Some("OPTIN")) => true,
-        (Some("deny"), _) | (None, Some("OPTOUT")) => false,
-        _ => return Err(missing("provision.type", "permit or deny, or a policyRule of OPTIN or OPTOUT")),
-    };
-    let (from, to) = bounds(provision.period.as_ref(), "provision.period")?;
-    let patient = form.patient.as_ref().and_then(|patient| party(bundle, &[], patient));
+    let read = consent::read(bundle, entry, &|name| is_payer(document, name))?;
+    let Says::Stated { from, to, permit } = read.says else { return Ok(None) };
     Ok(Some(ConsentDocument {
-        member: patient.ok_or_else(|| missing("patient", "a reference or an identifier"))?,
+        member: read.member,
         payer: None,
         purpose: Consent::PAYMENT,
         data_class: Consent::CLAIMS,
-        from,
-        to,
+        from: Written(from),
+        to: Written(to),
         permit,
     }))
 }

@@ -5,7 +5,7 @@
 use super::{CellProblem, Day, Decimal, TrialError};
 use std::{
     borrow::Cow,
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::{BuildHasher, RandomState},
 };
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -170,10 +170,12 @@ impl RawTable {
         if rows == 0 {
             return Err(TrialError::File { file, problem: "it holds no rows".to_owned() });
         }
-        for (index, column) in columns.iter().enumerate() {
+        // Not each with each: a file may have as many columns as commas.
+        let mut names = HashSet::with_capacity(columns.len());
+        for column in &columns {
             let problem = if column.cells.rows() != rows {
                 "it has another number of rows than the first column"
-            } else if columns[..index].iter().any(|other| other.name.eq_ignore_ascii_case(&column.name)) {
+            } else if !names.insert(column.name.to_ascii_lowercase()) {
                 "its name is there twice (case does not matter); rename one"
             } else {
                 continue;

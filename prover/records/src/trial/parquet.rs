@@ -21,6 +21,9 @@ use ::parquet::{
 };
 use std::{fs::File, panic::catch_unwind, path::Path};
 
+/// The most rows of a file: far more than a table holds after its rows were chosen.
+const MOST_ROWS: usize = 1 << 28;
+
 /// What a column's values mean.
 #[derive(Clone, Copy)]
 enum Meaning {
@@ -78,7 +81,12 @@ fn read_columns(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
         return Err(TrialError::file(path, problem));
     }
     let metadata = reader.metadata().file_metadata();
+    // Columns that are not read have as many cells as the file says, and it may say anything.
     let rows = usize::try_from(metadata.num_rows()).unwrap_or(0);
+    if rows > MOST_ROWS {
+        let problem = format!("it says that it holds {rows} rows; at most {MOST_ROWS} are read");
+        return Err(TrialError::file(path, problem));
+    }
     let mut columns = Vec::new();
     for (index, descriptor) in metadata.schema_descr().columns().iter().enumerate() {
         let name = descriptor.path().string();

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     ClaimFile,
-    claim_file::repeat_index,
+    claim_file::Services,
     ingest::{Defect, Fault},
     notation::cents,
 };
@@ -168,12 +168,11 @@ impl Parts<'_, '_> {
         if self.services.is_empty() {
             return Err(Fault::new("2400", Defect::Missing { needed: "at least one service line" }));
         }
-        let mut lines = Vec::with_capacity(self.services.len());
+        let (mut lines, mut numbered) = (Vec::with_capacity(self.services.len()), Services::default());
         for (i, service) in self.services.iter().enumerate() {
             let mut line = service::line(service, self.diagnoses.len())
                 .map_err(|f| f.within(&format!("2400[{}]", i + 1), ' '))?;
-            line.repeat =
-                repeat_index(&line, &lines).ok_or_else(|| Fault::new("2400", Defect::TooManyLines))?;
+            line.repeat = numbered.number(&line).ok_or_else(|| Fault::new("2400", Defect::TooManyLines))?;
             lines.push(line);
         }
         let total = header.required(2, "the claim's total charge")?;

@@ -251,6 +251,7 @@ fn a_consent_is_imported_only_when_it_is_beyond_doubt() -> Result<()> {
     let consent = |edit: Value| {
         let mut consent = json!({
             "resourceType": "Consent", "id": "c", "status": "active", "patient": {"reference": "Patient/ada"},
+            "scope": {"coding": [{"code": "patient-privacy"}]},
             "policyRule": {"coding": [{"code": "OPTIN"}]}, "provision": {},
         });
         for (member, value) in edit.as_object().into_iter().flatten() {
@@ -273,14 +274,17 @@ fn a_consent_is_imported_only_when_it_is_beyond_doubt() -> Result<()> {
     ensure!(import(json!({"policyRule": {"coding": [{"code": "OPTOUT"}]}}))? == Some(false));
     ensure!(import(json!({"provision": {"type": "deny"}}))? == Some(false));
     ensure!(import(json!({"status": "inactive"}))?.is_none());
-    ensure!(import(json!({"provision": {"actor": [payer]}}))? == Some(true));
-    ensure!(import(json!({"provision": {"actor": [other]}}))?.is_none());
-    ensure!(import(json!({"provision": {"purpose": [{"code": "HRESCH"}]}}))?.is_none());
-    ensure!(import(json!({"provision": {"class": [{"code": "MedicationRequest"}]}}))?.is_none());
-    ensure!(
-        import(json!({"provision": {"provision": [{"type": "deny"}]}})).is_err(),
-        "exceptions are not guessed"
-    );
+    let permit = |conditions: Value| {
+        let mut provision = conditions;
+        provision["type"] = json!("permit");
+        import(json!({"provision": provision}))
+    };
+    ensure!(permit(json!({"actor": [payer]}))? == Some(true));
+    ensure!(permit(json!({"actor": [other]}))?.is_none());
+    ensure!(permit(json!({"purpose": [{"code": "HRESCH"}]}))?.is_none());
+    ensure!(permit(json!({"class": [{"code": "MedicationRequest"}]}))?.is_none());
+    ensure!(import(json!({"provision": {"provision": [{"type": "deny"}]}}))? == Some(false));
+    ensure!(import(json!({"provision": {"actor": [payer]}})).is_err(), "what is not said is not guessed");
     ensure!(import(json!({"policyRule": {}})).is_err());
     Ok(())
 }

@@ -2,8 +2,9 @@
 
 use crate::{samples::sample, shared};
 use anyhow::Result;
-use nightingale_records::{ClaimFile, Ingested, Registers, ingest_fhir, ingest_x12, request};
+use nightingale_records::{ClaimFile, Ingested, Registers, ingest_fhir, ingest_x12, request, trial};
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::TestRunner};
+use std::fs;
 
 /// One change to a file.
 #[derive(Clone, Debug)]
@@ -116,6 +117,74 @@ fn an_837p_cut_anywhere_gives_no_claim_and_says_so() -> Result<()> {
         let ingested = ingest_x12(&file[..at], "x");
         anyhow::ensure!(ingested.claims.is_empty() && !ingested.refused.is_empty(), "cut at {at}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_long_resource_that_every_claim_refers_to_is_refused_and_a_short_one_is_not() -> Result<()> {
+    let sample: serde_json::Value = serde_json::from_slice(&sample("visit.fhir.json")?)?;
+    let entries = sample["entry"].as_array().cloned().unwrap_or_default();
+    let is_claim = |entry: &serde_json::Value| entry["resource"]["resourceType"] == "Claim";
+    let claim =
+        entries.iter().find(|entry| entry["resource"]["id"] == "QS-1001").cloned().unwrap_or_default();
+    // The sample's claim so often, beside resources that are made longer.
+    let bundle = |times: usize, filling: usize| {
+        let mut all = Vec::new();
+        for entry in entries.iter().filter(|entry| !is_claim(entry)) {
+            let mut entry = entry.clone();
+            entry["resource"]["text"] = serde_json::json!({ "div": "x".repeat(filling) });
+            all.push(entry);
+        }
+        all.extend(vec![claim.clone(); times]);
+        serde_json::json!({ "resourceType": "Bundle", "type": "collection", "entry": all }).to_string()
+    };
+    let short = ingest_fhir(bundle(500, 0).as_bytes(), "f");
+    anyhow::ensure!(short.claims.len() == 500, "{:?}", short.refused.first());
+    let long = ingest_fhir(bundle(500, 1 << 20).as_bytes(), "f");
+    let [refused] = long.refused.as_slice() else { anyhow::bail!("{} refusals", long.refused.len()) };
+    anyhow::ensure!(long.claims.is_empty() && refused.element == "document", "{refused:?}");
+    Ok(())
+}
+
+/// A footer's number of rows (field 3, a zigzag varint) put in the place of the one that it has.
+fn with_rows(file: &[u8], rows: u64) -> Result<Vec<Vec<u8>>> {
+    let end = file.len() - 8;
+    let length = usize::try_from(u32::from_le_bytes(file[end..end + 4].try_into()?))?;
+    let (data, footer) = file[..end].split_at(end - length);
+    let varint = |mut number: u64| {
+        let mut bytes = vec![0x16];
+        while number >= 0x80 {
+            bytes.push(u8::try_from(number & 0x7f).unwrap_or_default() | 0x80);
+            number >>= 7;
+        }
+        bytes.push(u8::try_from(number).unwrap_or_default());
+        bytes
+    };
+    let (old, new) = (varint(2 * 3), varint(2 * rows));
+    // The bytes may stand elsewhere too: every place is tried.
+    let places = (0..footer.len()).filter(|at| footer[*at..].starts_with(&old));
+    places
+        .map(|at| {
+            let footer = [&footer[..at], &new, &footer[at + old.len()..]].concat();
+            let length = u32::try_from(footer.len())?.to_le_bytes();
+            Ok([data, &footer, &length, b"PAR1"].concat())
+        })
+        .collect()
+}
+
+#[test]
+fn a_parquet_file_that_says_it_has_endless_rows_is_refused() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (csv, path) = (folder.path().join("t.csv"), folder.path().join("t.parquet"));
+    fs::write(&csv, "K,N\na,1\nb,2\nc,3\n")?;
+    trial::write(&trial::read(&csv)?, &path)?;
+    let files = with_rows(&fs::read(&path)?, 1 << 60)?;
+    let mut said = Vec::new();
+    for file in files {
+        fs::write(&path, file)?;
+        said.extend(trial::read(&path).err().map(|error| error.to_string()));
+    }
+    anyhow::ensure!(said.iter().any(|text| text.contains("1152921504606846976 rows; at most")), "{said:?}");
     Ok(())
 }
 

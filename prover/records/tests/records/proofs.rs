@@ -53,7 +53,10 @@ fn a_sample_of_real_claims_is_proven_and_verified() -> Result<()> {
     let mut rng = ChaCha20Rng::seed_from_u64(6);
     let mut provers = BTreeMap::new();
     for class in SizeClass::ALL {
-        provers.insert(class, ClaimProver::new(store.claim_key(class)?, device::open("cpu")?));
+        provers.insert(
+            class,
+            ClaimProver::new(store.claim_key(class)?, &*device::open("cpu", &device::Options::default())?)?,
+        );
     }
     let everything = env::var_os("NIGHTINGALE_PROVE_ALL").is_some();
     let mut proven: BTreeMap<(SizeClass, bool), usize> = BTreeMap::new();

@@ -122,7 +122,7 @@ fn readers_and_schemas_refuse_the_same_mistakes() -> Result<()> {
         ("claim", "/lines/0/diagnoses", Some(json!([13])), "lines[0].diagnoses"),
         ("claim", "/lines/0/repeat", Some(json!(16)), "lines[0].repeat"),
         ("claim", "/patient", None, "patient"),
-        ("claim", "/note", Some(json!("x")), "note"),
+        ("claim", "/note", Some(json!("x")), "document"),
         ("registers", "/policy/0/coinsurance_bp", Some(json!(10_001)), "policy[0].coinsurance_bp"),
         ("registers", "/policy/3/modifier", Some(json!("25")), "policy[3].modifier"),
         ("registers", "/plans/0/number", Some(json!(65_535)), "plans[0].number"),

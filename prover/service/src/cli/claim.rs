@@ -3,7 +3,10 @@
 use super::{Outcome, Trouble, files, meter::meter, say, submit::Submit};
 use clap::{Args, Subcommand};
 use nightingale_circuits::claim::{Adjudication, Date, adjudicate, types::UNIX_EPOCH_DAY};
-use nightingale_prover::{ClaimProver, KeyStore, device};
+use nightingale_prover::{
+    ClaimProver, KeyStore, ProveError,
+    device::{Selection, select},
+};
 use nightingale_records::{ClaimFile, Registers, explain, request};
 use std::{
     ops::ControlFlow,
@@ -58,6 +61,9 @@ pub(super) struct Prove {
     /// Where to write the proof.
     #[arg(long)]
     out: PathBuf,
+    /// What proves: `auto`, `cpu`, `cuda:0`, `icicle:CUDA:0`; `checked:A,B` compares two.
+    #[arg(long, default_value = "auto")]
+    device: Selection,
 }
 
 fn date(text: &str) -> Result<Date, String> {
@@ -154,7 +160,8 @@ impl Prove {
         let request = files::request(&self.request)?;
         let class = request.check().map_err(|refusal| Trouble::Refused(refusal.to_string()))?;
         let key = KeyStore::open(&self.keys)?.claim_key(class)?;
-        let prover = ClaimProver::new(key, device::open("cpu")?);
+        let device = select::open(&self.device, &select::Options::default());
+        let prover = ClaimProver::new(key, &*device.map_err(ProveError::from)?)?;
         let bar = meter("proving");
         let start = Instant::now();
         let proof = prover.prove_watched(&request, &mut rand::rng(), &mut |phase| {

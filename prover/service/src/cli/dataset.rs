@@ -1,14 +1,20 @@
 //! `nightingale dataset`: register trial data, show what was registered, revoke consents, open a row for an auditor.
 
 mod describe;
+mod import;
 
 use super::{Outcome, Trouble, files, meter::watched, say, store};
 use clap::{Args, Subcommand};
 use nightingale::{
     CohortError,
     cohort::{
-        Folder, Registration, RegulatorKey, Sponsor, folder::vacant, register, registration::read, sponsor,
+        Folder, Registration, RegulatorKey, Sponsor,
+        folder::vacant,
+        register,
+        registration::read,
+        revocation::{expect_unserved, revoke},
     },
+    store::consents::versions::TableVersion,
 };
 use nightingale_records::trial;
 use std::path::{Path, PathBuf};
@@ -25,6 +31,8 @@ pub(super) enum Dataset {
     Revoke(Revoke),
     /// Open one row for the subject or an auditor: the file proves that this row was registered, and shows no other.
     Row(Row),
+    /// Take a dataset folder into a server's artefact store, its private half sealed, and register it.
+    Import(import::Import),
     /// Show who asked what.
     Ledger(ShowLedger),
 }
@@ -124,6 +132,7 @@ impl Dataset {
             Self::Describe(command) => command.run(),
             Self::Revoke(command) => command.run(),
             Self::Row(command) => command.run(),
+            Self::Import(command) => command.run(),
             Self::Ledger(command) => command.run(),
         }
     }
@@ -206,28 +215,19 @@ impl Infer {
 
 impl Revoke {
     fn run(&self) -> Outcome {
-        let (mut folder, _lock) = Folder::open_to_change(&self.dataset)?;
-        let codes = folder.codes(&self.subjects)?;
-        let given = self.sponsor_key.as_deref().map(Sponsor::from_file).transpose()?;
-        let sponsor = sponsor::signer(&folder.dataset, given.as_ref())?;
+        expect_unserved(&self.dataset)?;
+        let sponsor = self.sponsor_key.as_deref().map(Sponsor::from_file).transpose()?;
         let keys = self.keys.open()?;
-        let tables =
-            watched("revoking", |progress| Ok(folder.dataset.revoke_subjects(&keys, &codes, progress)?))?;
-        if tables.is_empty() {
+        let revoked = watched("revoking", |progress| {
+            revoke(&self.dataset, &[], &self.subjects, sponsor.as_ref(), &keys, progress)
+        })?;
+        if revoked.changed.is_empty() {
             say("nothing to revoke: none of them has a row in use");
             return Ok(());
         }
-        if let Some(sponsor) = sponsor {
-            sponsor.sign(&mut folder.dataset)?;
-        }
-        folder.dataset.write(&folder.path).map_err(CohortError::from)?;
-        for name in tables {
-            let version = folder
-                .public()
-                .table(&name)
-                .map_err(CohortError::Release)?
-                .newest_consent()
-                .unwrap_or_default();
+        for TableVersion { table: name, version, .. } in
+            revoked.newest.iter().filter(|newest| revoked.changed.contains(&newest.table))
+        {
             say(format_args!(
                 "{name}: consent version {version}; proofs under an earlier one are refused from now on"
             ));

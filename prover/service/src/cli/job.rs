@@ -112,7 +112,7 @@ fn state_name(job: &v1::Job) -> String {
     job.state().as_str_name().trim_start_matches("JOB_STATE_").to_lowercase()
 }
 
-fn show(job: &v1::Job, json: bool) {
+pub(super) fn show(job: &v1::Job, json: bool) {
     if json {
         return say(to_json(job));
     }

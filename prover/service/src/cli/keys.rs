@@ -1,16 +1,27 @@
 //! `nightingale keys`.
 
+mod export;
+mod import;
+
 use super::{Outcome, Remote, meter::meter, say, wait};
 use clap::{Args, Subcommand};
-use nightingale_prover::{KeyStore, keys::SetupStep};
-use std::path::PathBuf;
+use nightingale_circuits::cohort::Size;
+use nightingale_prover::{KeyStore, ProveError, cohort::Setups, keys::SetupStep};
+use nightingale_verifier::cohort::CohortKeys;
+use std::path::{Path, PathBuf};
 
 #[derive(Subcommand)]
 pub(super) enum Keys {
     /// Make development keys where there are none. Their seed is public: anybody can forge proofs under them.
     Init(Init),
-    /// List keys: of a folder, or of a server.
+    /// List keys, with where each comes from: of a folder, or of a server.
     List(List),
+    /// Write a circuit for a ceremony with snarkjs, or a request's assignment.
+    Export(export::Export),
+    /// Check a ceremony and take its key.
+    Import(import::Import),
+    /// Check powers of tau and make the setup for cohort statistics from them.
+    ImportPtau(import::ImportPtau),
 }
 
 #[derive(Args)]
@@ -45,7 +56,7 @@ impl Keys {
             Self::List(command) => match &command.keys {
                 Some(folder) => {
                     list(&KeyStore::open(folder)?);
-                    Ok(())
+                    list_setups(&folder.join("cohort"))
                 }
                 None => wait(async {
                     for key in command.remote.connect().await?.keys().await? {
@@ -55,12 +66,50 @@ impl Keys {
                     Ok(())
                 }),
             },
+            Self::Export(command) => command.run(),
+            Self::Import(command) => command.run(),
+            Self::ImportPtau(command) => command.run(),
         }
     }
 }
 
+/// A line for each key; what is known of its origin follows, indented.
 fn list(store: &KeyStore) {
     for entry in store.entries() {
         say(format_args!("{} {} {}", entry.class.name(), entry.digest, entry.kind));
+        if let Some(proving) = entry.proving {
+            say(format_args!("  proving key  {}", hex::encode(proving)));
+        }
+        let Some(manifest) = store.manifest(entry.digest) else { continue };
+        say(format_args!("  circuit      {}", manifest.circuit));
+        say(format_args!("  zkey         {}", manifest.zkey));
+        say(format_args!("  ptau         {} (2^{})", manifest.ptau, manifest.power));
+        for (number, part) in (1..).zip(&manifest.contributions) {
+            let name = part.name.as_deref().unwrap_or("unnamed");
+            let known = if part.published { "published" } else { "not compared" };
+            match &part.beacon {
+                Some((value, iterations)) => {
+                    say(format_args!("  {number:<12} beacon {value}, 2^{iterations} hashes ({name})"));
+                }
+                None => say(format_args!("  {number:<12} {} {name} ({known})", part.hash)),
+            }
+        }
     }
+}
+
+fn list_setups(folder: &Path) -> Outcome {
+    let Some(setups) = Setups::read(folder)? else { return Ok(()) };
+    let keys = CohortKeys::directory(folder);
+    for setup in &setups.sizes {
+        say(format_args!("cohort.{} {} production", setup.k, setup.sha256));
+        let size = Size::from_k(setup.k).map(|size| keys.setup_digest(size)).transpose();
+        if let Some(digest) = size.map_err(ProveError::UnsafeKey)? {
+            say(format_args!("  setup digest {digest}"));
+        }
+    }
+    say(format_args!("  ptau         {} (2^{})", setups.ptau, setups.power));
+    for (number, name) in (1..).zip(&setups.contributions) {
+        say(format_args!("  {number:<12} {name}"));
+    }
+    Ok(())
 }

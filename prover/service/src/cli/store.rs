@@ -19,7 +19,7 @@ impl Keys {
         let folder = self.keys.clone().or_else(cache).ok_or_else(|| {
             Trouble::Unusable("no home folder to keep the setup in; name a folder with --keys".to_owned())
         })?;
-        Ok(CohortKeyStore::development(folder)?)
+        Ok(CohortKeyStore::open(folder)?)
     }
 }
 

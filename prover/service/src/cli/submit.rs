@@ -1,11 +1,12 @@
 //! `nightingale claim submit`: has a server prove a request, watches, verifies and writes the proof.
 
-use super::{Outcome, Remote, Trouble, claim::amount, files, meter::meter, say, wait};
+use super::{Outcome, Remote, Trouble, claim::amount, files, meter::meter, say, trace::Traced, wait};
 use clap::Args;
 use indicatif::ProgressBar;
 use nightingale::client::{Options, has_ended};
 use nightingale_circuits::claim::Request;
 use nightingale_proto::v1;
+use nightingale_trace::Traceparent;
 use nightingale_verifier::{ClaimProof, Context, KeyDirectory, VerifyingKey, verify_claim};
 use sha2::{Digest, Sha256};
 use std::{path::PathBuf, time::Duration};
@@ -62,21 +63,33 @@ impl Submit {
             spent_account: if self.fail_if_spent { v1::SpentAccount::Fail } else { v1::SpentAccount::Rebase },
         };
         wait(async {
-            let mut client = self.remote.connect().await?;
-            let mut job = client.adjudicate(bytes.to_vec(), options, false).await?;
-            if !has_ended(&job) {
-                let bar = meter("proving");
-                let watched = client.watch(&job.id, PATIENCE, |job| show(&bar, job)).await;
-                bar.finish_and_clear();
-                job = watched?;
-            }
-            let result = outcome(client.job(&job.id).await?)?;
-            let keys = match self.keys {
-                Some(_) => Vec::new(),
-                None => client.keys().await?,
-            };
-            self.accept(&request, &result, &keys)
+            let traced = Traced::begin("submit claim")?;
+            let submitted = self.submit(&bytes, &request, options, traced.context()).await;
+            traced.end(submitted).await
         })
+    }
+
+    async fn submit(
+        &self,
+        bytes: &[u8],
+        request: &Request,
+        options: Options,
+        trace: Option<Traceparent>,
+    ) -> Outcome {
+        let mut client = self.remote.connect().await?.within(trace);
+        let mut job = client.adjudicate(bytes.to_vec(), options, false).await?;
+        if !has_ended(&job) {
+            let bar = meter("proving");
+            let watched = client.watch(&job.id, PATIENCE, |job| show(&bar, job)).await;
+            bar.finish_and_clear();
+            job = watched?;
+        }
+        let result = outcome(client.job(&job.id).await?)?;
+        let keys = match self.keys {
+            Some(_) => Vec::new(),
+            None => client.keys().await?,
+        };
+        self.accept(request, &result, &keys)
     }
 
     /// Verifies that the proof is of this request, and writes it.

@@ -3,11 +3,11 @@
 //! Opening checks every file against its digest before anything is proven.
 
 use super::{Ledger, RegulatorKey};
-use crate::error::CohortError;
+use crate::{error::CohortError, store::consents::versions::TableVersion};
 use nightingale_circuits::cohort::{Keccak, Unit};
 use nightingale_prover::{ProveError, cohort::CohortDataset};
 use nightingale_records::trial::Subjects;
-use nightingale_verifier::cohort::{Dataset, text};
+use nightingale_verifier::cohort::{Dataset, TableRecord, text};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
@@ -23,6 +23,9 @@ const REGISTRATION: &str = "private/registration.json";
 const SUBJECTS: &str = "private/subjects.json";
 const REGULATOR: &str = "public/regulator.key";
 const LOCK: &str = "private/lock";
+
+/// Gives the content of a folder's file by its name, or `None` where there is none.
+pub type FileReader<'a> = dyn Fn(&str) -> Result<Option<Zeroizing<Vec<u8>>>, ProveError> + 'a;
 
 /// An open folder. No `Debug`: it holds codes and salts.
 pub struct Folder {
@@ -65,24 +68,50 @@ impl Folder {
             return Err(CohortError::NoDataset(path.to_owned()));
         }
         let dataset = CohortDataset::open(path)?;
+        Self::assemble(path, dataset, &|name| match fs::read(path.join(name)) {
+            Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(ProveError::Io { path: path.join(name), source }),
+        })
+    }
+
+    /// Opens a dataset whose files are kept elsewhere: `read` gives a file by its name in the folder, or `None` where there is none, and
+    /// answers for it being what was written. The folder's ledger and its subjects are not there.
+    ///
+    /// # Errors
+    /// What `read` fails with; a file that is missing or not of this dataset.
+    pub fn read(read: &FileReader<'_>) -> Result<Self, CohortError> {
+        let needed = |name: &str| {
+            let missing =
+                || ProveError::Corrupt { path: PathBuf::from(name), problem: "is missing".to_owned() };
+            read(name)?.ok_or_else(missing)
+        };
+        Self::assemble(Path::new(""), CohortDataset::read(&needed)?, read)
+    }
+
+    fn assemble(path: &Path, dataset: CohortDataset, read: &FileReader<'_>) -> Result<Self, CohortError> {
         let file = path.join(REGISTRATION);
-        let bytes = read(&file)?;
+        let bytes = read(REGISTRATION)?.ok_or_else(|| damaged(file.clone(), "is missing"))?;
         let registration: RegistrationFile =
             serde_json::from_slice(&bytes).map_err(|_| damaged(file.clone(), "is damaged"))?;
         if registration.format != FORMAT || registration.dataset != hex::encode(dataset.public().digest()) {
             return Err(damaged(file, "is not of this dataset"));
         }
-        let published = match fs::read_to_string(path.join(REGULATOR)) {
-            Ok(text) => Some(text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(trouble(&path.join(REGULATOR), &error)),
-        };
+        let published = read(REGULATOR)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         // Without this, removing a file would let exact answers leave in clear.
         if published != registration.regulator {
             return Err(damaged(path.join(REGULATOR), "is not the key that was registered"));
         }
         let regulator = published.as_deref().map(RegulatorKey::parse).transpose()?;
         Ok(Self { path: path.to_owned(), dataset, regulator, subjects_digest: registration.subjects })
+    }
+
+    /// The folder's files that hold the dataset, by name: everything but locks, lists and the ledger.
+    #[must_use]
+    pub fn files(&self) -> Vec<String> {
+        let own = [REGISTRATION, SUBJECTS].map(str::to_owned);
+        let regulator = self.regulator.map(|_| REGULATOR.to_owned());
+        self.dataset.files().into_iter().chain(own).chain(regulator).collect()
     }
 
     /// Opens a folder to change it. While the lock is held nobody else does: of two revocations at once, each would be of the consents before the
@@ -101,16 +130,13 @@ impl Folder {
             Err(error) => return Err(trouble(&file, &error)),
         };
         lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => CohortError::Path {
-                path: path.to_owned(),
-                problem: "another command is changing this dataset; try again when it is done".to_owned(),
-            },
+            TryLockError::WouldBlock => CohortError::Busy(path.to_owned()),
             TryLockError::Error(error) => trouble(&file, &error),
         })?;
         Ok((Self::open(path)?, Lock(lock)))
     }
 
-    /// Opens the folder of a dataset that was registered with the service.
+    /// Opens the folder of a dataset that was registered.
     ///
     /// # Errors
     /// As [`Folder::open`]; a folder that holds another dataset by now.
@@ -118,6 +144,29 @@ impl Folder {
         let folder = Self::open(path)?;
         expect(path, folder.public(), dataset)?;
         Ok(folder)
+    }
+
+    /// Refuses a folder whose consents are older than those that were recorded as the newest, or were not made from them.
+    ///
+    /// # Errors
+    /// What was recorded is not in the history of one of its tables.
+    pub fn expect_consents(&self, recorded: &[TableVersion]) -> Result<(), CohortError> {
+        for wanted in recorded {
+            let table = self.public().table(&wanted.table).map_err(CohortError::Release)?;
+            let place = usize::try_from(wanted.version).ok();
+            let held = place.and_then(|place| table.consents.get(place));
+            if held.is_none_or(|held| held.commitment.words().concat() != wanted.commitment) {
+                let table = wanted.table.clone();
+                return Err(CohortError::OlderConsents { path: self.path.clone(), table });
+            }
+        }
+        Ok(())
+    }
+
+    /// The newest consents of each table.
+    #[must_use]
+    pub fn newest_consents(&self) -> Vec<TableVersion> {
+        newest_consents(self.public())
     }
 
     /// Writes a new folder.
@@ -160,7 +209,20 @@ impl Folder {
     /// A file that is damaged.
     pub fn subjects(&self) -> Result<Subjects, CohortError> {
         let path = self.path.join(SUBJECTS);
-        let bytes = Zeroizing::new(read(&path)?);
+        self.subjects_of(&|_| {
+            Ok(Some(Zeroizing::new(
+                fs::read(&path).map_err(|source| ProveError::Io { path: path.clone(), source })?,
+            )))
+        })
+    }
+
+    /// Who the subjects are, where the folder's files are kept elsewhere.
+    ///
+    /// # Errors
+    /// What `read` fails with; a file that is damaged.
+    pub fn subjects_of(&self, read: &FileReader<'_>) -> Result<Subjects, CohortError> {
+        let path = self.path.join(SUBJECTS);
+        let bytes = read(SUBJECTS)?.ok_or_else(|| damaged(path.clone(), "is missing"))?;
         if hex::encode(Sha256::digest(&*bytes)) != self.subjects_digest {
             return Err(damaged(path, "is damaged: its digest is not the registered one"));
         }
@@ -235,6 +297,19 @@ pub fn public(path: &Path) -> Result<Dataset, CohortError> {
     let found = places.into_iter().find(|place| place.is_file());
     let found = found.ok_or_else(|| CohortError::NoDataset(path.to_owned()))?;
     Dataset::from_json(&read(&found)?).map_err(|error| damaged(found, &error.to_string()))
+}
+
+/// The newest consents of each table of a dataset.
+#[must_use]
+pub fn newest_consents(dataset: &Dataset) -> Vec<TableVersion> {
+    let newest = |table: &TableRecord| {
+        Some(TableVersion {
+            table: table.name().to_owned(),
+            version: u32::try_from(table.newest_consent()?).ok()?,
+            commitment: table.consents.last()?.commitment.words().concat(),
+        })
+    };
+    dataset.tables().iter().filter_map(newest).collect()
 }
 
 /// Refuses another dataset than the one that was registered.

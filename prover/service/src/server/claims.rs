@@ -1,15 +1,20 @@
 //! `ClaimService`: reads and checks a request, makes it a job, and waits for the job where asked.
 
 use super::{
-    status::{draining, invalid, refused, typed, unreadable, with_metadata},
+    status::{draining, invalid, overloaded, refused, typed, unreadable, with_metadata},
     wire,
 };
 use crate::{
+    audit::{Draft, Event, Purpose, release::clear},
     engine::Engine,
-    jobs::{Instant, Job, JobClass, JobId, SpentAccount, State, Tenant},
+    gate::exhausted,
+    identity::{self, Caller},
+    jobs::{Failure, FailureCode, Instant, Job, JobClass, JobId, SpentAccount, State, Tenant},
     store::{
+        consents::Reliance,
         epochs::EpochStanding,
         jobs::{Submission, Submitted},
+        quotas::{Quota, until_tomorrow},
     },
 };
 use nightingale_circuits::{
@@ -18,6 +23,7 @@ use nightingale_circuits::{
     field::to_be_bytes,
 };
 use nightingale_proto::v1::{self, claim_service_server::ClaimService};
+use nightingale_trace::Traceparent;
 use std::{pin::Pin, sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
@@ -25,6 +31,8 @@ use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_types::StatusExt;
 use zeroize::Zeroizing;
 
+const ADJUDICATE: &str = "ClaimService.Adjudicate";
+const STREAM: &str = "ClaimService.AdjudicateStream";
 /// How often a waiting call looks by itself.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
 
@@ -33,15 +41,17 @@ pub(super) const LOOK: Duration = Duration::from_secs(1);
 pub(super) struct Claims(pub(super) Arc<Engine>);
 
 /// What the service must know of a request.
-struct Facts {
+pub(super) struct Facts {
+    reliance: Reliance,
     payer: Id,
     epoch_root: Fr,
+    patient: Id,
     account: Option<Vec<u8>>,
     class: SizeClass,
 }
 
 /// Reads a request and checks that it can be proven.
-fn facts(bytes: &[u8]) -> Result<Facts, Status> {
+pub(super) fn facts(bytes: &[u8]) -> Result<Facts, Status> {
     let request = nightingale_records::request::from_json(bytes).map_err(|error| unreadable(&error))?;
     let class = request.check().map_err(|refusal| refused(&refusal))?;
     let year = request.benefit_year();
@@ -49,20 +59,31 @@ fn facts(bytes: &[u8]) -> Result<Facts, Status> {
         let member = to_be_bytes(&enrolled.nullifier_key_hash);
         [member.as_slice(), &enrolled.coverage.number().to_be_bytes(), &year.to_be_bytes()].concat()
     });
-    Ok(Facts { payer: request.epoch.payer, epoch_root: request.epoch.root(), account, class })
+    let reliance = Reliance::of(&request);
+    let (payer, epoch_root, patient) = (request.epoch.payer, request.epoch.root(), request.claim.patient);
+    Ok(Facts { reliance, payer, epoch_root, patient, account, class })
 }
 
 impl Claims {
-    async fn accept(&self, message: v1::AdjudicateRequest) -> Result<(Tenant, Job, bool), Status> {
+    async fn accept(
+        &self,
+        caller: &Caller,
+        method: &'static str,
+        mut message: v1::AdjudicateRequest,
+        trace: Option<Traceparent>,
+    ) -> Result<(Tenant, Job, bool), Status> {
         let engine = &self.0;
+        // The record, wiped however this ends.
+        let request = Zeroizing::new(std::mem::take(&mut message.request));
         if engine.is_draining() {
             return Err(draining());
         }
-        let tenant = wire::tenant(&message.tenant)?;
+        let tenant = engine.tenant(caller, &message.tenant).await?;
+        let _place = engine.place().await.ok_or_else(overloaded)?;
         let key = message.idempotency_key.as_str();
         wire::naming(key, message.priority)?;
         let limit = engine.config.request_bytes;
-        if message.request.len() > limit {
+        if request.len() > limit {
             let text = format!("request: larger than {limit} bytes");
             return Err(typed(Code::ResourceExhausted, "REQUEST_TOO_LARGE", text));
         }
@@ -76,7 +97,6 @@ impl Claims {
         };
         let now = Instant::now();
         let deadline = message.deadline.map(|time| wire::instant("deadline", time)).transpose()?;
-        let request = Zeroizing::new(message.request);
         if let Some(known) = engine.store.find(&tenant, key, &request).await? {
             return known_job(tenant, known);
         }
@@ -87,11 +107,22 @@ impl Claims {
                 "deadline: has passed; nothing was accepted",
             ));
         }
+        let quota = quota(engine, &tenant);
+        if engine.store.is_full(&tenant, quota.open).await? {
+            // Said before the work of reading it: that is what an overload would be made of.
+            return known_job(tenant, Submitted::QueueFull);
+        }
         let (request, facts) =
             tokio::task::spawn_blocking(move || facts(&request).map(|facts| (request, facts)))
                 .await
                 .map_err(|_| typed(Code::Internal, "INTERNAL", "reading the request failed; report it"))??;
         self.check_epoch(&tenant, &facts, message.epoch_check, now).await?;
+        let member = engine.store.seal(&tenant).await?.member(facts.patient);
+        let entry = Draft::new(Event::Accepted, caller, method)
+            .member(&member)
+            .digest("payer", &wire::payer_bytes(facts.payer))
+            .digest("epoch_root", &to_be_bytes(&facts.epoch_root))
+            .purpose(Purpose::Payment, &engine.config.audit.bases.claims);
         let submission = Submission {
             tenant: &tenant,
             idempotency_key: key,
@@ -102,8 +133,10 @@ impl Claims {
             priority: message.priority,
             deadline,
             spent_account,
+            entry,
+            trace,
         };
-        match engine.store.submit(submission, engine.config.queued_jobs, now).await? {
+        match engine.store.submit_relying(submission, Some(&facts.reliance), quota, now).await? {
             Submitted::New(job) => {
                 engine.metrics.accepted.with_label_values(&[facts.class.name()]).inc();
                 tracing::info!(job = %job.id, tenant = tenant.as_str(), class = facts.class.name(), "accepted");
@@ -127,7 +160,7 @@ impl Claims {
             Ok(v1::EpochCheck::Required) => true,
             Err(_) => return Err(invalid("epoch_check", "expected a known value")),
         };
-        let (store, grace) = (&self.0.store, self.0.config.epoch_grace);
+        let (store, grace) = (&self.0.store, self.0.config.retention.epoch_grace);
         match store.epoch_standing(tenant, facts.payer, facts.epoch_root, grace, now).await? {
             EpochStanding::Current => Ok(()),
             EpochStanding::Unpublished if !required => Ok(()),
@@ -146,12 +179,35 @@ impl Claims {
         }
     }
 
-    async fn answer(&self, message: v1::AdjudicateRequest) -> v1::AdjudicateStreamResponse {
+    /// As `accept`; a refusal is on record before the caller hears of it.
+    async fn accept_or_record(
+        &self,
+        caller: &Caller,
+        method: &'static str,
+        message: v1::AdjudicateRequest,
+        trace: Option<Traceparent>,
+    ) -> Result<(Tenant, Job, bool), Status> {
+        let named = message.tenant.clone();
+        match self.accept(caller, method, message, trace).await {
+            Ok(accepted) => Ok(accepted),
+            Err(status) => {
+                self.0.audit_refusal(caller, &named, method, &status).await?;
+                Err(status)
+            }
+        }
+    }
+
+    async fn answer(
+        &self,
+        caller: &Caller,
+        message: v1::AdjudicateRequest,
+        trace: Option<Traceparent>,
+    ) -> v1::AdjudicateStreamResponse {
         use v1::adjudicate_stream_response::Answer;
         let idempotency_key = message.idempotency_key.clone();
         let answer = async {
-            let (tenant, job, _) = self.accept(message).await?;
-            outcome(&self.0, &tenant, job.id).await
+            let (tenant, job, _) = self.accept_or_record(caller, STREAM, message, trace).await?;
+            outcome(&self.0, caller, STREAM, &tenant, job.id).await
         };
         let answer = match answer.await {
             Ok(job) => Answer::Job(job),
@@ -175,14 +231,20 @@ impl Claims {
 }
 
 /// Waits until the job has ended or waits for something itself.
-pub(super) async fn outcome(engine: &Engine, tenant: &Tenant, id: JobId) -> Result<v1::Job, Status> {
+pub(super) async fn outcome(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    method: &'static str,
+    tenant: &Tenant,
+    id: JobId,
+) -> Result<v1::Job, Status> {
     let mut watcher = engine.events.watch(id);
     loop {
         let job = engine.store.job(tenant, &id).await?;
         let job =
             job.ok_or_else(|| typed(Code::NotFound, "JOB_UNKNOWN", "id: no such job of this tenant"))?;
         if job.state.has_ended() || job.state == State::Waiting {
-            return Ok(wire::job(job, None));
+            return Ok(wire::job(clear(engine, caller, method, job).await?, None));
         }
         tokio::select! {
             () = watcher.changed() => {}
@@ -197,16 +259,24 @@ pub(super) async fn outcome(engine: &Engine, tenant: &Tenant, id: JobId) -> Resu
 
 /// What a submission is answered with: the job's outcome where the caller waits for it, else the job as it stands.
 pub(super) async fn answered(
-    engine: &Engine,
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    method: &'static str,
     tenant: &Tenant,
     job: Job,
     wait: bool,
 ) -> Result<v1::Job, Status> {
     if wait {
-        return outcome(engine, tenant, job.id).await;
+        return outcome(engine, caller, method, tenant, job.id).await;
     }
     let progress = engine.events.phase(job.id);
-    Ok(wire::job(job, progress))
+    Ok(wire::job(clear(engine, caller, method, job).await?, progress))
+}
+
+/// What a tenant may have.
+pub(super) fn quota(engine: &Engine, tenant: &Tenant) -> Quota {
+    let per_day = engine.config.rates.share(tenant.as_str()).jobs_per_day;
+    Quota { open: engine.config.queued_jobs, per_day }
 }
 
 pub(super) fn known_job(tenant: Tenant, submitted: Submitted) -> Result<(Tenant, Job, bool), Status> {
@@ -218,7 +288,15 @@ pub(super) fn known_job(tenant: Tenant, submitted: Submitted) -> Result<(Tenant,
         }
         Submitted::QueueFull => {
             let text = "this tenant has as many open jobs as it may; try again when some have ended";
-            Err(typed(Code::ResourceExhausted, "QUEUE_FULL", text))
+            Err(exhausted("QUEUE_FULL", text, Duration::from_secs(5)))
+        }
+        Submitted::QuotaUsed => {
+            let text = "this tenant had as many jobs accepted today as it may; try again tomorrow, by UTC";
+            Err(exhausted("QUOTA_USED", text, until_tomorrow(Instant::now())))
+        }
+        Submitted::NoConsent(standing) => {
+            let failure = standing.failure().unwrap_or_else(|| Failure::new(FailureCode::Internal));
+            Err(typed(Code::FailedPrecondition, failure.code.name(), failure.message))
         }
     }
 }
@@ -232,12 +310,15 @@ impl ClaimService for Claims {
         &self,
         request: Request<v1::AdjudicateRequest>,
     ) -> Result<Response<v1::AdjudicateResponse>, Status> {
+        let caller = identity::caller(&request)?;
+        let trace = request.extensions().get().copied();
         let message = request.into_inner();
         let wait = message.wait;
-        let (tenant, job, known) = self.accept(message).await.inspect_err(|status| {
+        let accepted = self.accept_or_record(&caller, ADJUDICATE, message, trace).await;
+        let (tenant, job, known) = accepted.inspect_err(|status| {
             self.0.reject(status);
         })?;
-        let job = answered(&self.0, &tenant, job, wait).await?;
+        let job = answered(&self.0, &caller, ADJUDICATE, &tenant, job, wait).await?;
         Ok(Response::new(v1::AdjudicateResponse { job: Some(job), known }))
     }
 
@@ -245,6 +326,8 @@ impl ClaimService for Claims {
         &self,
         request: Request<Streaming<v1::AdjudicateRequest>>,
     ) -> Result<Response<Self::AdjudicateStreamStream>, Status> {
+        let caller = Arc::new(identity::caller(&request)?);
+        let trace = request.extensions().get().copied();
         let mut incoming = request.into_inner();
         let most = self.0.config.stream_in_flight;
         let (answers, outgoing) = mpsc::channel(most);
@@ -261,11 +344,15 @@ impl ClaimService for Claims {
                 };
                 match message {
                     Ok(Some(message)) => {
-                        let (claims, answers) = (claims.clone(), answers.clone());
+                        let (claims, caller, answers) = (claims.clone(), caller.clone(), answers.clone());
                         tokio::spawn(async move {
-                            let answer = claims.answer(message).await;
-                            // The caller may have gone; its jobs go on.
-                            let _ = answers.send(Ok(answer)).await;
+                            tokio::select! {
+                                answer = claims.answer(&caller, message, trace) => {
+                                    let _ = answers.send(Ok(answer)).await;
+                                }
+                                // The caller has gone; its jobs go on, and nobody waits for them here.
+                                () = answers.closed() => {}
+                            }
                             drop(place);
                         });
                     }

@@ -1,15 +1,18 @@
 //! `CohortService`: reads a question, decides whether it is answered, makes it a job, and waits for the job where asked.
 
 use super::{
-    claims::{answered, known_job},
-    datasets::{blocking, digest, unknown},
-    status::{cohort, draining, invalid, typed},
+    claims::{answered, known_job, quota},
+    datasets::{blocking, digest, not_imported, unknown},
+    status::{cohort, draining, invalid, overloaded, typed},
     wire,
 };
 use crate::{
-    cohort::{Folder, understand},
+    audit::{Draft, Event, Purpose},
+    cohort::{Archive, understand},
     engine::Engine,
-    error::CohortError,
+    error::{CohortError, StoreError},
+    gate::role_missing,
+    identity::{self, Caller},
     jobs::{Instant, Job, JobClass, SpentAccount, Tenant},
     store::{
         jobs::{Submission, Submitted},
@@ -17,36 +20,42 @@ use crate::{
     },
 };
 use nightingale_proto::v1::{self, cohort_service_server::CohortService};
-use std::{path::Path, sync::Arc};
+use nightingale_trace::Traceparent;
+use std::sync::Arc;
 use tonic::{Code, Request, Response, Status};
+
+const QUERY: &str = "CohortService.Query";
 
 /// The service.
 #[derive(Clone)]
 pub(super) struct Cohorts(pub(super) Arc<Engine>);
 
-/// A question that was read: its class, or the refusal with its line in the ledger.
+/// A question that was read: its class, or the refusal, with its line in the ledger.
 enum Judged {
-    Allowed(JobClass),
+    Allowed(Box<LedgerLine>, JobClass),
     Refused(Box<LedgerLine>, CohortError),
 }
 
-/// Reads a question and decides from it, the registration and nothing else. Every file of the folder is checked on the way.
-fn judge(path: &Path, stored: &StoredQuestion) -> Result<Judged, CohortError> {
-    let folder = Folder::open_registered(path, &stored.dataset)?;
-    let understood = understand(folder.public(), &stored.question())?;
-    let sealable = match &folder.regulator {
-        None if stored.regulator => Err(CohortError::NoRegulatorKey),
+/// Reads a question and decides from it, the registration and nothing else. Only for one that is allowed is every file opened, to be
+/// checked: a refusal costs no look at a record.
+fn judge(archive: &Archive, stored: &StoredQuestion) -> Result<Judged, CohortError> {
+    let public = archive.public()?;
+    let understood = understand(&public, &stored.question())?;
+    let sealable = match archive.has_regulator_key() {
+        false if stored.regulator => Err(CohortError::NoRegulatorKey),
         _ => Ok(()),
     };
-    if let Err(refusal) = understood.allow(folder.public()).and(sealable) {
-        let line = LedgerLine::of(&understood, &folder, Err(refusal.reason().to_owned()));
+    if let Err(refusal) = understood.allow(&public).and(sealable) {
+        let line = LedgerLine::of(&understood, &public, Err(refusal.reason().to_owned()));
         return Ok(Judged::Refused(Box::new(line), refusal));
     }
-    let schema = understood.table(folder.public())?.schema();
-    Ok(Judged::Allowed(JobClass::Cohort(understood.ask.query.class(schema))))
+    archive.open()?;
+    let schema = understood.table(&public)?.schema();
+    let line = LedgerLine::of(&understood, &public, Ok(0));
+    Ok(Judged::Allowed(Box::new(line), JobClass::Cohort(understood.ask.query.class(schema))))
 }
 
-fn stored(message: &v1::QueryRequest) -> Result<StoredQuestion, Status> {
+pub(super) fn stored(message: &v1::QueryRequest) -> Result<StoredQuestion, Status> {
     let regulator = match v1::Role::try_from(message.role) {
         Ok(v1::Role::Unspecified | v1::Role::Researcher) => false,
         Ok(v1::Role::Regulator) => true,
@@ -66,44 +75,81 @@ fn stored(message: &v1::QueryRequest) -> Result<StoredQuestion, Status> {
     })
 }
 
+/// What the caller is told, and whether it is on record.
+struct Refused {
+    status: Status,
+    recorded: bool,
+}
+
+impl From<Status> for Refused {
+    fn from(status: Status) -> Self {
+        Self { status, recorded: false }
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Status::from(error).into()
+    }
+}
+
 impl Cohorts {
-    async fn accept(&self, message: v1::QueryRequest) -> Result<(Tenant, Job, bool), Status> {
+    async fn accept(
+        &self,
+        caller: &Caller,
+        message: v1::QueryRequest,
+        trace: Option<Traceparent>,
+    ) -> Result<(Tenant, Job, bool), Refused> {
         let engine = &self.0;
         if engine.is_draining() {
-            return Err(draining());
+            return Err(draining().into());
         }
-        let tenant = wire::tenant(&message.tenant)?;
+        let tenant = engine.tenant(caller, &message.tenant).await?;
+        let _place = engine.place().await.ok_or_else(overloaded)?;
         let key = message.idempotency_key.as_str();
         wire::naming(key, message.priority)?;
         if message.sql.len() > engine.config.request_bytes {
             let text = format!("sql: larger than {} bytes", engine.config.request_bytes);
-            return Err(typed(Code::ResourceExhausted, "REQUEST_TOO_LARGE", text));
+            return Err(typed(Code::ResourceExhausted, "REQUEST_TOO_LARGE", text).into());
         }
         let now = Instant::now();
         let deadline = message.deadline.map(|time| wire::instant("deadline", time)).transpose()?;
         let question = stored(&message)?;
+        // What the message says who asks is what the caller must be.
+        let asked = if question.regulator { identity::Role::Regulator } else { identity::Role::Researcher };
+        if !caller.roles.has(asked) {
+            return Err(role_missing().into());
+        }
         let request = serde_json::to_vec(&question)
             .map_err(|_| typed(Code::Internal, "INTERNAL", "the question cannot be kept; report it"))?;
         if let Some(known) = engine.store.find(&tenant, key, &request).await? {
-            return known_job(tenant, known);
+            return Ok(known_job(tenant, known)?);
         }
         if deadline.is_some_and(|deadline| deadline <= now) {
             return Err(typed(
                 Code::DeadlineExceeded,
                 "DEADLINE_PASSED",
                 "deadline: has passed; nothing was accepted",
-            ));
+            )
+            .into());
         }
-        let row = engine.store.dataset(&tenant, &question.dataset).await?.ok_or_else(unknown)?;
-        let path = engine.dataset_folder(&tenant, &row.path);
-        let class = match blocking(move || judge(&path, &question)).await? {
-            Ok(Judged::Allowed(class)) => class,
-            Ok(Judged::Refused(line, refusal)) => {
-                engine.store.record_refusal(&tenant, &line, now).await?;
-                return Err(cohort(&refusal));
-            }
-            Err(error) => return Err(cohort(&error)),
+        engine.store.dataset(&tenant, &question.dataset).await?.ok_or_else(unknown)?;
+        let archive = engine.archive(&tenant, &question.dataset).await?.ok_or_else(not_imported)?;
+        let (purpose, basis) = match question.regulator {
+            true => (Purpose::Oversight, &engine.config.audit.bases.oversight),
+            false => (Purpose::Research, &engine.config.audit.bases.research),
         };
+        let entry = |event| Draft::new(event, caller, QUERY).purpose(purpose, basis);
+        let (line, class) = match blocking(move || judge(&archive, &question)).await? {
+            Ok(Judged::Allowed(line, class)) => (line, class),
+            Ok(Judged::Refused(line, refusal)) => {
+                engine.store.record_refusal(&tenant, &line, entry(Event::Refused), now).await?;
+                return Err(Refused { status: cohort(&refusal), recorded: true });
+            }
+            Err(error) => return Err(cohort(&error).into()),
+        };
+        let entry = entry(Event::Accepted).dataset(&line.dataset);
+        let entry = entry.question(&line.role, &line.query, &line.digest, line.threshold);
         let submission = Submission {
             tenant: &tenant,
             idempotency_key: key,
@@ -114,15 +160,17 @@ impl Cohorts {
             priority: message.priority,
             deadline,
             spent_account: SpentAccount::Fail,
+            entry,
+            trace,
         };
-        match engine.store.submit(submission, engine.config.queued_jobs, now).await? {
+        match engine.store.submit(submission, quota(engine, &tenant), now).await? {
             Submitted::New(job) => {
                 engine.metrics.accepted.with_label_values(&[class.name()]).inc();
                 tracing::info!(job = %job.id, tenant = tenant.as_str(), class = class.name(), "accepted");
                 engine.events.work_arrived();
                 Ok((tenant, job, false))
             }
-            known => known_job(tenant, known),
+            known => Ok(known_job(tenant, known)?),
         }
     }
 }
@@ -130,12 +178,22 @@ impl Cohorts {
 #[tonic::async_trait]
 impl CohortService for Cohorts {
     async fn query(&self, request: Request<v1::QueryRequest>) -> Result<Response<v1::QueryResponse>, Status> {
+        let caller = identity::caller(&request)?;
+        let trace = request.extensions().get().copied();
         let message = request.into_inner();
         let wait = message.wait;
-        let (tenant, job, known) = self.accept(message).await.inspect_err(|status| {
-            self.0.reject(status);
-        })?;
-        let job = answered(&self.0, &tenant, job, wait).await?;
+        let named = message.tenant.clone();
+        let (tenant, job, known) = match self.accept(&caller, message, trace).await {
+            Ok(accepted) => accepted,
+            Err(Refused { status, recorded }) => {
+                self.0.reject(&status);
+                if !recorded {
+                    self.0.audit_refusal(&caller, &named, QUERY, &status).await?;
+                }
+                return Err(status);
+            }
+        };
+        let job = answered(&self.0, &caller, QUERY, &tenant, job, wait).await?;
         Ok(Response::new(v1::QueryResponse { job: Some(job), known }))
     }
 }

@@ -5,15 +5,17 @@ use super::{
     wire,
 };
 use crate::{
-    cohort::{Folder, folder},
+    audit::{Draft, Event},
+    cohort::{archive::Imported, folder},
     engine::Engine,
     error::CohortError,
+    identity,
     jobs::{Instant, Tenant},
     store::datasets::DatasetRow,
 };
 use nightingale_circuits::cohort::Keccak;
 use nightingale_proto::v1::{self, dataset_service_server::DatasetService};
-use nightingale_verifier::cohort::{Dataset, proof::role, text, verify_registration};
+use nightingale_verifier::cohort::{Dataset, proof::role, text};
 use std::{
     path::{Component, Path, PathBuf},
     sync::Arc,
@@ -28,6 +30,12 @@ pub(super) struct Datasets(pub(super) Arc<Engine>);
 struct Public {
     dataset: Dataset,
     has_regulator_key: bool,
+}
+
+impl Public {
+    fn of(imported: Imported) -> Self {
+        Self { has_regulator_key: imported.archive.has_regulator_key(), dataset: imported.dataset }
+    }
 }
 
 /// A dataset that the tenant does not have.
@@ -53,23 +61,20 @@ pub(super) async fn blocking<T: Send + 'static>(
 
 impl Datasets {
     async fn public(&self, tenant: &Tenant, row: &DatasetRow) -> Result<Public, Status> {
-        let path = self.0.dataset_folder(tenant, &row.path);
-        let registered = row.dataset;
-        let read = move || {
-            let dataset = folder::public(&path)?;
-            folder::expect(&path, &dataset, &registered)?;
-            Ok(Public { dataset, has_regulator_key: path.join("public/regulator.key").is_file() })
-        };
+        let archive = self.0.archive(tenant, &row.dataset).await?.ok_or_else(not_imported)?;
+        let read =
+            move || Ok(Public { dataset: archive.public()?, has_regulator_key: archive.has_regulator_key() });
         blocking(read).await?.map_err(|error| cohort(&error))
     }
 }
 
-/// Opens a folder and verifies its registration.
-fn check(path: &Path) -> Result<Public, CohortError> {
-    let folder = Folder::open(path)?;
-    let keys = nightingale_verifier::cohort::CohortKeys::development();
-    verify_registration(folder.public(), &keys, false).map_err(CohortError::Release)?;
-    Ok(Public { dataset: folder.public().clone(), has_regulator_key: folder.regulator.is_some() })
+/// A dataset that an earlier release registered, and whose folder was gone when this one started.
+pub(super) fn not_imported() -> Status {
+    typed(
+        Code::FailedPrecondition,
+        "DATASET_NOT_IMPORTED",
+        "the dataset's files are not in the artefact store; the operator puts its folder back and registers it again",
+    )
 }
 
 fn message(row: &DatasetRow, public: &Public, with_file: bool) -> v1::Dataset {
@@ -103,8 +108,9 @@ impl DatasetService for Datasets {
         &self,
         request: Request<v1::RegisterDatasetRequest>,
     ) -> Result<Response<v1::Dataset>, Status> {
+        let caller = identity::caller(&request)?;
         let asked = request.into_inner();
-        let tenant = wire::tenant(&asked.tenant)?;
+        let tenant = self.0.tenant(&caller, &asked.tenant).await?;
         let inside = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
         let path = PathBuf::from(&asked.path);
         if asked.path.is_empty() || !inside(&path) {
@@ -114,8 +120,11 @@ impl DatasetService for Datasets {
             ));
         }
         let folder = self.0.dataset_folder(&tenant, &asked.path);
-        let public = match blocking(move || check(&folder)).await? {
-            Ok(public) => public,
+        let entry = Draft::new(Event::Registered, &caller, "DatasetService.Register");
+        let importer = self.0.importer();
+        let imported = importer.import(&tenant, &folder, &asked.path, entry, Instant::now()).await;
+        let imported = match imported {
+            Ok(imported) => imported,
             Err(CohortError::Release(error)) => {
                 tracing::warn!(%error, "a registration does not verify");
                 return Err(typed(
@@ -126,25 +135,21 @@ impl DatasetService for Datasets {
             }
             Err(error) => return Err(cohort(&error)),
         };
-        let row = self
-            .0
-            .store
-            .register_dataset(&tenant, public.dataset.digest(), &asked.path, Instant::now())
-            .await?;
-        if row.path != asked.path {
-            let text = "path: this dataset is registered at another path; use that one";
-            return Err(typed(Code::AlreadyExists, "DATASET_ELSEWHERE", text));
-        }
+        let row = imported.row.clone();
+        // From now on, a folder with older consents is an old copy.
+        let newest = folder::newest_consents(&imported.dataset);
+        self.0.store.note_consents(&tenant, &row.dataset, &newest, Instant::now()).await?;
         tracing::info!(tenant = tenant.as_str(), dataset = hex::encode(row.dataset), "dataset registered");
-        Ok(Response::new(message(&row, &public, true)))
+        Ok(Response::new(message(&row, &Public::of(imported), true)))
     }
 
     async fn describe(
         &self,
         request: Request<v1::DescribeDatasetRequest>,
     ) -> Result<Response<v1::Dataset>, Status> {
+        let caller = identity::caller(&request)?;
         let asked = request.into_inner();
-        let (tenant, digest) = (wire::tenant(&asked.tenant)?, digest(&asked.dataset)?);
+        let (tenant, digest) = (self.0.tenant(&caller, &asked.tenant).await?, digest(&asked.dataset)?);
         let row = self.0.store.dataset(&tenant, &digest).await?.ok_or_else(unknown)?;
         let public = self.public(&tenant, &row).await?;
         Ok(Response::new(message(&row, &public, true)))
@@ -154,7 +159,8 @@ impl DatasetService for Datasets {
         &self,
         request: Request<v1::ListDatasetsRequest>,
     ) -> Result<Response<v1::ListDatasetsResponse>, Status> {
-        let tenant = wire::tenant(&request.into_inner().tenant)?;
+        let caller = identity::caller(&request)?;
+        let tenant = self.0.tenant(&caller, &request.into_inner().tenant).await?;
         let mut datasets = Vec::new();
         for row in self.0.store.datasets(&tenant).await? {
             datasets.push(message(&row, &self.public(&tenant, &row).await?, false));

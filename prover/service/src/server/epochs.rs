@@ -5,7 +5,9 @@ use super::{
     wire,
 };
 use crate::{
+    audit::{Draft, Event},
     engine::{BuiltAccounts, Engine},
+    identity,
     jobs::{Instant, Tenant},
     store::accounts::{Publication, PublishedAccounts},
 };
@@ -39,6 +41,7 @@ impl Epochs {
     async fn publish_accounts(
         &self,
         tenant: &Tenant,
+        entry: Draft,
         wire: v1::AccountRegister,
     ) -> Result<(Id, u32), Status> {
         let payer = wire::payer("accounts.payer", &wire.payer)?;
@@ -61,7 +64,7 @@ impl Epochs {
             return Err(invalid("accounts.root", "is not the root of these notes"));
         }
         let now = Instant::now();
-        let publication = self.0.store.publish_accounts(tenant, payer, &accounts, now).await?;
+        let publication = self.0.store.publish_accounts(tenant, payer, &accounts, entry, now).await?;
         outcome(&publication, "ACCOUNTS_DIFFER", "ACCOUNTS_OLD")?;
         self.0.keep_accounts(BuiltAccounts {
             tenant: tenant.clone(),
@@ -102,8 +105,9 @@ impl EpochService for Epochs {
         if self.0.is_draining() {
             return Err(draining());
         }
+        let caller = identity::caller(&request)?;
         let message = request.into_inner();
-        let tenant = wire::tenant(&message.tenant)?;
+        let tenant = self.0.tenant(&caller, &message.tenant).await?;
         let epoch = message.epoch.as_ref().map(wire::epoch).transpose()?;
         let mut payer = None;
         if let (Some(epoch), Some(accounts)) = (&epoch, &message.accounts)
@@ -111,15 +115,17 @@ impl EpochService for Epochs {
         {
             return Err(invalid("accounts.payer", "expected the payer of the epoch"));
         }
+        let entry = Draft::new(Event::Published, &caller, "EpochService.Publish");
         if let Some(epoch) = &epoch {
-            let publication = self.0.store.publish_epoch(&tenant, epoch, Instant::now()).await?;
+            let publication =
+                self.0.store.publish_epoch(&tenant, epoch, entry.clone(), Instant::now()).await?;
             outcome(&publication, "EPOCH_DIFFERS", "EPOCH_OLD")?;
             tracing::info!(tenant = tenant.as_str(), number = epoch.number, "epoch published");
             payer = Some(epoch.payer);
         }
         let mut resumed_jobs = 0;
         if let Some(accounts) = message.accounts {
-            let (of, resumed) = self.publish_accounts(&tenant, accounts).await?;
+            let (of, resumed) = self.publish_accounts(&tenant, entry, accounts).await?;
             (payer, resumed_jobs) = (Some(of), resumed);
         }
         let payer =
@@ -132,8 +138,10 @@ impl EpochService for Epochs {
         &self,
         request: Request<v1::GetEpochRequest>,
     ) -> Result<Response<v1::PublishedEpoch>, Status> {
+        let caller = identity::caller(&request)?;
         let message = request.into_inner();
-        let (tenant, payer) = (wire::tenant(&message.tenant)?, wire::payer("payer", &message.payer)?);
+        let (tenant, payer) =
+            (self.0.tenant(&caller, &message.tenant).await?, wire::payer("payer", &message.payer)?);
         let newest = self.newest(&tenant, payer).await?;
         if newest.epoch.is_none() {
             let text = "payer: has published no epoch here; publish one first";

@@ -1,7 +1,6 @@
 //! `KeyService`: the keys that this server proves with.
 
-use super::wire;
-use crate::engine::Engine;
+use crate::{engine::Engine, identity};
 use nightingale_proto::v1::{self, key_service_server::KeyService};
 use nightingale_verifier::{KeyKind, VerifyingKey};
 use std::sync::Arc;
@@ -29,7 +28,8 @@ impl KeyService for Keys {
         &self,
         request: Request<v1::ListKeysRequest>,
     ) -> Result<Response<v1::ListKeysResponse>, Status> {
-        wire::tenant(&request.into_inner().tenant)?;
+        let caller = identity::caller(&request)?;
+        self.0.tenant(&caller, &request.into_inner().tenant).await?;
         Ok(Response::new(v1::ListKeysResponse { keys: self.0.adjudicator.keys().iter().map(key).collect() }))
     }
 }

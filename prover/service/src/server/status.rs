@@ -10,15 +10,27 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 /// The domain of every reason.
-pub(super) const DOMAIN: &str = "nightingale";
+pub(crate) const DOMAIN: &str = "nightingale";
+
+/// The longest text of a status. It travels in a header, of which clients take 16 KiB in all, and twice: as message and in the details.
+const LONGEST_TEXT: usize = 1024;
+
+/// A text that may repeat a name from a stranger's message, cut to what a header bears.
+fn brief(text: &str) -> String {
+    let end = (0..=LONGEST_TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    match text.get(..end) {
+        Some(start) if end < text.len() => format!("{start}..."),
+        _ => text.to_owned(),
+    }
+}
 
 /// A status with a reason.
-pub(super) fn typed(code: Code, reason: &'static str, message: impl Into<String>) -> Status {
+pub(crate) fn typed(code: Code, reason: &'static str, message: impl Into<String>) -> Status {
     with_metadata(code, reason, message, [])
 }
 
 /// A status with a reason and facts.
-pub(super) fn with_metadata<const N: usize>(
+pub(crate) fn with_metadata<const N: usize>(
     code: Code,
     reason: &'static str,
     message: impl Into<String>,
@@ -26,12 +38,17 @@ pub(super) fn with_metadata<const N: usize>(
 ) -> Status {
     let facts: HashMap<String, String> =
         facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, DOMAIN, facts))
+    Status::with_error_details(
+        code,
+        brief(&message.into()),
+        ErrorDetails::with_error_info(reason, DOMAIN, facts),
+    )
 }
 
 /// A field of a message, or an element of a request, that cannot be used.
-pub(super) fn invalid(element: &str, expected: &str) -> Status {
-    let mut details = ErrorDetails::with_bad_request_violation(element, expected);
+pub(crate) fn invalid(element: &str, expected: &str) -> Status {
+    let (element, expected) = (brief(element), brief(expected));
+    let mut details = ErrorDetails::with_bad_request_violation(&element, &expected);
     details.set_error_info("INVALID", DOMAIN, HashMap::new());
     Status::with_error_details(Code::InvalidArgument, format!("{element}: {expected}"), details)
 }
@@ -84,6 +101,13 @@ pub(super) fn cohort(error: &CohortError) -> Status {
             );
             typed(Code::DataLoss, reason, text)
         }
+        CohortError::Store(error) => stored(error),
+        CohortError::Elsewhere => typed(Code::AlreadyExists, reason, error.to_string()),
+        CohortError::OlderConsents { .. } => {
+            tracing::error!(%error, "the dataset's folder is an old copy");
+            let text = "the dataset's folder has older consents than were recorded; nothing is proven before the operator restores the newest copy";
+            typed(Code::DataLoss, reason, text)
+        }
         _ => {
             tracing::error!(%error, "the dataset cannot be used");
             typed(Code::Internal, reason, "the dataset cannot be used; the server's log says why")
@@ -100,30 +124,56 @@ pub(super) fn draining() -> Status {
     )
 }
 
+/// More requests come than can be read.
+pub(super) fn overloaded() -> Status {
+    typed(
+        Code::ResourceExhausted,
+        "OVERLOADED",
+        "more requests come than the server can take; nothing was accepted, try again later and less often",
+    )
+}
+
 impl From<StoreError> for Status {
     fn from(error: StoreError) -> Self {
+        stored(&error)
+    }
+}
+
+/// What the database refuses.
+fn stored(error: &StoreError) -> Status {
+    if !matches!(error, StoreError::TenantErased) {
         tracing::error!(%error, "the database refused");
-        match &error {
-            StoreError::Full => typed(
-                Code::Unavailable,
-                "STORAGE_FULL",
-                "the server's disk is full; nothing was accepted, try again later",
-            ),
-            StoreError::Busy | StoreError::Io(_) => typed(
-                Code::Unavailable,
-                "STORAGE",
-                "the server's database does not answer; nothing was accepted, try again",
-            ),
-            StoreError::Sealed => typed(
-                Code::DataLoss,
-                "SEALED",
-                "the stored value cannot be opened; the operator restores master.key",
-            ),
-            StoreError::Corrupt(_) | StoreError::Bug(_) => typed(
-                Code::Internal,
-                "DATABASE",
-                "the server's database is damaged or misused; its log says more",
-            ),
-        }
+    }
+    match error {
+        StoreError::Full => typed(
+            Code::Unavailable,
+            "STORAGE_FULL",
+            "the server's disk is full; nothing was accepted, try again later",
+        ),
+        StoreError::Busy | StoreError::Taken | StoreError::Io(_) => typed(
+            Code::Unavailable,
+            "STORAGE",
+            "the server's database does not answer; try again under the same idempotency key",
+        ),
+        StoreError::Sealed => typed(
+            Code::DataLoss,
+            "SEALED",
+            "the stored value cannot be opened; the operator restores the master key",
+        ),
+        StoreError::TenantErased => typed(
+            Code::FailedPrecondition,
+            "TENANT_ERASED",
+            "tenant: was erased; nothing of it can be read, and nothing is accepted for it",
+        ),
+        StoreError::KeyService(_) => typed(
+            Code::Unavailable,
+            "KEY_SERVICE",
+            "the server's key service does not answer; nothing was accepted, try again",
+        ),
+        StoreError::Corrupt(_) | StoreError::Bug(_) => typed(
+            Code::Internal,
+            "DATABASE",
+            "the server's database is damaged or misused; its log says more",
+        ),
     }
 }

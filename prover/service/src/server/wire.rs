@@ -1,7 +1,10 @@
 //! Between wire messages and the domain, once, at the edge.
 
 use super::status::invalid;
-use crate::jobs::{Answer, Decision, Failure, Instant, Job, JobId, Phase, State, Tenant};
+use crate::{
+    audit::release::Cleared,
+    jobs::{Answer, Decision, Failure, Instant, JobId, Phase, State},
+};
 use nightingale_circuits::{
     Fr,
     claim::{Address, Epoch, Id, PublicInputs, Venue},
@@ -10,10 +13,6 @@ use nightingale_circuits::{
 use nightingale_proto::v1;
 use prost_types::Timestamp;
 use tonic::Status;
-
-pub(super) fn tenant(name: &str) -> Result<Tenant, Status> {
-    Tenant::new(name).ok_or_else(|| invalid("tenant", "expected 1 to 64 of a-z, 0-9, '-', '_' and '.'"))
-}
 
 pub(super) fn job_id(text: &str) -> Result<JobId, Status> {
     JobId::parse(text).ok_or_else(|| invalid("id", "expected 32 hexadecimal digits"))
@@ -169,8 +168,9 @@ pub(super) fn state(wire: i32) -> Result<State, Status> {
     Ok(state)
 }
 
-/// A job, with its progress while it runs.
-pub(super) fn job(job: Job, progress: Option<(Phase, u8)>) -> v1::Job {
+/// A job, with its progress while it runs. A result is in it only where its release is on record.
+pub(super) fn job(cleared: Cleared, progress: Option<(Phase, u8)>) -> v1::Job {
+    let job = cleared.into_job();
     let state = match job.state {
         State::Queued => v1::JobState::Queued,
         State::Running => v1::JobState::Running,

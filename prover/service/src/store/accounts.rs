@@ -1,10 +1,17 @@
 //! Accounts: the newest version that an approval of this service made, and the registers that payers published.
 
-use super::{Store, jobs::payer_bytes, queue::Lease, rows};
+use super::{
+    Store, audit,
+    jobs::payer_bytes,
+    queue::Lease,
+    rows,
+    sql::{Connection, sql},
+};
 use crate::{
+    audit::Draft,
     error::StoreError,
     jobs::{Instant, JobId, Tenant},
-    store::seal::Kind,
+    store::seal::{Kind, Seal},
 };
 use nightingale_circuits::{
     Fr,
@@ -12,7 +19,6 @@ use nightingale_circuits::{
     field::{from_be_bytes, to_be_bytes},
 };
 use serde::{Deserialize, Serialize};
-use sqlx::SqliteConnection;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// An account as it is sealed. No `Debug`.
@@ -53,7 +59,8 @@ impl Store {
     /// Keeps the account after an approval, in the approval's own transaction.
     pub(super) async fn keep_account(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
+        seal: &Seal,
         lease: &Lease,
         lock: &[u8],
         account: &Account,
@@ -67,19 +74,11 @@ impl Store {
             salt: rows::hex_element(&account.salt.expose()),
         };
         let plain = Zeroizing::new(serde_json::to_vec(&file).map_err(|_| rows::damaged("account"))?);
-        let sealed = self.seal(&lease.tenant).seal(Kind::Account, &lease.id, &plain)?;
-        sqlx::query(
-            "INSERT INTO accounts (tenant, account_lock, version, job, account) VALUES (?, ?, ?, ?, ?) \
+        let sealed = seal.seal(Kind::Account, &lease.id, &plain)?;
+        connection.execute(sql("INSERT INTO accounts (tenant, account_lock, version, job, account) VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (tenant, account_lock) DO UPDATE \
              SET version = excluded.version, job = excluded.job, account = excluded.account \
-             WHERE excluded.version > accounts.version",
-        )
-        .bind(lease.tenant.as_str())
-        .bind(lock)
-        .bind(account.version)
-        .bind(lease.id.0.as_slice())
-        .bind(sealed)
-        .execute(connection)
+             WHERE excluded.version > accounts.version").bind(lease.tenant.as_str()).bind(lock).bind(account.version).bind(lease.id.0.as_slice()).bind(sealed))
         .await?;
         Ok(())
     }
@@ -89,15 +88,16 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn newest_account(&self, tenant: &Tenant, lock: &[u8]) -> Result<Option<Account>, StoreError> {
-        let row =
-            sqlx::query("SELECT job AS id, account FROM accounts WHERE tenant = ? AND account_lock = ?")
-                .bind(tenant.as_str())
-                .bind(lock)
-                .fetch_optional(&self.read)
-                .await?;
+        let row = self
+            .optional(
+                sql("SELECT job AS id, account FROM accounts WHERE tenant = $1 AND account_lock = $2")
+                    .bind(tenant.as_str())
+                    .bind(lock),
+            )
+            .await?;
         let Some(row) = row else { return Ok(None) };
         let id: JobId = rows::id(&row)?;
-        let plain = self.seal(tenant).open(Kind::Account, &id, rows::column(&row, "account")?)?;
+        let plain = self.seal(tenant).await?.open(Kind::Account, &id, rows::column(&row, "account")?)?;
         let file: AccountFile = serde_json::from_slice(&plain).map_err(|_| rows::damaged("account"))?;
         Ok(Some(Account {
             year: file.year,
@@ -120,16 +120,19 @@ impl Store {
         tenant: &Tenant,
         payer: Id,
         accounts: &PublishedAccounts,
+        entry: Draft,
         now: Instant,
     ) -> Result<Publication, StoreError> {
         let revision =
             i64::try_from(accounts.revision).map_err(|_| StoreError::Bug("revision above 2^63".into()))?;
         let root = to_be_bytes(&accounts.root);
-        let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await?;
-        let held = sqlx::query("SELECT revision, root FROM account_registers WHERE tenant = ? AND payer = ?")
-            .bind(tenant.as_str())
-            .bind(payer_bytes(payer))
-            .fetch_optional(&mut *tx)
+        let mut tx = self.begin_for(tenant).await?;
+        let held = tx
+            .optional(
+                sql("SELECT revision, root FROM account_registers WHERE tenant = $1 AND payer = $2")
+                    .bind(tenant.as_str())
+                    .bind(payer_bytes(payer)),
+            )
             .await?;
         if let Some(row) = held {
             let newest: i64 = rows::column(&row, "revision")?;
@@ -142,19 +145,13 @@ impl Store {
             }
         }
         let notes: Vec<u8> = accounts.notes.iter().flat_map(to_be_bytes).collect();
-        sqlx::query(
-            "INSERT INTO account_registers (tenant, payer, revision, root, notes, published) VALUES (?, ?, ?, ?, ?, ?) \
+        tx.execute(sql("INSERT INTO account_registers (tenant, payer, revision, root, notes, published) VALUES ($1, $2, $3, $4, $5, $6) \
              ON CONFLICT (tenant, payer) DO UPDATE SET revision = excluded.revision, root = excluded.root, \
-             notes = excluded.notes, published = excluded.published",
-        )
-        .bind(tenant.as_str())
-        .bind(payer_bytes(payer))
-        .bind(revision)
-        .bind(root.as_slice())
-        .bind(notes)
-        .bind(now.0)
-        .execute(&mut *tx)
+             notes = excluded.notes, published = excluded.published").bind(tenant.as_str()).bind(payer_bytes(payer)).bind(revision).bind(root.as_slice()).bind(notes).bind(now.0))
         .await?;
+        let entry = entry.digest("payer", &payer_bytes(payer));
+        let entry = entry.number("revision", accounts.revision).digest("account_root", &root);
+        audit::append(&mut tx, tenant, vec![entry], now).await?;
         tx.commit().await?;
         Ok(Publication::Published)
     }
@@ -168,10 +165,12 @@ impl Store {
         tenant: &Tenant,
         payer: Id,
     ) -> Result<Option<(u64, Fr)>, StoreError> {
-        let row = sqlx::query("SELECT revision, root FROM account_registers WHERE tenant = ? AND payer = ?")
-            .bind(tenant.as_str())
-            .bind(payer_bytes(payer))
-            .fetch_optional(&self.read)
+        let row = self
+            .optional(
+                sql("SELECT revision, root FROM account_registers WHERE tenant = $1 AND payer = $2")
+                    .bind(tenant.as_str())
+                    .bind(payer_bytes(payer)),
+            )
             .await?;
         let Some(row) = row else { return Ok(None) };
         let revision: i64 = rows::column(&row, "revision")?;
@@ -188,12 +187,13 @@ impl Store {
         tenant: &Tenant,
         payer: Id,
     ) -> Result<Option<PublishedAccounts>, StoreError> {
-        let row =
-            sqlx::query("SELECT revision, root, notes FROM account_registers WHERE tenant = ? AND payer = ?")
-                .bind(tenant.as_str())
-                .bind(payer_bytes(payer))
-                .fetch_optional(&self.read)
-                .await?;
+        let row = self
+            .optional(
+                sql("SELECT revision, root, notes FROM account_registers WHERE tenant = $1 AND payer = $2")
+                    .bind(tenant.as_str())
+                    .bind(payer_bytes(payer)),
+            )
+            .await?;
         let Some(row) = row else { return Ok(None) };
         let revision: i64 = rows::column(&row, "revision")?;
         let notes: &[u8] = rows::column(&row, "notes")?;

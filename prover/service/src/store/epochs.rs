@@ -3,10 +3,13 @@
 use super::{
     Store,
     accounts::{Publication, element},
+    audit,
     jobs::payer_bytes,
     rows,
+    sql::{Row, sql},
 };
 use crate::{
+    audit::Draft,
     error::StoreError,
     jobs::{Instant, Tenant},
 };
@@ -15,7 +18,6 @@ use nightingale_circuits::{
     claim::{Epoch, Id, Venue, types::Address},
     field::to_be_bytes,
 };
-use sqlx::sqlite::SqliteRow;
 use std::time::Duration;
 
 /// An epoch as it was published.
@@ -37,7 +39,7 @@ pub enum EpochStanding {
     Superseded(u64),
 }
 
-fn epoch(row: &SqliteRow, payer: Id) -> Result<PublishedEpoch, StoreError> {
+fn epoch(row: &Row, payer: Id) -> Result<PublishedEpoch, StoreError> {
     let damaged = || rows::damaged("epochs");
     let number: &[u8] = rows::column(row, "number")?;
     let venue: &[u8] = rows::column(row, "venue")?;
@@ -63,7 +65,7 @@ fn epoch(row: &SqliteRow, payer: Id) -> Result<PublishedEpoch, StoreError> {
 }
 
 impl Store {
-    /// Publishes an epoch.
+    /// Publishes an epoch, and puts that on record.
     ///
     /// # Errors
     /// The database refuses.
@@ -71,21 +73,22 @@ impl Store {
         &self,
         tenant: &Tenant,
         epoch: &Epoch,
+        entry: Draft,
         now: Instant,
     ) -> Result<Publication, StoreError> {
         let number = epoch.number.to_be_bytes().to_vec();
         let root = to_be_bytes(&epoch.root()).to_vec();
-        let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await?;
-        let newest = sqlx::query(
-            "SELECT number, root FROM epochs WHERE tenant = ? AND payer = ? AND number >= ? \
-             ORDER BY number = ? DESC LIMIT 1",
-        )
-        .bind(tenant.as_str())
-        .bind(payer_bytes(epoch.payer))
-        .bind(number.clone())
-        .bind(number.clone())
-        .fetch_optional(&mut *tx)
-        .await?;
+        let mut tx = self.begin_for(tenant).await?;
+        let newest = tx
+            .optional(
+                sql("SELECT number, root FROM epochs WHERE tenant = $1 AND payer = $2 AND number >= $3 \
+             ORDER BY number = $4 DESC LIMIT 1")
+                .bind(tenant.as_str())
+                .bind(payer_bytes(epoch.payer))
+                .bind(number.clone())
+                .bind(number.clone()),
+            )
+            .await?;
         if let Some(row) = newest {
             let same_number = rows::column::<&[u8]>(&row, "number")? == number;
             let same_root = rows::column::<&[u8]>(&row, "root")? == root;
@@ -95,6 +98,8 @@ impl Store {
                 (true, false) => Publication::Differs,
             });
         }
+        let entry = entry.digest("payer", &payer_bytes(epoch.payer));
+        let entry = entry.number("epoch", epoch.number).digest("epoch_root", &root);
         let venue = [epoch.venue.chain_id.to_be_bytes().as_slice(), &epoch.venue.contract.0].concat();
         let roots = [
             epoch.policy_root,
@@ -103,18 +108,9 @@ impl Store {
             epoch.provider_root,
             epoch.authorisation_root,
         ];
-        sqlx::query(
-            "INSERT INTO epochs (tenant, payer, number, root, venue, roots, published) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(tenant.as_str())
-        .bind(payer_bytes(epoch.payer))
-        .bind(number)
-        .bind(root)
-        .bind(venue)
-        .bind(roots.iter().flat_map(to_be_bytes).collect::<Vec<u8>>())
-        .bind(now.0)
-        .execute(&mut *tx)
+        tx.execute(sql("INSERT INTO epochs (tenant, payer, number, root, venue, roots, published) VALUES ($1, $2, $3, $4, $5, $6, $7)").bind(tenant.as_str()).bind(payer_bytes(epoch.payer)).bind(number).bind(root).bind(venue).bind(roots.iter().flat_map(to_be_bytes).collect::<Vec<u8>>()).bind(now.0))
         .await?;
+        audit::append(&mut tx, tenant, vec![entry], now).await?;
         tx.commit().await?;
         Ok(Publication::Published)
     }
@@ -129,15 +125,15 @@ impl Store {
         payer: Id,
         most: u32,
     ) -> Result<Vec<PublishedEpoch>, StoreError> {
-        let found = sqlx::query(
-            "SELECT number, venue, roots, published FROM epochs WHERE tenant = ? AND payer = ? \
-             ORDER BY number DESC LIMIT ?",
-        )
-        .bind(tenant.as_str())
-        .bind(payer_bytes(payer))
-        .bind(most)
-        .fetch_all(&self.read)
-        .await?;
+        let found = self
+            .all(
+                sql("SELECT number, venue, roots, published FROM epochs WHERE tenant = $1 AND payer = $2 \
+             ORDER BY number DESC LIMIT $3")
+                .bind(tenant.as_str())
+                .bind(payer_bytes(payer))
+                .bind(most),
+            )
+            .await?;
         found.iter().map(|row| epoch(row, payer)).collect()
     }
 

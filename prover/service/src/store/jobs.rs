@@ -1,13 +1,21 @@
 //! Jobs as their tenants see them: submit, read, list, cancel.
 
-use super::{Store, rows};
+use super::{
+    Store, audit,
+    consents::Reliance,
+    ledger::Standing,
+    quotas::{self, Quota},
+    rows,
+    sql::{Connection, sql},
+};
 use crate::{
+    audit::Draft,
     error::StoreError,
     jobs::{Instant, Job, JobClass, JobId, SpentAccount, State, Tenant},
     store::seal::Kind,
 };
 use nightingale_circuits::claim::Id;
-use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite, SqliteConnection};
+use nightingale_trace::Traceparent;
 
 /// A request to be made a job.
 pub struct Submission<'a> {
@@ -29,6 +37,10 @@ pub struct Submission<'a> {
     pub deadline: Option<Instant>,
     /// What to do when the account version is used up.
     pub spent_account: SpentAccount,
+    /// What the audit log says of it.
+    pub entry: Draft,
+    /// Where in its caller's trace it is accepted.
+    pub trace: Option<Traceparent>,
 }
 
 /// What became of a submission.
@@ -41,6 +53,10 @@ pub enum Submitted {
     KeyReused,
     /// The tenant has as many open jobs as it may.
     QueueFull,
+    /// The tenant had as many jobs accepted today as it may.
+    QuotaUsed,
+    /// The consent that the claim relies on is not in force.
+    NoConsent(Standing),
 }
 
 /// What became of a cancellation.
@@ -55,6 +71,8 @@ pub enum Cancelled {
     Unknown,
 }
 
+const OPEN: &str = "SELECT COUNT(*) AS open FROM jobs WHERE tenant = $1 AND ended IS NULL";
+
 impl Store {
     /// Makes a request a job, durably, before it returns.
     ///
@@ -63,51 +81,92 @@ impl Store {
     pub async fn submit(
         &self,
         new: Submission<'_>,
-        most: u32,
+        quota: impl Into<Quota>,
         now: Instant,
     ) -> Result<Submitted, StoreError> {
-        let seal = self.seal(new.tenant);
+        self.submit_relying(new, None, quota, now).await
+    }
+
+    /// The same for a claim: not accepted where the ledger of consents does not bear what it relies on.
+    ///
+    /// # Errors
+    /// The database refuses; nothing was accepted.
+    pub async fn submit_relying(
+        &self,
+        new: Submission<'_>,
+        reliance: Option<&Reliance>,
+        quota: impl Into<Quota>,
+        now: Instant,
+    ) -> Result<Submitted, StoreError> {
+        let quota = quota.into();
+        let seal = self.seal(new.tenant).await?;
         let idempotency = seal.digest("idempotency", &[new.idempotency_key.as_bytes()]);
         let digest = seal.digest("request", &[new.request]);
         let lock = new.account.map(|account| seal.digest("account", &[account]).to_vec());
         let id = JobId::random();
         let witness = seal.seal(Kind::Witness, &id, new.request)?;
-        let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.begin_for(new.tenant).await?;
         if let Some((id, same)) = known(&mut tx, new.tenant, &idempotency, &digest).await? {
             drop(tx);
             return self.known_job(new.tenant, &id, same).await;
         }
-        let open: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM jobs WHERE tenant = ? AND ended IS NULL")
-            .bind(new.tenant.as_str())
-            .fetch_one(&mut *tx)
-            .await?;
-        if open >= i64::from(most) {
+        let open = tx.one(sql(OPEN).bind(new.tenant.as_str())).await?;
+        if rows::column::<i64>(&open, "open")? >= i64::from(quota.open) {
             return Ok(Submitted::QueueFull);
         }
+        if let Some(per_day) = quota.per_day
+            && !quotas::count(&mut tx, new.tenant, per_day, now).await?
+        {
+            return Ok(Submitted::QuotaUsed);
+        }
+        if let Some(reliance) = reliance {
+            match self.reliance_standing(&mut tx, new.tenant, reliance, now).await? {
+                Standing::Clear => {}
+                other => return Ok(Submitted::NoConsent(other)),
+            }
+        }
+        let consent = reliance.map(|reliance| self.reliance_subject(new.tenant, reliance)).transpose()?;
+        let consent = consent.map(|subject| subject.to_vec());
         let insert = format!(
             "INSERT INTO jobs (tenant, id, idempotency, request_digest, payer, account_lock, size_class, priority, \
-             deadline, rebases_spent, state, accepted, witness) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?) RETURNING {}",
+             deadline, rebases_spent, state, accepted, witness, consent, trace) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', $11, $12, $13, $14) RETURNING {}",
             rows::JOB
         );
-        let row = sqlx::query(AssertSqlSafe(insert))
-            .bind(new.tenant.as_str())
-            .bind(id.0.as_slice())
-            .bind(idempotency.as_slice())
-            .bind(digest.as_slice())
-            .bind(new.payer.map(payer_bytes).unwrap_or_default())
-            .bind(lock)
-            .bind(new.class.name())
-            .bind(new.priority)
-            .bind(new.deadline.map(|d| d.0))
-            .bind(i64::from(new.spent_account == SpentAccount::Rebase))
-            .bind(now.0)
-            .bind(witness)
-            .fetch_one(&mut *tx)
+        let row = tx
+            .one(
+                sql(insert)
+                    .bind(new.tenant.as_str())
+                    .bind(id.0.as_slice())
+                    .bind(idempotency.as_slice())
+                    .bind(digest.as_slice())
+                    .bind(new.payer.map(payer_bytes).unwrap_or_default())
+                    .bind(lock)
+                    .bind(new.class.name())
+                    .bind(new.priority)
+                    .bind(new.deadline.map(|d| d.0))
+                    .bind(new.spent_account == SpentAccount::Rebase)
+                    .bind(now.0)
+                    .bind(witness)
+                    .bind(consent)
+                    .bind(new.trace.map(|trace| trace.to_string())),
+            )
             .await?;
         let job = rows::job(&row)?;
+        let entry = new.entry.job(&id).word("class", new.class.name()).digest("request", &digest);
+        audit::append(&mut tx, new.tenant, vec![entry], now).await?;
         tx.commit().await?;
         Ok(Submitted::New(job))
+    }
+
+    /// Whether the tenant has as many open jobs as it may, by now: [`Store::submit`] decides.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn is_full(&self, tenant: &Tenant, most: u32) -> Result<bool, StoreError> {
+        let row =
+            self.optional(sql(OPEN).bind(tenant.as_str())).await?.ok_or_else(|| rows::damaged("open"))?;
+        Ok(rows::column::<i64>(&row, "open")? >= i64::from(most))
     }
 
     /// The job of an earlier submission under this key, if there is one.
@@ -120,10 +179,10 @@ impl Store {
         key: &str,
         request: &[u8],
     ) -> Result<Option<Submitted>, StoreError> {
-        let seal = self.seal(tenant);
+        let Some(seal) = self.seal_if_any(tenant).await? else { return Ok(None) };
         let idempotency = seal.digest("idempotency", &[key.as_bytes()]);
         let digest = seal.digest("request", &[request]);
-        let mut connection = self.read.acquire().await?;
+        let mut connection = self.snapshot().await?;
         let Some((id, same)) = known(&mut connection, tenant, &idempotency, &digest).await? else {
             return Ok(None);
         };
@@ -144,16 +203,14 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn job(&self, tenant: &Tenant, id: &JobId) -> Result<Option<Job>, StoreError> {
-        let sql = format!("SELECT {}, result FROM jobs WHERE tenant = ? AND id = ?", rows::JOB);
-        let row = sqlx::query(AssertSqlSafe(sql))
-            .bind(tenant.as_str())
-            .bind(id.0.as_slice())
-            .fetch_optional(&self.read)
-            .await?;
+        let text = format!("SELECT {}, result FROM jobs WHERE tenant = $1 AND id = $2", rows::JOB);
+        let row = self.optional(sql(text).bind(tenant.as_str()).bind(id.0.as_slice())).await?;
         let Some(row) = row else { return Ok(None) };
         let mut job = rows::job(&row)?;
-        if let Some(sealed) = rows::column::<Option<&[u8]>>(&row, "result")? {
-            let seal = self.seal(tenant);
+        let sealed = rows::column::<Option<&[u8]>>(&row, "result")?;
+        // An empty one was kept long enough, and is gone.
+        if let Some(sealed) = sealed.filter(|sealed| !sealed.is_empty()) {
+            let seal = self.seal(tenant).await?;
             match job.class {
                 JobClass::Claim(_) => job.decision = Some(rows::open_decision(&seal, id, sealed)?),
                 JobClass::Cohort(_) => job.answer = Some(rows::open_answer(&seal, id, sealed)?),
@@ -162,7 +219,7 @@ impl Store {
         Ok(Some(job))
     }
 
-    /// A page of a tenant's jobs, the newest first, without decisions; those before sequence number `before`.
+    /// A page of a tenant's jobs of these classes, the newest first, without decisions; those before sequence number `before`.
     ///
     /// # Errors
     /// The database refuses.
@@ -170,38 +227,49 @@ impl Store {
         &self,
         tenant: &Tenant,
         states: &[State],
+        classes: &[JobClass],
         before: i64,
         most: u32,
     ) -> Result<Vec<Job>, StoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT ");
-        query.push(rows::JOB).push(" FROM jobs WHERE tenant = ").push_bind(tenant.as_str());
-        query.push(" AND sequence < ").push_bind(before);
-        if !states.is_empty() {
-            let mut list = query.push(" AND state IN (").separated(", ");
-            for state in states {
-                list.push_bind(state.name());
-            }
-            query.push(")");
+        let wanted = if states.is_empty() { State::ALL.as_slice() } else { states };
+        if classes.is_empty() {
+            return Ok(Vec::new());
         }
-        query.push(" ORDER BY sequence DESC LIMIT ").push_bind(i64::from(most));
-        query.build().fetch_all(&self.read).await?.iter().map(rows::job).collect()
+        let places = |from: usize, count: usize| {
+            (from..).take(count).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
+        };
+        let (of_states, of_classes) = (places(4, wanted.len()), places(4 + wanted.len(), classes.len()));
+        let text = format!(
+            "SELECT {} FROM jobs WHERE tenant = $1 AND sequence < $2 AND state IN ({of_states}) \
+             AND size_class IN ({of_classes}) ORDER BY sequence DESC LIMIT $3",
+            rows::JOB
+        );
+        let page = sql(text).bind(tenant.as_str()).bind(before).bind(most);
+        let page = wanted.iter().fold(page, |page, state| page.bind(state.name()));
+        let page = classes.iter().fold(page, |page, class| page.bind(class.name()));
+        self.all(page).await?.iter().map(rows::job).collect()
     }
 
-    /// Cancels a job that has not ended. A worker that has it finds its lease gone.
+    /// Cancels a job that has not ended, and puts that on record. A worker that has it finds its lease gone.
     ///
     /// # Errors
     /// The database refuses.
-    pub async fn cancel(&self, tenant: &Tenant, id: &JobId, now: Instant) -> Result<Cancelled, StoreError> {
-        let cancelled = sqlx::query(
-            "UPDATE jobs SET state = 'cancelled', ended = ?, lease_until = NULL, waiting = NULL, witness = NULL \
-             WHERE tenant = ? AND id = ? AND ended IS NULL",
-        )
-        .bind(now.0)
-        .bind(tenant.as_str())
-        .bind(id.0.as_slice())
-        .execute(&self.write)
+    pub async fn cancel(
+        &self,
+        tenant: &Tenant,
+        id: &JobId,
+        entry: Draft,
+        now: Instant,
+    ) -> Result<Cancelled, StoreError> {
+        let mut tx = self.begin_for(tenant).await?;
+        let cancelled = tx.execute(sql("UPDATE jobs SET state = 'cancelled', ended = $1, lease_until = NULL, waiting = NULL, witness = NULL \
+             WHERE tenant = $2 AND id = $3 AND ended IS NULL").bind(now.0).bind(tenant.as_str()).bind(id.0.as_slice()))
         .await?;
-        let now = cancelled.rows_affected() == 1;
+        if cancelled == 1 {
+            audit::append(&mut tx, tenant, vec![entry.job(id)], now).await?;
+        }
+        tx.commit().await?;
+        let now = cancelled == 1;
         Ok(match self.job(tenant, id).await? {
             None => Cancelled::Unknown,
             Some(job) if now => Cancelled::Now(job),
@@ -210,18 +278,18 @@ impl Store {
         })
     }
 
-    /// How many jobs of all tenants are in each state.
+    /// How many jobs of all tenants are in each state, and when the oldest of them was accepted.
     ///
     /// # Errors
     /// The database refuses.
-    pub async fn counts(&self) -> Result<Vec<(State, i64)>, StoreError> {
-        let rows = sqlx::query("SELECT state, COUNT(*) AS jobs FROM jobs GROUP BY state")
-            .fetch_all(&self.read)
-            .await?;
+    pub async fn standing_by_state(&self) -> Result<Vec<(State, i64, Instant)>, StoreError> {
+        let text = "SELECT state, COUNT(*) AS jobs, MIN(accepted) AS oldest FROM jobs GROUP BY state";
+        let rows = self.all(sql(text)).await?;
         rows.iter()
             .map(|row| {
-                let state = State::parse(row.get("state")).ok_or_else(|| rows::damaged("state"))?;
-                Ok((state, rows::column(row, "jobs")?))
+                let state =
+                    State::parse(rows::column(row, "state")?).ok_or_else(|| rows::damaged("state"))?;
+                Ok((state, rows::column(row, "jobs")?, Instant(rows::column(row, "oldest")?)))
             })
             .collect()
     }
@@ -229,15 +297,17 @@ impl Store {
 
 /// The job under an idempotency key, and whether it is of the same request.
 async fn known(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     tenant: &Tenant,
     idempotency: &[u8; 32],
     digest: &[u8; 32],
 ) -> Result<Option<(JobId, bool)>, StoreError> {
-    let row = sqlx::query("SELECT id, request_digest FROM jobs WHERE tenant = ? AND idempotency = ?")
-        .bind(tenant.as_str())
-        .bind(idempotency.as_slice())
-        .fetch_optional(connection)
+    let row = connection
+        .optional(
+            sql("SELECT id, request_digest FROM jobs WHERE tenant = $1 AND idempotency = $2")
+                .bind(tenant.as_str())
+                .bind(idempotency.as_slice()),
+        )
         .await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some((rows::id(&row)?, rows::column::<&[u8]>(&row, "request_digest")? == digest)))

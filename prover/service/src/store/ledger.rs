@@ -2,8 +2,14 @@
 //!
 //! A decision and everything that it uses up are committed in one transaction, so a crash leaves both or neither.
 
-use super::{Store, queue::Lease, rows};
+use super::{
+    Store, audit,
+    queue::Lease,
+    rows,
+    sql::{Connection, sql},
+};
 use crate::{
+    audit::{Draft, Event},
     error::StoreError,
     jobs::{Decision, Failure, FailureCode, Instant, Tenant},
 };
@@ -12,7 +18,7 @@ use nightingale_circuits::{
     claim::{Account, PublicInputs},
     field::to_be_bytes,
 };
-use sqlx::SqliteConnection;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// What an approval uses up; empty for a denial.
@@ -57,6 +63,12 @@ pub enum Standing {
     Duplicate(Vec<u32>),
     /// The prior authorisation was.
     AuthorisationUsed,
+    /// The consent that the claim relies on is not in force on its day of receipt.
+    ConsentRevoked,
+    /// The ledger of consents, which must know it, does not.
+    ConsentUnknown,
+    /// The consent root is none that may still be relied on.
+    ConsentRootOld,
 }
 
 impl Standing {
@@ -68,6 +80,9 @@ impl Standing {
             Self::AccountSpent => Some(Failure::new(FailureCode::AccountSpent)),
             Self::Duplicate(lines) => Some(Failure::new(FailureCode::Duplicate).with_lines(lines.clone())),
             Self::AuthorisationUsed => Some(Failure::new(FailureCode::AuthorisationUsed)),
+            Self::ConsentRevoked => Some(Failure::new(FailureCode::ConsentRevoked)),
+            Self::ConsentUnknown => Some(Failure::new(FailureCode::ConsentUnknown)),
+            Self::ConsentRootOld => Some(Failure::new(FailureCode::ConsentRootOld)),
         }
     }
 }
@@ -84,26 +99,25 @@ pub enum Finish {
 }
 
 async fn is_used(
-    connection: &mut SqliteConnection,
-    sql: &'static str,
+    connection: &mut Connection,
+    select: &'static str,
     tenant: &Tenant,
     value: &[u8; 32],
 ) -> Result<bool, StoreError> {
-    let found =
-        sqlx::query(sql).bind(tenant.as_str()).bind(value.as_slice()).fetch_optional(connection).await?;
+    let found = connection.optional(sql(select).bind(tenant.as_str()).bind(value.as_slice())).await?;
     Ok(found.is_some())
 }
 
 /// A line that was billed before is said first: it stays so on every account version.
 async fn standing(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     tenant: &Tenant,
     effects: &Effects,
 ) -> Result<Standing, StoreError> {
     let mut duplicates = effects.repeated();
     for (line, nullifier) in &effects.lines {
-        let sql = "SELECT 1 FROM nullifiers WHERE tenant = ? AND nullifier = ?";
-        if !duplicates.contains(line) && is_used(connection, sql, tenant, nullifier).await? {
+        let select = "SELECT 1 FROM nullifiers WHERE tenant = $1 AND nullifier = $2";
+        if !duplicates.contains(line) && is_used(connection, select, tenant, nullifier).await? {
             duplicates.push(*line);
         }
     }
@@ -112,14 +126,14 @@ async fn standing(
         return Ok(Standing::Duplicate(duplicates));
     }
     if let Some(tag) = &effects.authorisation {
-        let sql = "SELECT 1 FROM authorisation_uses WHERE tenant = ? AND tag = ?";
-        if is_used(connection, sql, tenant, tag).await? {
+        let select = "SELECT 1 FROM authorisation_uses WHERE tenant = $1 AND tag = $2";
+        if is_used(connection, select, tenant, tag).await? {
             return Ok(Standing::AuthorisationUsed);
         }
     }
     if let Some(tag) = &effects.spend {
-        let sql = "SELECT 1 FROM spends WHERE tenant = ? AND tag = ?";
-        if is_used(connection, sql, tenant, tag).await? {
+        let select = "SELECT 1 FROM spends WHERE tenant = $1 AND tag = $2";
+        if is_used(connection, select, tenant, tag).await? {
             return Ok(Standing::AccountSpent);
         }
     }
@@ -132,7 +146,7 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn standing(&self, tenant: &Tenant, effects: &Effects) -> Result<Standing, StoreError> {
-        let mut connection = self.read.acquire().await?;
+        let mut connection = self.snapshot().await?;
         standing(&mut connection, tenant, effects).await
     }
 
@@ -150,33 +164,45 @@ impl Store {
         now: Instant,
     ) -> Result<Finish, StoreError> {
         let effects = Effects::of(&decision.public);
-        let sealed = rows::seal_decision(&self.seal(&lease.tenant), &lease.id, decision)?;
+        let seal = self.seal(&lease.tenant).await?;
+        let sealed = rows::seal_decision(&seal, &lease.id, decision)?;
         let (tenant, job) = (lease.tenant.as_str(), lease.id.0.as_slice());
-        let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.begin_for(&lease.tenant).await?;
         if !lease.conclude(&mut tx, sealed, now).await? {
             return Ok(Finish::Stale);
+        }
+        // First what cannot be put right: a revocation that was committed before this wins.
+        match self.concluded_standing(&mut tx, lease, &decision.public, now).await? {
+            Standing::Clear => {}
+            revoked => return Ok(Finish::Conflict(revoked)),
         }
         match standing(&mut tx, &lease.tenant, &effects).await? {
             Standing::Clear => {}
             used => return Ok(Finish::Conflict(used)),
         }
-        let one = |table: &'static str, value: [u8; 32]| {
-            sqlx::query(table).bind(tenant).bind(value.to_vec()).bind(job)
-        };
+        let one =
+            |table: &'static str, value: [u8; 32]| sql(table).bind(tenant).bind(value.to_vec()).bind(job);
         for (_, nullifier) in effects.lines {
-            let sql = "INSERT INTO nullifiers (tenant, nullifier, job) VALUES (?, ?, ?)";
-            one(sql, nullifier).execute(&mut *tx).await?;
+            let insert = "INSERT INTO nullifiers (tenant, nullifier, job) VALUES ($1, $2, $3)";
+            tx.execute(one(insert, nullifier)).await?;
         }
         if let Some(tag) = effects.authorisation {
-            let sql = "INSERT INTO authorisation_uses (tenant, tag, job) VALUES (?, ?, ?)";
-            one(sql, tag).execute(&mut *tx).await?;
+            let insert = "INSERT INTO authorisation_uses (tenant, tag, job) VALUES ($1, $2, $3)";
+            tx.execute(one(insert, tag)).await?;
         }
         if let Some(tag) = effects.spend {
-            one("INSERT INTO spends (tenant, tag, job) VALUES (?, ?, ?)", tag).execute(&mut *tx).await?;
+            tx.execute(one("INSERT INTO spends (tenant, tag, job) VALUES ($1, $2, $3)", tag)).await?;
             if let (Some(lock), Some(account)) = (&lease.account_lock, account) {
-                self.keep_account(&mut tx, lease, lock, account).await?;
+                self.keep_account(&mut tx, &seal, lease, lock, account).await?;
             }
         }
+        let entry = Draft::by_service(Event::Decided)
+            .job(&lease.id)
+            .digest("key", &decision.key_digest)
+            .digest("proof", &Sha256::digest(&decision.proof_json))
+            .digest("epoch_root", &to_be_bytes(&decision.public.epoch_root))
+            .digest("consent_root", &to_be_bytes(&decision.public.consent_root));
+        audit::append(&mut tx, &lease.tenant, vec![entry], now).await?;
         tx.commit().await?;
         Ok(Finish::Committed)
     }

@@ -1,12 +1,23 @@
 //! What happens to jobs by itself: leases and deadlines run out, waiting ends, the old is purged.
 
-use super::{Store, jobs::payer_bytes, rows};
+use super::{
+    Store, audit,
+    jobs::payer_bytes,
+    queue::Lease,
+    rows,
+    sql::{Connection, Dialect, Row, Statement, sql},
+};
 use crate::{
+    audit::{Draft, Event},
+    clock,
     error::StoreError,
     jobs::{Failure, FailureCode, Instant, JobId, Tenant},
 };
 use nightingale_circuits::claim::Id;
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant as Moment},
+};
 
 /// The jobs that a sweep changed.
 #[derive(Default)]
@@ -19,97 +30,195 @@ pub struct Swept {
     pub exhausted: Vec<JobId>,
 }
 
-fn ids(rows: &[SqliteRow]) -> Result<Vec<JobId>, StoreError> {
+fn ids(rows: &[Row]) -> Result<Vec<JobId>, StoreError> {
     rows.iter().map(rows::id).collect()
 }
 
-/// Takes jobs from workers that let their lease, due at `due`, run out.
-async fn take_back(
-    connection: &mut SqliteConnection,
-    due: i64,
-    max_losses: u32,
-    now: Instant,
-) -> Result<(Vec<JobId>, Vec<JobId>), StoreError> {
-    let failure = Failure::new(FailureCode::AttemptsExhausted);
-    let exhausted = sqlx::query(
-        "UPDATE jobs SET state = 'failed', losses = losses + 1, failure_code = ?, failure_message = ?, ended = ?, \
-         lease_until = NULL, witness = NULL \
-         WHERE state = 'leased' AND lease_until <= ? AND losses + 1 >= ? RETURNING id",
-    )
-    .bind(failure.code.name())
-    .bind(&failure.message)
-    .bind(now.0)
-    .bind(due)
-    .bind(max_losses)
-    .fetch_all(&mut *connection)
-    .await?;
-    let requeued = sqlx::query(
-        "UPDATE jobs SET state = 'queued', losses = losses + 1, lease_until = NULL \
-         WHERE state = 'leased' AND lease_until <= ? RETURNING id",
-    )
-    .bind(due)
-    .fetch_all(&mut *connection)
-    .await?;
-    Ok((ids(&exhausted)?, ids(&requeued)?))
+fn failed(id: &JobId, code: FailureCode) -> Draft {
+    Draft::by_service(Event::Failed).job(id).reason(code.name())
 }
 
+/// A lease as it stands in the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Held {
+    id: JobId,
+    fence: i64,
+    /// Changes with every heartbeat.
+    until: i64,
+    lasts: Duration,
+}
+
+impl Held {
+    fn of(row: &Row) -> Result<Self, StoreError> {
+        let lasts: i64 = rows::column(row, "lease_milliseconds")?;
+        Ok(Self {
+            id: rows::id(row)?,
+            fence: rows::column(row, "fence")?,
+            until: rows::column(row, "lease_until")?,
+            lasts: Duration::from_millis(lasts.unsigned_abs()),
+        })
+    }
+}
+
+/// Since when each lease looks as it does. Times are those of this process's stopwatch, so clocks that differ or jump take nobody's
+/// lease: a holder loses it when this process has looked on for as long as the lease lasts and nothing was heard of the holder.
+#[derive(Default)]
+pub struct LeaseWatch(HashMap<JobId, (Held, Moment)>);
+
+impl LeaseWatch {
+    /// Looks at all leases; gives those that have run out.
+    fn look(&mut self, leases: Vec<Held>, at: Moment) -> Vec<Held> {
+        let mut run_out = Vec::new();
+        let mut seen = HashMap::with_capacity(leases.len());
+        for held in leases {
+            let since = match self.0.get(&held.id) {
+                Some((same, since)) if *same == held => *since,
+                _ => at,
+            };
+            if at.saturating_duration_since(since) >= held.lasts {
+                run_out.push(held.clone());
+            }
+            seen.insert(held.id, (held, since));
+        }
+        self.0 = seen;
+        run_out
+    }
+}
+
+/// What became of a job that was taken from its holder.
+enum TakenBack {
+    /// Queued again.
+    Requeued,
+    /// Failed: lost too often.
+    Exhausted,
+}
+
+/// Takes a job from its holder; `None` when the holder was heard of meanwhile, or somebody else took it.
+async fn take_back(
+    connection: &mut Connection,
+    held: &Held,
+    max_losses: u32,
+    now: Instant,
+) -> Result<Option<TakenBack>, StoreError> {
+    let failure = Failure::new(FailureCode::AttemptsExhausted);
+    let exhaust = "UPDATE jobs SET state = 'failed', losses = losses + 1, failure_code = $1, failure_message = $2, \
+         ended = $3, lease_until = NULL, witness = NULL WHERE losses + 1 >= $4 \
+         AND state = 'leased' AND id = $5 AND fence = $6 AND lease_until = $7 RETURNING tenant, id";
+    let exhaust = sql(exhaust).bind(failure.code.name()).bind(&failure.message).bind(now.0).bind(max_losses);
+    let this = |statement: Statement| statement.bind(held.id.0.as_slice()).bind(held.fence).bind(held.until);
+    let exhausted = connection.all(this(exhaust)).await?;
+    if !exhausted.is_empty() {
+        audit::append_each(connection, &exhausted, now, |id| failed(id, FailureCode::AttemptsExhausted))
+            .await?;
+        return Ok(Some(TakenBack::Exhausted));
+    }
+    let requeue = "UPDATE jobs SET state = 'queued', losses = losses + 1, lease_until = NULL \
+         WHERE state = 'leased' AND id = $1 AND fence = $2 AND lease_until = $3";
+    Ok((connection.execute(this(sql(requeue))).await? == 1).then_some(TakenBack::Requeued))
+}
+
+/// An answer about the time that took longer is not used.
+const PROMPT: Duration = Duration::from_secs(1);
+const LEASES: &str = "SELECT id, fence, lease_until, lease_milliseconds FROM jobs WHERE state = 'leased'";
+
 impl Store {
-    /// Takes back every lease: called once at the start, while the data folder is ours alone, so that every holder is
-    /// a process that has ended.
+    /// Takes back every lease whose holder must have ended: called once at the start, while no other server has the data folder.
+    /// None while a worker in another process is attached, nor on PostgreSQL, where a holder may be on another machine: then they
+    /// run out by themselves.
     ///
     /// # Errors
     /// The database refuses.
     pub async fn recover(&self, max_losses: u32, now: Instant) -> Result<Swept, StoreError> {
-        let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await?;
-        let (exhausted, requeued) = take_back(&mut tx, i64::MAX, max_losses, now).await?;
-        tx.commit().await?;
-        Ok(Swept { late: Vec::new(), requeued, exhausted })
+        let alone = self.without_workers();
+        if self.dialect() == Dialect::Postgres || alone.is_none() {
+            return Ok(Swept::default());
+        }
+        let held = self.all(sql(LEASES)).await?.iter().map(Held::of).collect::<Result<Vec<_>, _>>()?;
+        self.take_all_back(&held, max_losses, now).await
     }
 
-    /// Fails jobs whose deadline has passed and takes back leases that have run out.
+    async fn take_all_back(&self, held: &[Held], max_losses: u32, now: Instant) -> Result<Swept, StoreError> {
+        let mut swept = Swept::default();
+        if held.is_empty() {
+            return Ok(swept);
+        }
+        let mut tx = self.begin().await?;
+        for held in held {
+            match take_back(&mut tx, held, max_losses, now).await? {
+                Some(TakenBack::Requeued) => swept.requeued.push(held.id),
+                Some(TakenBack::Exhausted) => swept.exhausted.push(held.id),
+                None => {}
+            }
+        }
+        tx.commit().await?;
+        Ok(swept)
+    }
+
+    /// Fails jobs whose deadline has passed and takes back leases that have run out. Every process of every machine may do it, as
+    /// often as it likes: what one has done, the others find done.
     ///
     /// # Errors
     /// The database refuses.
-    pub async fn sweep(&self, max_losses: u32, now: Instant) -> Result<Swept, StoreError> {
+    pub async fn sweep(
+        &self,
+        watch: &mut LeaseWatch,
+        at: Moment,
+        max_losses: u32,
+        now: Instant,
+    ) -> Result<Swept, StoreError> {
+        let late = self.fail_late(now).await?;
+        let leases = self.all(sql(LEASES)).await?.iter().map(Held::of).collect::<Result<Vec<_>, _>>()?;
+        let run_out = watch.look(leases, at);
+        let swept = self.take_all_back(&run_out, max_losses, now).await?;
+        Ok(Swept { late, ..swept })
+    }
+
+    /// Goes by the database's clock from now on, where it serves more than one machine.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub(crate) async fn follow_clock(&self) -> Result<(), StoreError> {
+        if self.dialect() == Dialect::Postgres {
+            let asked = Moment::now();
+            let ask = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS time";
+            let row = self.optional(sql(ask)).await?.ok_or_else(|| rows::damaged("time"))?;
+            let took = asked.elapsed();
+            // A slow answer says little; the next one comes soon.
+            if took < PROMPT {
+                clock::follow(rows::column(&row, "time")?, asked + took / 2);
+            }
+        }
+        Ok(())
+    }
+
+    async fn fail_late(&self, now: Instant) -> Result<Vec<JobId>, StoreError> {
+        let late = "SELECT 1 AS late FROM jobs WHERE ended IS NULL AND deadline <= $1 LIMIT 1";
+        if self.optional(sql(late).bind(now.0)).await?.is_none() {
+            // Most of the time: nobody is kept from writing.
+            return Ok(Vec::new());
+        }
         let failure = Failure::new(FailureCode::DeadlinePassed);
-        let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await?;
-        let late = sqlx::query(
-            "UPDATE jobs SET state = 'failed', failure_code = ?, failure_message = ?, ended = ?, lease_until = NULL, \
-             waiting = NULL, witness = NULL WHERE ended IS NULL AND deadline <= ? RETURNING id",
-        )
-        .bind(failure.code.name())
-        .bind(&failure.message)
-        .bind(now.0)
-        .bind(now.0)
-        .fetch_all(&mut *tx)
-        .await?;
-        let (exhausted, requeued) = take_back(&mut tx, now.0, max_losses, now).await?;
+        let fail = "UPDATE jobs SET state = 'failed', failure_code = $1, failure_message = $2, ended = $3, \
+             lease_until = NULL, waiting = NULL, witness = NULL WHERE ended IS NULL AND deadline <= $4 RETURNING tenant, id";
+        let fail = sql(fail).bind(failure.code.name()).bind(&failure.message).bind(now.0).bind(now.0);
+        let mut tx = self.begin().await?;
+        let late = tx.all(fail).await?;
+        audit::append_each(&mut tx, &late, now, |id| failed(id, FailureCode::DeadlinePassed)).await?;
+        let late = ids(&late)?;
         tx.commit().await?;
-        Ok(Swept { late: ids(&late)?, requeued, exhausted })
+        Ok(late)
     }
 
     /// Takes one job back from a worker that died.
     ///
     /// # Errors
     /// The database refuses.
-    pub async fn lose(
-        &self,
-        lease: &super::queue::Lease,
-        max_losses: u32,
-        now: Instant,
-    ) -> Result<(), StoreError> {
-        let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await?;
-        // Run out now, and only if it is still this lease.
-        let sql =
-            "UPDATE jobs SET lease_until = -1 WHERE tenant = ? AND id = ? AND state = 'leased' AND fence = ?";
-        sqlx::query(sql)
-            .bind(lease.tenant.as_str())
-            .bind(lease.id.0.as_slice())
-            .bind(lease.fence)
-            .execute(&mut *tx)
-            .await?;
-        take_back(&mut tx, -1, max_losses, now).await?;
-        tx.commit().await?;
+    pub async fn lose(&self, lease: &Lease, max_losses: u32, now: Instant) -> Result<(), StoreError> {
+        let row = self.optional(sql(format!("{LEASES} AND id = $1")).bind(lease.id.0.as_slice())).await?;
+        let Some(held) = row.as_ref().map(Held::of).transpose()? else { return Ok(()) };
+        if held.fence == lease.fence {
+            self.take_all_back(&[held], max_losses, now).await?;
+        }
         Ok(())
     }
 
@@ -118,27 +227,33 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn resume(&self, tenant: &Tenant, payer: Id) -> Result<Vec<JobId>, StoreError> {
-        let rows = sqlx::query(
-            "UPDATE jobs SET state = 'queued', waiting = NULL WHERE state = 'waiting' AND tenant = ? AND payer = ? \
-             RETURNING id",
-        )
-        .bind(tenant.as_str())
-        .bind(payer_bytes(payer))
-        .fetch_all(&self.write)
+        let rows = self.returning(sql("UPDATE jobs SET state = 'queued', waiting = NULL WHERE state = 'waiting' AND tenant = $1 AND payer = $2 \
+             RETURNING id").bind(tenant.as_str()).bind(payer_bytes(payer)))
         .await?;
         ids(&rows)
     }
+}
 
-    /// Deletes jobs that ended before `before`, with their results, and gives the space back. What they spent stays.
-    ///
-    /// # Errors
-    /// The database refuses.
-    pub async fn purge(&self, before: Instant) -> Result<u64, StoreError> {
-        let purged =
-            sqlx::query("DELETE FROM jobs WHERE ended < ?").bind(before.0).execute(&self.write).await?;
-        if purged.rows_affected() > 0 {
-            sqlx::query("PRAGMA incremental_vacuum").execute(&self.write).await?;
-        }
-        Ok(purged.rows_affected())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(fence: i64, until: i64) -> Held {
+        Held { id: JobId([1; 16]), fence, until, lasts: Duration::from_secs(3) }
+    }
+
+    #[test]
+    fn a_lease_runs_out_when_nothing_is_heard_for_as_long_as_it_lasts() {
+        let (mut watch, begun) = (LeaseWatch::default(), Moment::now());
+        let mut look =
+            |second: u64, leases: Vec<Held>| watch.look(leases, begun + Duration::from_secs(second)).len();
+        assert_eq!(look(0, vec![held(1, 10)]), 0, "seen for the first time");
+        assert_eq!(look(2, vec![held(1, 10)]), 0);
+        assert_eq!(look(4, vec![held(1, 5)]), 0, "heard of, by whatever clock");
+        assert_eq!(look(6, vec![held(1, 5)]), 0);
+        assert_eq!(look(7, vec![held(2, 5)]), 0, "another holder");
+        assert_eq!(look(10, vec![held(2, 5)]), 1);
+        assert_eq!(look(11, Vec::new()), 0);
+        assert_eq!(look(20, vec![held(2, 5)]), 0, "gone meanwhile: seen for the first time");
     }
 }

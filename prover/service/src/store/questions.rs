@@ -1,13 +1,21 @@
 //! Questions: their ledger, which only grows, and answers committed together with their line in it.
 
-use super::{Store, queue::Lease, rows, seal::Kind};
+use super::{
+    Store, audit,
+    consents::versions::is_superseded,
+    queue::Lease,
+    rows,
+    seal::Kind,
+    sql::{Connection, Row, sql},
+};
 use crate::{
+    audit::{Draft, Event},
     error::StoreError,
     jobs::{Answer, Instant, JobId, Tenant},
 };
 use nightingale_circuits::cohort::Keccak;
 use serde::{Deserialize, Serialize};
-use sqlx::SqliteConnection;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 /// A question as a job holds it.
@@ -43,6 +51,18 @@ pub struct LedgerLine {
     pub outcome: Result<u32, String>,
 }
 
+impl LedgerLine {
+    /// What it says, in an entry of the audit log.
+    fn said_in(&self, entry: Draft) -> Draft {
+        let entry = entry.dataset(&self.dataset);
+        let entry = entry.question(&self.role, &self.query, &self.digest, self.threshold);
+        match &self.outcome {
+            Ok(version) => entry.number("consent_version", u64::from(*version)),
+            Err(reason) => entry.reason(reason),
+        }
+    }
+}
+
 /// What became of a finished answer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answered {
@@ -50,36 +70,25 @@ pub enum Answered {
     Committed,
     /// The lease is no longer held: the proof is dropped.
     Stale,
+    /// Newer consents were recorded meanwhile: the proof is dropped, and the job still leased.
+    Superseded,
 }
 
 async fn record(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     tenant: &Tenant,
     line: &LedgerLine,
     job: Option<&JobId>,
     now: Instant,
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO query_ledger (tenant, dataset, at, role, query, digest, threshold, consent_version, refused, job) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(tenant.as_str())
-    .bind(line.dataset.as_slice())
-    .bind(now.0)
-    .bind(&line.role)
-    .bind(&line.query)
-    .bind(line.digest.as_slice())
-    .bind(i64::from(line.threshold))
-    .bind(line.outcome.as_ref().ok().map(|version| i64::from(*version)))
-    .bind(line.outcome.as_ref().err())
-    .bind(job.map(|id| id.0.as_slice()))
-    .execute(connection)
+    connection.execute(sql("INSERT INTO query_ledger (tenant, dataset, at, role, query, digest, threshold, consent_version, refused, job) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)").bind(tenant.as_str()).bind(line.dataset.as_slice()).bind(now.0).bind(&line.role).bind(&line.query).bind(line.digest.as_slice()).bind(i64::from(line.threshold)).bind(line.outcome.as_ref().ok().map(|version| i64::from(*version))).bind(line.outcome.as_ref().err()).bind(job.map(|id| id.0.as_slice())))
     .await?;
     Ok(())
 }
 
 impl Store {
-    /// Puts a refusal on record.
+    /// Puts a refusal on record, in the ledger of questions and in the audit log.
     ///
     /// # Errors
     /// The database refuses.
@@ -87,10 +96,13 @@ impl Store {
         &self,
         tenant: &Tenant,
         line: &LedgerLine,
+        entry: Draft,
         now: Instant,
     ) -> Result<(), StoreError> {
-        let mut connection = self.write.acquire().await?;
-        record(&mut connection, tenant, line, None, now).await
+        let mut connection = self.begin_for(tenant).await?;
+        record(&mut connection, tenant, line, None, now).await?;
+        audit::append(&mut connection, tenant, vec![line.said_in(entry)], now).await?;
+        connection.commit().await
     }
 
     /// Ends the job with its answer and puts it on record, or changes nothing.
@@ -105,12 +117,21 @@ impl Store {
         now: Instant,
     ) -> Result<Answered, StoreError> {
         let plain = Zeroizing::new(serde_json::to_vec(answer).map_err(|_| rows::damaged("result"))?);
-        let sealed = self.seal(&lease.tenant).seal(Kind::Result, &lease.id, &plain)?;
-        let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let sealed = self.seal(&lease.tenant).await?.seal(Kind::Result, &lease.id, &plain)?;
+        // Alone among those of the tenant, as what records new consents is.
+        let mut tx = self.begin_for(&lease.tenant).await?;
         if !lease.conclude(&mut tx, sealed, now).await? {
             return Ok(Answered::Stale);
         }
+        let Answer { dataset, table, consent_version, .. } = answer;
+        if is_superseded(&mut tx, &lease.tenant, dataset, table, *consent_version).await? {
+            return Ok(Answered::Superseded);
+        }
         record(&mut tx, &lease.tenant, line, Some(&lease.id), now).await?;
+        let entry = line.said_in(Draft::by_service(Event::Answered)).job(&lease.id);
+        let entry = entry.digest("key", &answer.key_digest);
+        let entry = entry.digest("proof", &Sha256::digest(answer.file.as_bytes()));
+        audit::append(&mut tx, &lease.tenant, vec![entry], now).await?;
         tx.commit().await?;
         Ok(Answered::Committed)
     }
@@ -124,15 +145,10 @@ impl Store {
         tenant: &Tenant,
         dataset: &Keccak,
     ) -> Result<Vec<LedgerLine>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT dataset, role, query, digest, threshold, consent_version, refused FROM query_ledger \
-             WHERE tenant = ? AND dataset = ? ORDER BY sequence",
-        )
-        .bind(tenant.as_str())
-        .bind(dataset.as_slice())
-        .fetch_all(&self.read)
+        let rows = self.all(sql("SELECT dataset, role, query, digest, threshold, consent_version, refused FROM query_ledger \
+             WHERE tenant = $1 AND dataset = $2 ORDER BY sequence").bind(tenant.as_str()).bind(dataset.as_slice()))
         .await?;
-        let line = |row: &sqlx::sqlite::SqliteRow| {
+        let line = |row: &Row| {
             let digest = |name: &str| {
                 let bytes: &[u8] = rows::column(row, name)?;
                 Keccak::try_from(bytes).map_err(|_| rows::damaged(name))

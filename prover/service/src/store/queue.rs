@@ -1,17 +1,50 @@
 //! The queue as workers see it: lease, keep, give back, set aside, fail.
 //!
-//! A lease is a right to end one job until a time, numbered by its fence. Everything that a holder does is guarded by
-//! both, so a holder whose lease was taken over, cancelled or timed out changes nothing, whatever it sends.
+//! A lease is a right to end one job, numbered by its fence, that lasts while its holder is heard of. Everything that a holder does
+//! is guarded by the fence, so a holder whose lease was taken over, cancelled or timed out changes nothing, whatever it sends.
 
-use super::{Store, rows};
+use super::{
+    Store, audit, rows,
+    sql::{Connection, Row, Statement, sql},
+};
 use crate::{
+    audit::{Draft, Event},
     error::StoreError,
     jobs::{Failure, Instant, JobClass, JobId, SpentAccount, Tenant, Waiting},
     store::seal::Kind,
+    worker::course::Course,
 };
 use nightingale_circuits::claim::Id;
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use nightingale_trace::Traceparent;
+use std::time::Duration;
 use zeroize::Zeroizing;
+
+/// Lost so often, a job may be what ends its workers. Of such jobs one is proven at a time: what is lost beside it is not
+/// one of them, so a job that ends workers takes no other job with it. The index `jobs_one_suspect` holds machines to it that
+/// ask in the same moment, and has this number too.
+const SUSPECT: i64 = 2;
+
+/// Which jobs a process takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// Claims and questions.
+    Everything,
+    /// Claims only.
+    Claims,
+    /// Questions only.
+    Cohorts,
+}
+
+impl Share {
+    /// A condition on `size_class`.
+    pub(super) const fn condition(self) -> &'static str {
+        match self {
+            Self::Everything => "TRUE",
+            Self::Claims => "size_class NOT LIKE 'cohort-%'",
+            Self::Cohorts => "size_class LIKE 'cohort-%'",
+        }
+    }
+}
 
 /// A job in a worker's hands. No `Debug`: it holds the witness.
 pub struct Lease {
@@ -31,6 +64,8 @@ pub struct Lease {
     pub spent_account: SpentAccount,
     /// When it was accepted.
     pub accepted: Instant,
+    /// How far it is, for traces.
+    pub(crate) course: Course,
     /// The request; an error when it cannot be opened.
     pub request: Result<Zeroizing<Vec<u8>>, StoreError>,
 }
@@ -40,54 +75,61 @@ impl Lease {
     /// nothing was changed.
     pub(super) async fn conclude(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         sealed: Vec<u8>,
         now: Instant,
     ) -> Result<bool, StoreError> {
-        let ended = sqlx::query(
-            "UPDATE jobs SET state = 'done', result = ?, ended = ?, lease_until = NULL, witness = NULL \
-             WHERE tenant = ? AND id = ? AND state = 'leased' AND fence = ? AND (deadline IS NULL OR deadline > ?)",
-        )
-        .bind(sealed)
-        .bind(now.0)
-        .bind(self.tenant.as_str())
-        .bind(self.id.0.as_slice())
-        .bind(self.fence)
-        .bind(now.0)
-        .execute(connection)
+        let ended = connection.execute(sql("UPDATE jobs SET state = 'done', result = $1, ended = $2, lease_until = NULL, witness = NULL \
+             WHERE tenant = $3 AND id = $4 AND state = 'leased' AND fence = $5 AND (deadline IS NULL OR deadline > $6)").bind(sealed).bind(now.0).bind(self.tenant.as_str()).bind(self.id.0.as_slice()).bind(self.fence).bind(now.0))
         .await?;
-        Ok(ended.rows_affected() == 1)
+        Ok(ended == 1)
     }
 }
 
 impl Store {
-    /// Takes the first queued job that may run: highest priority, then nearest deadline, then oldest; never one whose
-    /// account another leased job holds.
+    /// Takes the share's first queued job that may run: highest priority, then nearest deadline, then oldest; never one whose
+    /// account another leased job holds, nor a second one of those that are suspected of ending their workers. The lease is lost
+    /// when nothing is heard of its holder for as long as it `lasts`.
     ///
     /// # Errors
     /// The database refuses.
-    pub async fn lease(&self, now: Instant, until: Instant) -> Result<Option<Lease>, StoreError> {
-        let row = sqlx::query(
-            "UPDATE jobs SET state = 'leased', fence = fence + 1, attempts = attempts + 1, lease_until = ?1, \
-             started = COALESCE(started, ?2) \
+    pub async fn lease(
+        &self,
+        share: Share,
+        now: Instant,
+        lasts: Duration,
+    ) -> Result<Option<Lease>, StoreError> {
+        let text = format!(
+            "UPDATE jobs SET state = 'leased', fence = fence + 1, attempts = attempts + 1, lease_until = $1, \
+             lease_milliseconds = $3, started = COALESCE(started, $2) \
              WHERE state = 'queued' AND sequence = ( \
                  SELECT q.sequence FROM jobs q \
-                 WHERE q.state = 'queued' AND (q.deadline IS NULL OR q.deadline > ?2) \
+                 WHERE q.state = 'queued' AND {} AND (q.deadline IS NULL OR q.deadline > $2) \
                  AND NOT EXISTS (SELECT 1 FROM jobs l WHERE l.state = 'leased' AND l.tenant = q.tenant \
                      AND l.account_lock = q.account_lock) \
-                 ORDER BY q.priority DESC, q.deadline IS NULL, q.deadline, q.sequence LIMIT 1) \
-             RETURNING tenant, id, fence, size_class, payer, account_lock, rebases_spent, accepted, witness",
-        )
-        .bind(until.0)
-        .bind(now.0)
-        .fetch_optional(&self.write)
-        .await?;
-        row.map(|row| self.leased(&row)).transpose()
+                 AND (q.losses < {SUSPECT} OR NOT EXISTS (SELECT 1 FROM jobs s WHERE s.state = 'leased' AND s.losses >= {SUSPECT})) \
+                 ORDER BY q.priority DESC, q.deadline IS NULL, q.deadline, q.sequence LIMIT 1{}) \
+             RETURNING tenant, id, fence, size_class, payer, account_lock, rebases_spent, accepted, witness, trace",
+            share.condition(),
+            self.dialect().skip_locked(),
+        );
+        let milliseconds = i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX);
+        let statement = sql(text).bind(now.plus(lasts).0).bind(now.0).bind(milliseconds);
+        match self.returning(statement).await {
+            Ok(rows) => match rows.first() {
+                Some(row) => self.leased(row).await.map(Some),
+                None => Ok(None),
+            },
+            // Another machine took a job of the same account, or another suspect, in the same moment: the next look finds what is left.
+            Err(StoreError::Taken) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
-    fn leased(&self, row: &SqliteRow) -> Result<Lease, StoreError> {
+    async fn leased(&self, row: &Row) -> Result<Lease, StoreError> {
         let (tenant, id) = (rows::tenant(row)?, rows::id(row)?);
-        let request = self.seal(&tenant).open(Kind::Witness, &id, rows::column(row, "witness")?);
+        let witness = rows::column(row, "witness")?;
+        let request = self.seal(&tenant).await.and_then(|seal| seal.open(Kind::Witness, &id, witness));
         let payer: &[u8] = rows::column(row, "payer")?;
         let payer = (!payer.is_empty())
             .then(|| payer.iter().fold(0u128, |number, byte| number << 8 | u128::from(*byte)));
@@ -103,18 +145,19 @@ impl Store {
                 _ => SpentAccount::Fail,
             },
             accepted: Instant(rows::column(row, "accepted")?),
+            // A trace that cannot be read is nobody's trouble.
+            course: Course::new(rows::column::<Option<&str>>(row, "trace")?.and_then(Traceparent::parse)),
             request,
         })
     }
 
-    /// Keeps a lease; `false` when it is no longer held.
+    /// Keeps a lease; `false` when it is no longer held. What counts is that `until` changes, not what it says.
     ///
     /// # Errors
     /// The database refuses.
     pub async fn heartbeat(&self, lease: &Lease, until: Instant) -> Result<bool, StoreError> {
-        let sql =
-            "UPDATE jobs SET lease_until = ? WHERE tenant = ? AND id = ? AND state = 'leased' AND fence = ?";
-        self.guarded(sqlx::query(sql).bind(until.0), lease).await
+        let text = "UPDATE jobs SET lease_until = $1 WHERE tenant = $2 AND id = $3 AND state = 'leased' AND fence = $4";
+        self.guarded(sql(text).bind(until.0), lease).await
     }
 
     /// Puts the job back as it was; `false` when the lease is no longer held.
@@ -122,9 +165,9 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn release(&self, lease: &Lease) -> Result<bool, StoreError> {
-        let sql = "UPDATE jobs SET state = 'queued', lease_until = NULL \
-                   WHERE tenant = ? AND id = ? AND state = 'leased' AND fence = ?";
-        self.guarded(sqlx::query(sql), lease).await
+        let text = "UPDATE jobs SET state = 'queued', lease_until = NULL \
+                   WHERE tenant = $1 AND id = $2 AND state = 'leased' AND fence = $3";
+        self.guarded(sql(text), lease).await
     }
 
     /// Sets the job aside until something else happens; `false` when the lease is no longer held.
@@ -132,9 +175,9 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn set_aside(&self, lease: &Lease, waiting: Waiting) -> Result<bool, StoreError> {
-        let sql = "UPDATE jobs SET state = 'waiting', waiting = ?, lease_until = NULL \
-                   WHERE tenant = ? AND id = ? AND state = 'leased' AND fence = ?";
-        self.guarded(sqlx::query(sql).bind(waiting.name()), lease).await
+        let text = "UPDATE jobs SET state = 'waiting', waiting = $1, lease_until = NULL \
+                   WHERE tenant = $2 AND id = $3 AND state = 'leased' AND fence = $4";
+        self.guarded(sql(text).bind(waiting.name()), lease).await
     }
 
     /// Counts that the claim was moved onto a newer account; `false` when the lease is no longer held.
@@ -142,8 +185,8 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn note_rebase(&self, lease: &Lease) -> Result<bool, StoreError> {
-        let sql = "UPDATE jobs SET rebases = rebases + 1 WHERE tenant = ? AND id = ? AND state = 'leased' AND fence = ?";
-        self.guarded(sqlx::query(sql), lease).await
+        let text = "UPDATE jobs SET rebases = rebases + 1 WHERE tenant = $1 AND id = $2 AND state = 'leased' AND fence = $3";
+        self.guarded(sql(text), lease).await
     }
 
     /// Ends the job without a proof; `false` when the lease is no longer held.
@@ -151,21 +194,25 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn fail(&self, lease: &Lease, failure: &Failure, now: Instant) -> Result<bool, StoreError> {
-        let sql = "UPDATE jobs SET state = 'failed', failure_code = ?, failure_message = ?, failure_lines = ?, \
-                   ended = ?, lease_until = NULL, witness = NULL \
-                   WHERE tenant = ? AND id = ? AND state = 'leased' AND fence = ?";
+        let text = "UPDATE jobs SET state = 'failed', failure_code = $1, failure_message = $2, failure_lines = $3, \
+                   ended = $4, lease_until = NULL, witness = NULL \
+                   WHERE tenant = $5 AND id = $6 AND state = 'leased' AND fence = $7";
         let lines = failure.lines.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-        let query = sqlx::query(sql).bind(failure.code.name()).bind(&failure.message).bind(lines).bind(now.0);
-        self.guarded(query, lease).await
+        let query = sql(text).bind(failure.code.name()).bind(&failure.message).bind(lines).bind(now.0);
+        let query = query.bind(lease.tenant.as_str()).bind(lease.id.0.as_slice()).bind(lease.fence);
+        let mut tx = self.begin_for(&lease.tenant).await?;
+        if tx.execute(query).await? != 1 {
+            return Ok(false);
+        }
+        let entry = Draft::by_service(Event::Failed).job(&lease.id).reason(failure.code.name());
+        audit::append(&mut tx, &lease.tenant, vec![entry], now).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Runs an update whose last three parameters are tenant, job and fence.
-    async fn guarded<'q>(
-        &self,
-        query: sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
-        lease: &'q Lease,
-    ) -> Result<bool, StoreError> {
-        let query = query.bind(lease.tenant.as_str()).bind(lease.id.0.as_slice()).bind(lease.fence);
-        Ok(query.execute(&self.write).await?.rows_affected() == 1)
+    async fn guarded(&self, statement: Statement, lease: &Lease) -> Result<bool, StoreError> {
+        let statement = statement.bind(lease.tenant.as_str()).bind(lease.id.0.as_slice()).bind(lease.fence);
+        Ok(self.execute(statement).await? == 1)
     }
 }

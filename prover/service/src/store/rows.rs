@@ -6,7 +6,10 @@ use crate::{
         AccountAfter, Answer, Decision, Failure, FailureCode, Instant, Job, JobClass, JobId, State, Tenant,
         Waiting,
     },
-    store::seal::{Kind, Seal},
+    store::{
+        seal::{Kind, Seal},
+        sql::{FromColumn, Row},
+    },
 };
 use nightingale_circuits::{
     Fr,
@@ -14,8 +17,7 @@ use nightingale_circuits::{
     field::{from_be_bytes, to_be_bytes},
 };
 use serde::{Deserialize, Serialize};
-use sqlx::{Row, sqlite::SqliteRow};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// The columns that [`job`] reads.
 pub(super) const JOB: &str = "sequence, tenant, id, size_class, priority, deadline, state, accepted, started, ended, \
@@ -26,35 +28,35 @@ pub(super) fn damaged(what: &str) -> StoreError {
 }
 
 /// A column that is text, a number or bytes; wrong types are damage.
-pub(super) fn column<'r, T>(row: &'r SqliteRow, name: &str) -> Result<T, StoreError>
+pub(super) fn column<'r, T>(row: &'r Row, name: &str) -> Result<T, StoreError>
 where
-    T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+    T: FromColumn<'r>,
 {
-    row.try_get(name).map_err(|_| damaged(name))
+    row.get(name).and_then(T::from_column).ok_or_else(|| damaged(name))
 }
 
-pub(super) fn tenant(row: &SqliteRow) -> Result<Tenant, StoreError> {
+pub(super) fn tenant(row: &Row) -> Result<Tenant, StoreError> {
     Tenant::new(column(row, "tenant")?).ok_or_else(|| damaged("tenant"))
 }
 
-pub(super) fn id(row: &SqliteRow) -> Result<JobId, StoreError> {
+pub(super) fn id(row: &Row) -> Result<JobId, StoreError> {
     let bytes: &[u8] = column(row, "id")?;
     bytes.try_into().map(JobId).map_err(|_| damaged("id"))
 }
 
-pub(super) fn class(row: &SqliteRow) -> Result<JobClass, StoreError> {
+pub(super) fn class(row: &Row) -> Result<JobClass, StoreError> {
     JobClass::parse(column(row, "size_class")?).ok_or_else(|| damaged("size_class"))
 }
 
-fn count(row: &SqliteRow, name: &str) -> Result<u32, StoreError> {
+fn count(row: &Row, name: &str) -> Result<u32, StoreError> {
     column::<i64>(row, name)?.try_into().map_err(|_| damaged(name))
 }
 
-fn time(row: &SqliteRow, name: &str) -> Result<Option<Instant>, StoreError> {
+fn time(row: &Row, name: &str) -> Result<Option<Instant>, StoreError> {
     Ok(column::<Option<i64>>(row, name)?.map(Instant))
 }
 
-fn failure(row: &SqliteRow) -> Result<Option<Failure>, StoreError> {
+fn failure(row: &Row) -> Result<Option<Failure>, StoreError> {
     let Some(code) = column::<Option<&str>>(row, "failure_code")? else { return Ok(None) };
     let code = FailureCode::parse(code).ok_or_else(|| damaged("failure_code"))?;
     let lines: Option<&str> = column(row, "failure_lines")?;
@@ -64,7 +66,7 @@ fn failure(row: &SqliteRow) -> Result<Option<Failure>, StoreError> {
 }
 
 /// A job without its decision.
-pub(super) fn job(row: &SqliteRow) -> Result<Job, StoreError> {
+pub(super) fn job(row: &Row) -> Result<Job, StoreError> {
     let waiting = match column::<Option<&str>>(row, "waiting")? {
         None => None,
         Some(name) if name == Waiting::AccountUnpublished.name() => Some(Waiting::AccountUnpublished),
@@ -91,7 +93,7 @@ pub(super) fn job(row: &SqliteRow) -> Result<Job, StoreError> {
 }
 
 /// A decision as it is sealed.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 struct DecisionFile {
     approved: bool,
     reasons: u16,
@@ -139,7 +141,7 @@ pub(super) fn open_answer(seal: &Seal, id: &JobId, sealed: &[u8]) -> Result<Answ
 /// Opens a sealed decision.
 pub(super) fn open_decision(seal: &Seal, id: &JobId, sealed: &[u8]) -> Result<Decision, StoreError> {
     let plain = seal.open(Kind::Result, id, sealed)?;
-    let file: DecisionFile = serde_json::from_slice(&plain).map_err(|_| damaged("result"))?;
+    let mut file: DecisionFile = serde_json::from_slice(&plain).map_err(|_| damaged("result"))?;
     let public = file.public.iter().map(|x| element(x)).collect::<Option<Vec<_>>>();
     let mut key_digest = [0; 32];
     hex::decode_to_slice(&file.key_digest, &mut key_digest).map_err(|_| damaged("result"))?;
@@ -149,7 +151,7 @@ pub(super) fn open_decision(seal: &Seal, id: &JobId, sealed: &[u8]) -> Result<De
         payable: file.payable_cents,
         public: public.and_then(|p| PublicInputs::from_slice(&p)).ok_or_else(|| damaged("result"))?,
         key_digest,
-        proof_json: file.proof.into_bytes(),
+        proof_json: std::mem::take(&mut file.proof).into_bytes(),
         account_after: file.account_after,
         prove_ms: file.prove_ms,
     })

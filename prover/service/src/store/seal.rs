@@ -1,24 +1,25 @@
-//! The one seam through which witnesses and results pass on their way to the disk: XChaCha20-Poly1305 under a key per
-//! tenant, bound to the tenant, the job and what the value is.
+//! The one seam through which witnesses and results pass on their way to the disk: XChaCha20-Poly1305 under the tenant's newest
+//! data key, bound to the tenant, the job, what the value is, and the key's version.
+//!
+//! A sealed value is `NGS2`, the version (4 bytes, big-endian), a nonce and the ciphertext. Values of the releases before data keys are a
+//! nonce and a ciphertext alone; they open under a tenant's first key where that one was derived by such a release.
 
 use crate::{
-    error::{ServiceError, StoreError},
+    error::StoreError,
     jobs::{JobId, Tenant},
+    store::master::KEY_BYTES,
 };
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
+use nightingale_circuits::claim::Id;
 use sha2::{Digest, Sha256};
-use std::{
-    fs,
-    io::Write,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
-    path::Path,
-};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 const NONCE_BYTES: usize = 24;
+const MAGIC: [u8; 4] = *b"NGS2";
 
 /// What a sealed value is; part of what it is bound to.
 #[derive(Clone, Copy)]
@@ -29,6 +30,10 @@ pub enum Kind {
     Result,
     /// An account.
     Account,
+    /// A statement about a consent.
+    Consent,
+    /// What a request to the ledger of consents was answered.
+    ConsentRequest,
 }
 
 impl Kind {
@@ -37,97 +42,83 @@ impl Kind {
             Self::Witness => b"witness",
             Self::Result => b"result",
             Self::Account => b"account",
+            Self::Consent => b"consent",
+            Self::ConsentRequest => b"consent request",
         }
     }
 }
 
-/// The key under the keys of all tenants: 32 random bytes in a file that only its owner may read. No `Debug`.
-pub struct MasterKey(Zeroizing<[u8; 32]>);
-
-impl MasterKey {
-    /// Reads the key file, or creates it where `may_create`.
-    ///
-    /// # Errors
-    /// A key file that is unreadable, of the wrong length, open to others, or missing beside an existing database.
-    pub fn open(path: &Path, may_create: bool) -> Result<Self, ServiceError> {
-        let trouble = |problem: String| ServiceError::Path { path: path.to_owned(), problem };
-        match fs::metadata(path) {
-            Ok(found) => {
-                let mode = found.permissions().mode() & 0o777;
-                if mode & 0o077 != 0 {
-                    return Err(trouble(format!("has mode {mode:o}; only its owner may read it: chmod 600")));
-                }
-                let bytes =
-                    Zeroizing::new(fs::read(path).map_err(|e| trouble(format!("cannot be read: {e}")))?);
-                let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| {
-                    trouble(format!("has {} bytes, not 32; restore it from a backup", bytes.len()))
-                })?;
-                Ok(Self(Zeroizing::new(key)))
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && may_create => {
-                let key = Zeroizing::new(rand::random::<[u8; 32]>());
-                write_new(path, key.as_slice()).map_err(|e| trouble(format!("cannot be written: {e}")))?;
-                Ok(Self(key))
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Err(trouble("is missing beside an existing database; restore it from a backup".into()))
-            }
-            Err(error) => Err(trouble(format!("cannot be read: {error}"))),
-        }
-    }
-
-    /// A tenant's key: `SHA-256("nightingale tenant key 1", master, tenant)`.
-    #[must_use]
-    pub fn tenant(&self, tenant: &Tenant) -> Seal {
-        let mut hash = Sha256::new();
-        hash.update(b"nightingale tenant key 1");
-        hash.update(self.0.as_slice());
-        hash.update(tenant.as_str().as_bytes());
-        Seal { key: Zeroizing::new(hash.finalize().into()), tenant: tenant.clone() }
-    }
-
-    /// Tells one master key from another without showing it.
-    #[must_use]
-    pub fn fingerprint(&self) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        hash.update(b"nightingale master fingerprint 1");
-        hash.update(self.0.as_slice());
-        hash.finalize().into()
-    }
+/// A data key, opened. No `Debug`; zeroed on drop.
+pub(crate) struct DataKey {
+    pub(crate) version: u32,
+    pub(crate) key: Zeroizing<[u8; KEY_BYTES]>,
+    /// Whether a release before data keys derived it, and may have sealed values without a version.
+    pub(crate) derived: bool,
 }
 
-/// Writes, syncs and names a file that must not exist, so that a crash leaves all of it or nothing.
-fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let draft = path.with_extension("draft");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    if let Some(folder) = path.parent() {
-        fs::File::open(folder)?.sync_all()?;
+/// All data keys of a tenant, the first and the newest at the ends. Never empty.
+pub(crate) struct TenantKeys {
+    tenant: Tenant,
+    first: DataKey,
+    later: Vec<DataKey>,
+}
+
+impl TenantKeys {
+    /// From a tenant's keys in the order of their versions; `None` when there is none.
+    pub(crate) fn new(tenant: Tenant, mut keys: Vec<DataKey>) -> Option<Self> {
+        if keys.is_empty() {
+            return None;
+        }
+        let later = keys.split_off(1);
+        keys.pop().map(|first| Self { tenant, first, later })
     }
-    Ok(())
+
+    /// The newest, under which is sealed.
+    pub(crate) fn newest(&self) -> &DataKey {
+        self.later.last().unwrap_or(&self.first)
+    }
+
+    fn version(&self, version: u32) -> Option<&DataKey> {
+        [&self.first].into_iter().chain(&self.later).find(|key| key.version == version)
+    }
 }
 
 /// Seals and opens one tenant's values. No `Debug`.
+#[derive(Clone)]
 pub struct Seal {
-    key: Zeroizing<[u8; 32]>,
-    tenant: Tenant,
+    keys: Arc<TenantKeys>,
 }
 
 impl Seal {
-    /// Seals a value of job `id`: a random nonce and the ciphertext.
+    pub(crate) const fn new(keys: Arc<TenantKeys>) -> Self {
+        Self { keys }
+    }
+
+    /// The version of the key under which it seals.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.keys.newest().version
+    }
+
+    /// Whose values.
+    #[must_use]
+    pub fn tenant(&self) -> &Tenant {
+        &self.keys.tenant
+    }
+
+    /// Seals a value of job `id`.
     ///
     /// # Errors
     /// A value beyond the cipher's 256 GiB.
     pub fn seal(&self, kind: Kind, id: &JobId, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let key = self.keys.newest();
+        let version = key.version.to_be_bytes();
         let nonce: [u8; NONCE_BYTES] = rand::random();
-        let bound = self.bound(kind, id);
-        let sealed = self
-            .cipher()
+        let bound = [MAGIC.as_slice(), &version, &self.bound(kind, id)].concat();
+        let sealed = cipher(&key.key)
             .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: &bound })
             .map_err(|_| StoreError::Sealed)?;
-        Ok([nonce.as_slice(), &sealed].concat())
+        Ok([MAGIC.as_slice(), &version, &nonce, &sealed].concat())
     }
 
     /// Opens a value of job `id`.
@@ -135,59 +126,98 @@ impl Seal {
     /// # Errors
     /// [`StoreError::Sealed`] when it was sealed for anything else, with another key, or is damaged.
     pub fn open(&self, kind: Kind, id: &JobId, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-        let (nonce, body) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(StoreError::Sealed)?;
         let bound = self.bound(kind, id);
-        let plain = self.cipher().decrypt(&XNonce::from(*nonce), Payload { msg: body, aad: &bound });
-        plain.map(Zeroizing::new).map_err(|_| StoreError::Sealed)
+        let versioned = sealed.strip_prefix(&MAGIC).and_then(|rest| rest.split_first_chunk::<4>());
+        if let Some((version, body)) = versioned
+            && let Some(key) = self.keys.version(u32::from_be_bytes(*version))
+        {
+            let bound = [MAGIC.as_slice(), version, &bound].concat();
+            if let Some(plain) = decrypt(&key.key, &bound, body) {
+                return Ok(plain);
+            }
+        }
+        // One nonce in 2^32 of an earlier release looks like a version.
+        let earlier = Some(&self.keys.first).filter(|key| key.derived);
+        earlier.and_then(|key| decrypt(&key.key, &bound, sealed)).ok_or(StoreError::Sealed)
     }
 
-    /// A digest that says nothing to whoever lacks the key: for looking things up without storing them.
+    /// What stands for a member in the audit log.
+    #[must_use]
+    pub fn member(&self, patient: Id) -> [u8; 32] {
+        self.digest("member", &[&patient.number().to_be_bytes()])
+    }
+
+    /// A digest that says nothing to whoever lacks the key: for looking things up without storing them. Always under the tenant's first key, so
+    /// that a new data key finds what an earlier one stored.
     #[must_use]
     pub fn digest(&self, label: &str, parts: &[&[u8]]) -> [u8; 32] {
+        let key = self.keys.first.key.as_slice();
         let mut inner = Sha256::new();
-        inner.update(self.key.as_slice());
+        inner.update(key);
         for part in [label.as_bytes()].iter().chain(parts) {
             inner.update((part.len() as u64).to_le_bytes());
             inner.update(part);
         }
         let mut outer = Sha256::new();
-        outer.update(self.key.as_slice());
+        outer.update(key);
         outer.update(inner.finalize());
         outer.finalize().into()
     }
 
-    fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(&(*self.key).into())
+    /// A key for one file alone, from the data key of this version and the file's own salt; `None` when the tenant has no such version.
+    pub(crate) fn file_key(&self, version: u32, salt: &[u8; 32]) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
+        let data_key = self.keys.version(version)?;
+        let mut hash = blake3::Hasher::new_keyed(&data_key.key);
+        hash.update(b"nightingale sealed file 1");
+        hash.update(salt);
+        Some(Zeroizing::new(hash.finalize().into()))
     }
 
     /// What a value is bound to: its kind, the job and the tenant, the only part of variable length last.
     fn bound(&self, kind: Kind, id: &JobId) -> Vec<u8> {
-        [kind.label(), b"\0", id.0.as_slice(), self.tenant.as_str().as_bytes()].concat()
+        [kind.label(), b"\0", id.0.as_slice(), self.keys.tenant.as_str().as_bytes()].concat()
     }
 }
 
+fn cipher(key: &[u8; KEY_BYTES]) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(&(*key).into())
+}
+
+fn decrypt(key: &[u8; KEY_BYTES], bound: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let (nonce, body) = sealed.split_first_chunk::<NONCE_BYTES>()?;
+    let plain = cipher(key).decrypt(&XNonce::from(*nonce), Payload { msg: body, aad: bound });
+    plain.map(Zeroizing::new).ok()
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-    fn tenant(name: &str) -> Result<Tenant, StoreError> {
-        Tenant::new(name).ok_or(StoreError::Sealed)
+    /// A seal with these keys, the first for version 1.
+    pub(crate) fn seal_of(tenant: &str, keys: &[[u8; KEY_BYTES]], derived: bool) -> Result<Seal, StoreError> {
+        let tenant = Tenant::new(tenant).ok_or(StoreError::Sealed)?;
+        let key = |(version, key): (u32, &[u8; KEY_BYTES])| DataKey {
+            version,
+            key: Zeroizing::new(*key),
+            derived: derived && version == 1,
+        };
+        let keys = TenantKeys::new(tenant, (1..).zip(keys).map(key).collect()).ok_or(StoreError::Sealed)?;
+        Ok(Seal::new(Arc::new(keys)))
     }
 
     #[test]
     fn a_sealed_value_opens_only_as_what_it_was_sealed_for() -> Outcome {
-        let folder = tempfile::tempdir()?;
-        let master = MasterKey::open(&folder.path().join("master.key"), true)?;
-        let (mine, other) = (master.tenant(&tenant("mine")?), master.tenant(&tenant("other")?));
+        let (mine, other) = (seal_of("mine", &[[1; 32]], true)?, seal_of("other", &[[1; 32]], true)?);
         let (id, another) = (JobId::random(), JobId::random());
         let sealed = mine.seal(Kind::Witness, &id, b"a secret")?;
         assert_eq!(mine.open(Kind::Witness, &id, &sealed)?.as_slice(), b"a secret");
         assert!(!sealed.windows(8).any(|w| w == b"a secret"));
         assert!(mine.open(Kind::Result, &id, &sealed).is_err());
         assert!(mine.open(Kind::Witness, &another, &sealed).is_err());
-        assert!(other.open(Kind::Witness, &id, &sealed).is_err());
+        assert!(other.open(Kind::Witness, &id, &sealed).is_err(), "another tenant, even with the same key");
+        assert!(seal_of("mine", &[[2; 32]], true)?.open(Kind::Witness, &id, &sealed).is_err(), "another key");
         for place in 0..sealed.len() {
             let mut damaged = sealed.clone();
             if let Some(byte) = damaged.get_mut(place) {
@@ -200,25 +230,32 @@ mod tests {
     }
 
     #[test]
-    fn the_master_key_is_kept_and_private() -> Outcome {
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("master.key");
-        assert!(MasterKey::open(&path, false).is_err(), "created beside an existing database");
-        let first = MasterKey::open(&path, true)?.fingerprint();
-        assert_eq!(fs::metadata(&path)?.permissions().mode() & 0o777, 0o600);
-        assert_eq!(MasterKey::open(&path, true)?.fingerprint(), first);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644))?;
-        assert!(MasterKey::open(&path, true).is_err(), "readable by others");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-        fs::write(&path, b"short")?;
-        assert!(MasterKey::open(&path, true).is_err(), "too short");
+    fn a_new_data_key_seals_and_the_ones_before_it_still_open() -> Outcome {
+        let (before, after) = (seal_of("t", &[[1; 32]], false)?, seal_of("t", &[[1; 32], [2; 32]], false)?);
+        let id = JobId::random();
+        let (old, new) = (before.seal(Kind::Result, &id, b"v")?, after.seal(Kind::Result, &id, b"v")?);
+        assert_eq!(after.open(Kind::Result, &id, &old)?.as_slice(), b"v");
+        assert_eq!(after.open(Kind::Result, &id, &new)?.as_slice(), b"v");
+        assert!(before.open(Kind::Result, &id, &new).is_err(), "sealed under the old key");
+        assert_eq!(before.digest("d", &[b"x"]), after.digest("d", &[b"x"]), "what was stored is still found");
+        Ok(())
+    }
+
+    #[test]
+    fn a_value_without_a_version_opens_only_where_an_earlier_release_may_have_sealed_it() -> Outcome {
+        let id = JobId::random();
+        let nonce = [3; NONCE_BYTES];
+        let bound = [b"witness\0".as_slice(), &id.0, b"t"].concat();
+        let body = cipher(&[1; 32]).encrypt(&XNonce::from(nonce), Payload { msg: b"old", aad: &bound });
+        let sealed = [nonce.as_slice(), &body.map_err(|_| "not sealed")?].concat();
+        assert_eq!(seal_of("t", &[[1; 32]], true)?.open(Kind::Witness, &id, &sealed)?.as_slice(), b"old");
+        assert!(seal_of("t", &[[1; 32]], false)?.open(Kind::Witness, &id, &sealed).is_err());
         Ok(())
     }
 
     #[test]
     fn digests_keep_their_parts_apart() -> Outcome {
-        let folder = tempfile::tempdir()?;
-        let seal = MasterKey::open(&folder.path().join("master.key"), true)?.tenant(&tenant("t")?);
+        let seal = seal_of("t", &[[1; 32]], false)?;
         assert_ne!(seal.digest("a", &[b"bc", b"d"]), seal.digest("a", &[b"b", b"cd"]));
         assert_ne!(seal.digest("a", &[b"b"]), seal.digest("b", &[b"b"]));
         Ok(())

@@ -1,32 +1,45 @@
-//! `GET /metrics` over HTTP/1.1, on loopback: a scrape needs no more.
+//! `GET /metrics`, `/healthz` and `/readyz` over HTTP/1.1: a scrape and a probe need no more. Answered until the end, so that a drain
+//! can be seen.
 
-use crate::{engine::Engine, error::ServiceError, jobs::State};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use crate::{
+    engine::Engine,
+    error::ServiceError,
+    jobs::{Instant, State},
+};
+use std::{fmt::Write, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::Semaphore,
 };
 
 const MOST_REQUEST_BYTES: usize = 8192;
+/// Requests at a time. Whoever comes after them waits.
+const MOST_REQUESTS: usize = 32;
+/// How long one may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Takes the address.
 pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, ServiceError> {
     crate::server::listen(address).await
 }
 
-/// Answers until the drain begins.
+/// Answers for ever.
 pub(crate) async fn serve(engine: Arc<Engine>, listener: TcpListener) {
+    let room = Arc::new(Semaphore::new(MOST_REQUESTS));
     loop {
-        let stream = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = engine.drained() => return,
-        };
-        if let Ok((stream, _)) = stream {
-            let engine = engine.clone();
-            tokio::spawn(async move {
-                // A scraper that goes away, or says nothing, is not our trouble.
-                let _ = tokio::time::timeout(Duration::from_secs(5), answer(&engine, stream)).await;
-            });
+        let Ok(place) = room.clone().acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let engine = engine.clone();
+                tokio::spawn(async move {
+                    // A scraper that goes away, or says nothing, is not our trouble.
+                    let _ = tokio::time::timeout(PATIENCE, answer(&engine, stream)).await;
+                    drop(place);
+                });
+            }
+            // Too many open files, for one: it passes.
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
 }
@@ -41,8 +54,15 @@ async fn answer(engine: &Engine, mut stream: TcpStream) -> std::io::Result<()> {
     let (status, body) = if request.starts_with(b"GET /metrics ") {
         refresh(engine).await;
         ("200 OK", engine.metrics.text())
+    } else if request.starts_with(b"GET /readyz ") {
+        readiness(engine)
+    } else if request.starts_with(b"GET /healthz ") {
+        match engine.pulse.is_alive() {
+            true => ("200 OK", b"alive\n".to_vec()),
+            false => ("503 Service Unavailable", b"stuck\n".to_vec()),
+        }
     } else {
-        ("404 Not Found", b"try /metrics\n".to_vec())
+        ("404 Not Found", b"try /metrics, /healthz or /readyz\n".to_vec())
     };
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/plain; version=0.0.4\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
@@ -53,10 +73,29 @@ async fn answer(engine: &Engine, mut stream: TcpStream) -> std::io::Result<()> {
     stream.shutdown().await
 }
 
+/// A line for each check: fixed words, nothing about why. The log has that.
+fn readiness(engine: &Engine) -> (&'static str, Vec<u8>) {
+    let seen = engine.readiness();
+    let mut body = String::new();
+    for (check, holds) in seen.checks() {
+        let _ = writeln!(body, "{check} {}", if holds { "ok" } else { "no" });
+    }
+    (if seen.is_ready() { "200 OK" } else { "503 Service Unavailable" }, body.into_bytes())
+}
+
 async fn refresh(engine: &Engine) {
-    let Ok(counts) = engine.store.counts().await else { return };
+    let metrics = &engine.metrics;
+    metrics.note_devices(&engine.adjudicator.devices());
+    metrics.note_spans(engine.tracer.counts());
+    metrics.note_readiness(engine.readiness());
+    metrics.store_bytes.set(engine.store.bytes().await);
+    // A database that does not answer leaves the counts as they were; `ready` and `store_errors_total` say so.
+    let Ok(standing) = engine.store.standing_by_state().await else { return };
+    let now = Instant::now();
     for state in State::ALL {
-        let jobs = counts.iter().find(|(s, _)| *s == state).map_or(0, |(_, jobs)| *jobs);
-        engine.metrics.jobs.with_label_values(&[state.name()]).set(jobs);
+        let found = standing.iter().find(|(s, ..)| *s == state);
+        let (jobs, oldest) = found.map_or((0, now), |(_, jobs, oldest)| (*jobs, *oldest));
+        let age = Duration::from_millis(now.0.saturating_sub(oldest.0).max(0).unsigned_abs());
+        metrics.note_jobs(state, jobs, age.as_secs_f64());
     }
 }

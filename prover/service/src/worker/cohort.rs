@@ -1,11 +1,14 @@
 //! What a worker does with a question: open the dataset's folder, decide, prove, and hand over the answer with its line in the ledger.
 
-use super::{task::Verdict, thread::ProverThread};
+use super::{
+    task::{Verdict, request},
+    thread::ProverThread,
+};
 use crate::{
     cohort::{Folder, Question, Released, Understood, answer, step_percent, understand},
     engine::Engine,
     error::CohortError,
-    jobs::{Answer, Failure, FailureCode, Phase},
+    jobs::{Answer, Failure, FailureCode, Instant, Phase},
     store::{
         questions::{LedgerLine, StoredQuestion},
         queue::Lease,
@@ -17,10 +20,9 @@ use nightingale_prover::{
     cohort::{CohortKeyStore, Step},
 };
 use nightingale_records::trial::Role;
-use nightingale_verifier::cohort::Venue;
+use nightingale_verifier::cohort::{Dataset, Venue};
 use std::{
     ops::ControlFlow,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -46,9 +48,9 @@ impl StoredQuestion {
 
 impl LedgerLine {
     /// A question's line.
-    pub(crate) fn of(understood: &Understood, folder: &Folder, outcome: Result<u32, String>) -> Self {
+    pub(crate) fn of(understood: &Understood, dataset: &Dataset, outcome: Result<u32, String>) -> Self {
         Self {
-            dataset: *folder.public().digest(),
+            dataset: *dataset.digest(),
             role: understood.role.name().to_owned(),
             query: understood.sql.clone(),
             digest: understood.digest,
@@ -64,18 +66,30 @@ pub(super) async fn work(
     lease: &Lease,
     stop: &Arc<AtomicBool>,
 ) -> Result<Box<Proven>, Verdict> {
-    let Ok(bytes) = &lease.request else { return Err(FailureCode::Unreadable.into()) };
+    let bytes = request(lease)?;
     // It was read before it was accepted: only a release that reads less comes here.
     let stored: StoredQuestion = serde_json::from_slice(bytes).map_err(|_| FailureCode::Refused)?;
-    let row =
-        engine.store.dataset(&lease.tenant, &stored.dataset).await?.ok_or(FailureCode::DatasetUnavailable)?;
-    let path = engine.dataset_folder(&lease.tenant, &row.path);
+    // Before the files are opened: a version is among them before it is recorded.
+    let recorded = engine.store.recorded_consents(&lease.tenant, &stored.dataset).await?;
+    let archive = engine.archive(&lease.tenant, &stored.dataset).await?;
+    let archive = archive.ok_or(FailureCode::DatasetUnavailable)?;
+    let (dataset, known) = (stored.dataset, recorded.clone());
+    let opened = thread.run(move |_| {
+        let folder = archive.open()?;
+        folder.expect_consents(&known)?;
+        Ok::<_, CohortError>(folder)
+    });
+    let folder = opened.await?.map_err(|error| verdict(engine, lease, &error))?;
+    let newest = folder.newest_consents();
+    if newest.iter().any(|table| !recorded.contains(table)) {
+        engine.store.note_consents(&lease.tenant, &dataset, &newest, Instant::now()).await?;
+    }
     let keys = engine.cohort_keys.clone();
     let (phases, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let stopped = stop.clone();
     let proving = thread.run(move |_| {
         let store = keys.open()?;
-        prove(&store, &path, &stored, &mut |step| {
+        prove(&store, &folder, &stored, &mut |step| {
             // The lane may have gone.
             let _ = phases.send(phase(step));
             if stopped.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -84,11 +98,13 @@ pub(super) async fn work(
     tokio::pin!(proving);
     let proven = loop {
         tokio::select! {
+            biased;
+            // First, so that no phase is passed over.
+            Some((phase, percent)) = heard.recv() => engine.enter(lease, phase, percent),
             done = &mut proving => break done?,
-            Some(phase) = heard.recv() => engine.events.set_phase(lease.id, Some(phase)),
         }
     };
-    proven.map_err(|error| verdict(lease, &error))
+    proven.map_err(|error| verdict(engine, lease, &error))
 }
 
 fn phase(step: Step) -> (Phase, u8) {
@@ -107,19 +123,18 @@ fn phase(step: Step) -> (Phase, u8) {
 
 fn prove(
     keys: &CohortKeyStore,
-    path: &Path,
+    folder: &Folder,
     stored: &StoredQuestion,
     progress: nightingale_prover::cohort::Progress<'_>,
 ) -> Result<Box<Proven>, CohortError> {
-    let folder = Folder::open_registered(path, &stored.dataset)?;
     let understood = understand(folder.public(), &stored.question())?;
     understood.allow(folder.public())?;
     if stored.regulator && folder.regulator.is_none() {
         return Err(CohortError::NoRegulatorKey);
     }
-    let released = answer::prove(&folder, keys, &understood, progress)?;
+    let released = answer::prove(folder, keys, &understood, progress)?;
     let version = u32::try_from(released.proof.consent_version).unwrap_or(u32::MAX);
-    let line = LedgerLine::of(&understood, &folder, Ok(version));
+    let line = LedgerLine::of(&understood, folder.public(), Ok(version));
     Ok(Box::new(Proven { answer: stored_answer(&understood, released, version)?, line }))
 }
 
@@ -148,15 +163,23 @@ fn stored_answer(
     })
 }
 
-fn verdict(lease: &Lease, error: &CohortError) -> Verdict {
+fn verdict(engine: &Engine, lease: &Lease, error: &CohortError) -> Verdict {
     match error {
         CohortError::Prove(ProveError::Cancelled) => Verdict::Again,
+        CohortError::Prove(ProveError::Device(device)) if device.elsewhere() => {
+            if device.ends_device() {
+                engine.device_failed(device.clone());
+            }
+            tracing::error!(job = %lease.id, error = %device, "the device did not prove it");
+            Verdict::Died
+        }
         refusal if refusal.is_refusal() => {
             Verdict::Failed(Failure { message: refusal.to_string(), ..Failure::new(FailureCode::Refused) })
         }
         CohortError::NoDataset(_)
         | CohortError::Prove(ProveError::Corrupt { .. } | ProveError::Io { .. })
         | CohortError::RegulatorKey(_)
+        | CohortError::OlderConsents { .. }
         | CohortError::Path { .. } => {
             // Paths are the operator's to see, not the caller's.
             tracing::error!(job = %lease.id, %error, "the dataset cannot be used");

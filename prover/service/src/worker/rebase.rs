@@ -26,7 +26,10 @@ pub(super) async fn rebase(
     let spent = || Verdict::from(FailureCode::AccountSpent);
     let Some(lock) = &lease.account_lock else { return Err(spent()) };
     let account = engine.store.newest_account(&lease.tenant, lock).await?.ok_or_else(spent)?;
-    let unpublished = || Verdict::from(Waiting::AccountUnpublished);
+    let payer = lease.payer.ok_or(FailureCode::Internal)?;
+    // Before the register is read: whatever is published later is noticed when the job waits.
+    let seen = engine.store.accounts_revision(&lease.tenant, payer).await?.map(|(revision, _)| revision);
+    let unpublished = || Verdict::SetAside(Waiting::AccountUnpublished, seen);
     let register = account_register(engine, thread, lease).await?.ok_or_else(unpublished)?;
     let moved = thread.run(move |_| move_account(checked, account, &register).transpose()).await?;
     let moved = moved.ok_or_else(unpublished)?.map_err(Verdict::Failed)?;

@@ -2,6 +2,7 @@
 //! where that is needed, prove it.
 
 use super::{
+    batcher::{Answer, Ticket},
     cohort,
     rebase::rebase,
     thread::{Died, ProverThread},
@@ -10,21 +11,16 @@ use crate::{
     adjudicator::ProveFailure,
     engine::Engine,
     error::StoreError,
-    jobs::{AccountAfter, Decision, Failure, FailureCode, JobClass, Phase, SpentAccount, Waiting},
+    jobs::{AccountAfter, Decision, Failure, FailureCode, Instant, JobClass, Phase, SpentAccount, Waiting},
     store::{
+        consents::Reliance,
         ledger::{Effects, Standing},
         queue::Lease,
     },
 };
 use nightingale_circuits::claim::{Account, Adjudication, Request, adjudicate};
-use std::{
-    ops::ControlFlow,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Instant,
-};
+use std::sync::{Arc, atomic::AtomicBool};
+use zeroize::Zeroizing;
 
 /// A decision, and the account that it leads to in an approval.
 pub(super) struct Proven {
@@ -37,9 +33,11 @@ pub(super) enum Verdict {
     Proven(Box<Proven>),
     Answered(Box<cohort::Proven>),
     Failed(Failure),
-    SetAside(Waiting),
+    SetAside(Waiting, Option<u64>),
     /// Back to the queue.
     Again,
+    /// Back to the queue, until a device takes work again.
+    Unserved,
     /// Its worker died.
     Died,
 }
@@ -47,12 +45,6 @@ pub(super) enum Verdict {
 impl From<Died> for Verdict {
     fn from(_: Died) -> Self {
         Self::Died
-    }
-}
-
-impl From<Waiting> for Verdict {
-    fn from(waiting: Waiting) -> Self {
-        Self::SetAside(waiting)
     }
 }
 
@@ -96,7 +88,7 @@ pub(super) async fn work(
     lease: &Lease,
     stop: &Arc<AtomicBool>,
 ) -> Verdict {
-    engine.events.set_phase(lease.id, Some((Phase::Checking, 0)));
+    engine.enter(lease, Phase::Checking, 0);
     let done = match lease.class {
         JobClass::Claim(_) => {
             try_work(engine, thread, lease, stop).await.map(|proven| Verdict::Proven(Box::new(proven)))
@@ -106,15 +98,26 @@ pub(super) async fn work(
     done.unwrap_or_else(|verdict| verdict)
 }
 
+/// The opened request. A key service that does not answer now is no reason to fail a job.
+pub(super) fn request(lease: &Lease) -> Result<&Zeroizing<Vec<u8>>, Verdict> {
+    lease.request.as_ref().map_err(|error| {
+        tracing::error!(job = %lease.id, %error, "the stored request was not opened");
+        if error.is_transient() { Verdict::Unserved } else { FailureCode::Unreadable.into() }
+    })
+}
+
 async fn try_work(
     engine: &Engine,
     thread: &ProverThread,
     lease: &Lease,
     stop: &Arc<AtomicBool>,
 ) -> Result<Proven, Verdict> {
-    let Ok(bytes) = &lease.request else { return Err(FailureCode::Unreadable.into()) };
-    let bytes = bytes.clone();
+    let bytes = request(lease)?.clone();
     let mut checked = thread.run(move |_| Checked::read(&bytes)).await?.map_err(Verdict::Failed)?;
+    let reliance = Reliance::of(&checked.request);
+    if let Some(failure) = engine.store.rely(lease, &reliance, Instant::now()).await?.failure() {
+        return Err(Verdict::Failed(failure));
+    }
     let mut standing = engine.store.standing(&lease.tenant, &Effects::of(&checked.outcome.public)).await?;
     if standing == Standing::AccountSpent && lease.spent_account == SpentAccount::Rebase {
         checked = rebase(engine, thread, lease, checked).await?;
@@ -133,23 +136,17 @@ async fn prove(
     checked: Box<Checked>,
     stop: &Arc<AtomicBool>,
 ) -> Result<Proven, Verdict> {
+    let JobClass::Claim(class) = lease.class else { return Err(FailureCode::Internal.into()) };
     let (phases, mut heard) = tokio::sync::mpsc::unbounded_channel();
-    let stopped = stop.clone();
-    let proving = thread.run(move |adjudicator| {
-        let start = Instant::now();
-        let mut progress = |phase, percent| {
-            // The lane may have gone.
-            let _ = phases.send((phase, percent));
-            if stopped.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
-        let proof = adjudicator.prove(&checked.request, &mut progress);
-        (proof, checked, start.elapsed())
-    });
-    tokio::pin!(proving);
-    let (proof, checked, elapsed) = loop {
+    let (answer, mut answered) = tokio::sync::oneshot::channel();
+    let busy = thread.hold().await;
+    engine.batcher.push(Ticket { class, checked, stop: stop.clone(), phases, answer, busy });
+    let Answer { proof, checked, elapsed } = loop {
         tokio::select! {
-            done = &mut proving => break done?,
-            Some(phase) = heard.recv() => engine.events.set_phase(lease.id, Some(phase)),
+            biased;
+            // First, so that no phase is passed over.
+            Some((phase, percent)) = heard.recv() => engine.enter(lease, phase, percent),
+            done = &mut answered => break done.map_err(|_| Verdict::Died)?,
         }
     };
     let proof = proof.map_err(|failure| prove_failure(lease, failure))?;
@@ -190,6 +187,10 @@ fn prove_failure(lease: &Lease, failure: ProveFailure) -> Verdict {
         ProveFailure::Lost(error) => {
             tracing::error!(job = %lease.id, error, "the device is lost");
             Verdict::Died
+        }
+        ProveFailure::Unserved(error) => {
+            tracing::error!(job = %lease.id, error, "no device takes work");
+            Verdict::Unserved
         }
         ProveFailure::Bug(error) => {
             tracing::error!(job = %lease.id, error, "proving failed");

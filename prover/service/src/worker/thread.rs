@@ -1,4 +1,4 @@
-//! The OS thread that computes: one piece of work at a time, and a way to see that it died.
+//! The OS thread of a lane, which reads, checks and answers questions: one piece of work at a time, and a way to see that it died.
 
 use crate::adjudicator::Adjudicator;
 use std::sync::{Arc, mpsc};
@@ -29,7 +29,7 @@ impl ProverThread {
             }
         };
         // Without a thread the channel closes, and every piece of work is answered with `Died`.
-        let handle = std::thread::Builder::new().name(format!("prover-{number}")).spawn(body).ok();
+        let handle = std::thread::Builder::new().name(format!("lane-{number}")).spawn(body).ok();
         Self { adjudicator, number, queue, busy: Arc::new(Mutex::new(())), handle }
     }
 
@@ -42,6 +42,11 @@ impl ProverThread {
         self.handle.as_ref().is_none_or(std::thread::JoinHandle::is_finished)
     }
 
+    /// Holds the thread as if it worked, for work that is done elsewhere.
+    pub(super) async fn hold(&self) -> OwnedMutexGuard<()> {
+        self.busy.clone().lock_owned().await
+    }
+
     /// Waits until no work is in progress.
     pub(super) async fn idle(&self) {
         drop(self.busy.lock().await);
@@ -52,7 +57,7 @@ impl ProverThread {
         &self,
         work: impl FnOnce(&dyn Adjudicator) -> T + Send + 'static,
     ) -> Result<T, Died> {
-        let busy: OwnedMutexGuard<()> = self.busy.clone().lock_owned().await;
+        let busy = self.hold().await;
         let (answer, answered) = oneshot::channel();
         let task: Work = Box::new(move |adjudicator| {
             let _busy = busy;

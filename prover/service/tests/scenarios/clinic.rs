@@ -20,7 +20,7 @@ pub(crate) struct Clinic {
     rng: ChaCha20Rng,
 }
 
-fn registers(epoch: u64) -> String {
+fn registers(epoch: u64, members: usize) -> String {
     let member = |i: usize| {
         let (coverage, patient) = names(i);
         format!(
@@ -28,7 +28,7 @@ fn registers(epoch: u64) -> String {
         )
     };
     let consent = |i: usize| format!(r#"{{"member":"{}"}}"#, names(i).1);
-    let all = |f: &dyn Fn(usize) -> String| (0..8).map(f).collect::<Vec<_>>().join(",");
+    let all = |f: &dyn Fn(usize) -> String| (0..members).map(f).collect::<Vec<_>>().join(",");
     format!(
         r#"{{
           "payer": "Acme Health", "epoch": {epoch},
@@ -48,7 +48,7 @@ fn registers(epoch: u64) -> String {
 }
 
 /// Coverage and patient of member `i`.
-fn names(i: usize) -> (String, String) {
+pub(crate) fn names(i: usize) -> (String, String) {
     (format!("MARKER-COVERAGE-{i}"), format!("MARKER-PATIENT-{i}"))
 }
 
@@ -70,13 +70,26 @@ pub(crate) fn visit(day: u32) -> Result<Line> {
 impl Clinic {
     /// At an epoch.
     pub(crate) fn at(epoch: u64) -> Result<Self> {
-        let registers = Registers::from_json(registers(epoch).as_bytes())?.build()?;
+        Self::of(epoch, 8)
+    }
+
+    /// At an epoch, with so many members.
+    pub(crate) fn of(epoch: u64, members: usize) -> Result<Self> {
+        let registers = Registers::from_json(registers(epoch, members).as_bytes())?.build()?;
         Ok(Self { registers, rng: ChaCha20Rng::seed_from_u64(epoch) })
     }
 
     /// At the first epoch.
     pub(crate) fn new() -> Result<Self> {
         Self::at(1)
+    }
+
+    /// The same registers with other consents, as `consents.json` has them.
+    pub(crate) fn with_consents(consents: &str) -> Result<Self> {
+        let mut document: serde_json::Value = serde_json::from_str(&registers(1, 8))?;
+        document["consents"] = serde_json::from_str(consents)?;
+        let registers = Registers::from_json(document.to_string().as_bytes())?.build()?;
+        Ok(Self { registers, rng: ChaCha20Rng::seed_from_u64(1) })
     }
 
     /// The payer's epoch.
@@ -111,13 +124,26 @@ impl Clinic {
         let request = self.request(i, lines)?;
         Ok(request::to_json(&request).as_bytes().to_vec())
     }
+
+    /// A request file for member `i` that is denied: no plan covers its service. It neither spends nor waits.
+    pub(crate) fn denied(&mut self, i: usize) -> Result<Vec<u8>> {
+        let mut line = visit(1)?;
+        line.code = Code::new(CodeSystem::Cpt, "99999")?;
+        let request = self.request(i, vec![line])?;
+        Ok(request::to_json(&request).as_bytes().to_vec())
+    }
 }
 
 /// The account register that holds these notes, as its payer publishes it.
 pub(crate) fn published(epoch: &Epoch, revision: u64, notes: &[Fr]) -> Result<v1::AccountRegister> {
+    published_by(epoch.payer.number().to_be_bytes()[4..].to_vec(), revision, notes)
+}
+
+/// The same of a payer that is known by its number only.
+pub(crate) fn published_by(payer: Vec<u8>, revision: u64, notes: &[Fr]) -> Result<v1::AccountRegister> {
     let register = Register::build(notes.iter().copied().map(NoteLeaf).collect())?;
     Ok(v1::AccountRegister {
-        payer: epoch.payer.number().to_be_bytes()[4..].to_vec(),
+        payer,
         revision,
         root: to_be_bytes(&register.root()).to_vec(),
         notes: notes.iter().map(|note| to_be_bytes(note).to_vec()).collect(),

@@ -43,7 +43,7 @@ pub(crate) fn done(folder: &Path, arguments: &[&str]) -> Result<String> {
 }
 
 /// The well-known first account of local chains, and its address.
-const SPONSOR_KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+pub(crate) const SPONSOR_KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 const SPONSOR: &str = "f39fd6e51aad88f6f4ce6ab8827279cfffb92266";
 
 /// A folder with an invented trial, registered as `ds` and signed by its sponsor.
@@ -68,6 +68,18 @@ fn registered() -> Result<Registered> {
     let folder = tempfile::tempdir()?;
     copy(made.as_deref().context("not made")?, folder.path())?;
     Ok(Registered { folder })
+}
+
+/// The key of a subject of the registered dataset, by its row.
+pub(crate) fn subject(row: usize) -> Result<String> {
+    let rows = rows(&registered()?.path().join("t.csv"))?;
+    Ok(rows.get(row).and_then(|row| row.get("USUBJID")).context("no such row")?.clone())
+}
+
+/// Writes the key of its sponsor.
+pub(crate) fn sponsor_key(path: &Path) -> Result<()> {
+    fs::write(path, SPONSOR_KEY)?;
+    Ok(fs::set_permissions(path, fs::Permissions::from_mode(0o600))?)
 }
 
 /// Puts the registered dataset there.

@@ -10,10 +10,12 @@ use anyhow::{Context, Result};
 use nightingale::{
     Config,
     client::{Client, ClientError},
+    cohort::Folder,
     jobs::Tenant,
     store::Store,
 };
 use nightingale_proto::v1::{self, JobState, Role, job::Outcome};
+use sha2::{Digest, Sha256};
 use std::{fs, path::Path, time::Duration};
 use tonic::Code;
 
@@ -95,6 +97,22 @@ async fn a_registered_dataset_answers_its_planned_questions_once_each() -> Resul
     fs::write(&proof, &answer.proof_json)?;
     assert_eq!(verified(&path, &proof)?.answer.cells.len(), 4);
 
+    // Each answer counts every subject of the table: an accounting for one of them lists it, for a stranger it does not.
+    let subjects = Folder::open(&path)?.subjects()?;
+    let subject = subjects.iter().next().context("no subject")?.to_owned();
+    let about = |subject: &str| v1::DisclosuresRequest { subject: subject.into(), ..Default::default() };
+    let counted = client.disclosures(about(&subject)).await?;
+    let [one] = &counted.disclosures[..] else { anyhow::bail!("{} disclosures", counted.disclosures.len()) };
+    assert_eq!((one.job.as_str(), one.purpose.as_str(), &one.dataset), (job.id.as_str(), "research", digest));
+    assert!(one.description.contains("GROUP BY ARM") && counted.unreadable.is_empty());
+    assert_eq!(one.released, Sha256::digest(&answer.proof_json).to_vec());
+    assert!(client.disclosures(about("nobody")).await?.disclosures.is_empty());
+    let all = crate::audit::entries(&mut client).await?;
+    let answers = crate::audit::of(&all, "answered");
+    assert_eq!(answers.len(), 1);
+    assert_eq!(crate::audit::fact(answers[0], "consent_version")?, "0");
+    assert_eq!(crate::audit::fact(answers[0], "mode")?, "plan");
+
     let mut elsewhere = server.client_of("south").await?;
     assert!(elsewhere.datasets().await?.is_empty());
     let foreign = refusal(elsewhere.query(question(digest, "k", SQL, Role::Researcher)).await)?;
@@ -130,7 +148,16 @@ async fn what_is_not_released_is_refused_before_it_is_a_job_and_put_on_record() 
     let unknown = refusal(client.query(question(&[7; 32], "k", SQL, Role::Researcher)).await)?;
     assert_eq!((unknown.0, unknown.1.as_str()), (Code::NotFound, "DATASET_UNKNOWN"));
 
-    let table = path.join("private/t.table");
+    // The folder may change or go: what was imported counts.
+    fs::remove_dir_all(path.join("private"))?;
+    let tenant = Tenant::new("north").context("a tenant")?;
+    let store = Store::attach(&config(folder.path())).await?;
+    let files =
+        store.dataset_files(&tenant, &digest.as_slice().try_into()?).await?.context("no files")?.files;
+    store.close().await;
+    let table = files.iter().find(|file| file.name == "private/t.table").context("no table")?;
+    let name = table.artefact.to_string();
+    let table = folder.path().join("data/artefacts").join(&name[..2]).join(&name[2..4]).join(&name);
     let mut bytes = fs::read(&table)?;
     *bytes.last_mut().context("an empty file")? ^= 1;
     fs::write(&table, bytes)?;
@@ -140,7 +167,6 @@ async fn what_is_not_released_is_refused_before_it_is_a_job_and_put_on_record() 
     assert!(client.jobs(&[], 10).await?.is_empty(), "a refused question is no job");
     server.stop().await?;
 
-    let tenant = Tenant::new("north").context("a tenant")?;
     let store = Store::open(&config(folder.path())).await?;
     let ledger = store.query_ledger(&tenant, &digest.as_slice().try_into()?).await?;
     let reasons: Vec<_> = ledger.iter().map(|line| line.outcome.clone()).collect();

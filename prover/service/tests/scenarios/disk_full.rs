@@ -1,18 +1,38 @@
 //! The database cannot grow any more, and later it can again.
 
+#![expect(clippy::print_stderr, reason = "a skipped story says so")]
+
 use crate::{
     clinic::{Clinic, result},
-    running::{Running, config, ended, keyed},
+    crowd::Crowd,
+    postgres::Cluster,
+    process::{Behaviour, server, worker},
+    running::{Running, SOON, config, ended, keyed},
+    site::Site,
     stand_in::StandIn,
 };
-use anyhow::{Context, Result};
-use nightingale::{Config, client::ClientError};
+use anyhow::{Context, Result, ensure};
+use nightingale::{
+    Config,
+    client::{Client, ClientError},
+};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write,
+    net::Ipv4Addr,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+use tempfile::TempDir;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_accepted_is_kept_and_what_was_not_is_said() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let small = Config { database_mebibytes: Some(1), ..config(folder.path()) };
-    let server = Running::start(small.clone(), StandIn::slow(40)).await?;
+    let server = Running::start(small.clone(), StandIn::slow(500)).await?;
     let (mut client, mut clinic) = (server.client().await?, Clinic::new()?);
     let mut accepted = Vec::new();
     let full = loop {
@@ -43,4 +63,124 @@ async fn what_was_accepted_is_kept_and_what_was_not_is_said() -> Result<()> {
     client.adjudicate(clinic.file(7, &[28])?, keyed("after"), false).await?;
     assert!(client.job(last).await.is_ok());
     server.stop().await
+}
+
+/// A folder on a small disk of its own, which only root can mount.
+struct SmallDisk {
+    folder: TempDir,
+}
+
+impl SmallDisk {
+    /// `None`, with a word on stderr, where it cannot be mounted.
+    fn mount(mebibytes: u32) -> Result<Option<Self>> {
+        let folder = tempfile::tempdir()?;
+        let size = format!("size={mebibytes}m,mode=755");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .arg(folder.path())
+            .stdin(Stdio::null())
+            .output()?;
+        if !mounted.status.success() {
+            let problem = String::from_utf8_lossy(&mounted.stderr).into_owned();
+            let root = fs::metadata("/proc/self")?.uid() == 0;
+            let required = std::env::var_os("NIGHTINGALE_REQUIRE_TOOLS").is_some() && root;
+            ensure!(!required, "a small disk cannot be mounted: {problem}");
+            eprintln!("skipped: a disk is filled only where a small one can be mounted, as root: {problem}");
+            return Ok(None);
+        }
+        Ok(Some(Self { folder }))
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Something else takes all that is left but for so many bytes; it is gone when the file is removed.
+    fn fill(&self, left: u64) -> Result<PathBuf> {
+        let ballast = self.path().join("ballast");
+        let mut file = fs::File::create(&ballast)?;
+        let block = vec![1; 1 << 16];
+        while file.write_all(&block).is_ok() {}
+        let length = file.metadata()?.len();
+        file.set_len(length.saturating_sub(left))?;
+        Ok(ballast)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: a process that is just ending may still hold a file.
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+    }
+}
+
+/// A disk fills up under a server and its worker; later there is room again.
+async fn fills_up(site: Site, disk: &SmallDisk, left: u64, cluster: Option<&Cluster>) -> Result<()> {
+    let site = site.work("claims = false").work("cohorts = false");
+    let (file, log, oracle) = (site.file()?, site.log(), site.oracle().await?);
+    let server = server(&file, &log, &Behaviour::default()).await?;
+    let mut client = Client::connect(&server.address, "north").await?;
+    let mut crowd = Crowd::of(600)?;
+    for claim in 0..8 {
+        crowd.submit(&mut client, claim).await?;
+    }
+    let ballast = disk.fill(left)?;
+    // Until a claim is refused, and some more, with a worker that cannot write what it has proven.
+    let mut refusals = BTreeMap::<String, usize>::new();
+    let worker = worker(&file, &log, &Behaviour::slow(30)).await?;
+    let mut claim = 8;
+    while refusals.values().sum::<usize>() < 20 && claim < 500 {
+        match crowd.submit(&mut client, claim).await {
+            Ok(_) => {}
+            Err(error) => match error.downcast::<ClientError>()? {
+                ClientError::Unavailable { reason, .. } => *refusals.entry(reason).or_default() += 1,
+                other => return Err(other.into()),
+            },
+        }
+        claim += 1;
+    }
+    ensure!(!refusals.is_empty(), "{claim} claims did not fill the disk");
+    let said = || fs::read_to_string(&log).unwrap_or_default();
+    ensure!(refusals.keys().all(|reason| reason.starts_with("STORAGE")), "{refusals:?}\n{}", said());
+    fs::remove_file(&ballast)?;
+    if let Some(cluster) = cluster {
+        // A server of PostgreSQL that cannot write its log ends; an operator starts it again.
+        cluster.revive().await?;
+    }
+    // There is room: everything that was accepted ends, and what comes now is accepted, without anybody's help.
+    let wait = async {
+        while crowd.submit(&mut client, 599).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(2 * SOON, wait).await.context("the service does not come back")?;
+    crowd.settled(&oracle, 2 * SOON).await?;
+    // A refusal may have come after the commit: the key says which job it was.
+    for claim in 0..500 {
+        crowd.submit(&mut client, claim).await?;
+    }
+    crowd.settled(&oracle, 2 * SOON).await?;
+    let others = (500..599).collect::<Vec<_>>();
+    ensure!(others.iter().all(|claim| crowd.job(*claim).is_err()), "a claim that nobody sent");
+    crowd.reckon(&mut client, &oracle, &[], None).await?;
+    worker.kill().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_under_sqlite_loses_nothing() -> Result<()> {
+    let Some(disk) = SmallDisk::mount(16)? else { return Ok(()) };
+    let site = Site::sqlite()?;
+    std::os::unix::fs::symlink(disk.path(), site.path().join("data"))?;
+    fills_up(site, &disk, 1 << 20, None).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_under_postgres_loses_nothing() -> Result<()> {
+    let Some(disk) = SmallDisk::mount(256)? else { return Ok(()) };
+    let folder = disk.path().join("cluster");
+    fs::create_dir(&folder)?;
+    let Some(cluster) = Cluster::in_folder(folder, None, Ipv4Addr::LOCALHOST.into()).await? else {
+        return Ok(());
+    };
+    fills_up(Site::with(Some(cluster.database().await?))?, &disk, 1 << 20, Some(&cluster)).await
 }

@@ -2,13 +2,36 @@
 
 use crate::{
     clinic::{Clinic, result},
-    running::{Running, config, ended, in_state, keyed},
+    crowd::Crowd,
+    fleet::Fleet,
+    running::{Running, SOON, config, ended, in_state, keyed},
+    site::{Site, on_both},
     stand_in::StandIn,
 };
 use anyhow::Result;
 use nightingale::{Config, client::ClientError};
 use nightingale_proto::v1::JobState;
 use std::time::Duration;
+
+on_both!(a_fleet_that_is_told_to_stop_loses_nothing_and_repeats_nothing);
+
+/// With server and workers in processes of their own.
+async fn a_fleet_that_is_told_to_stop_loses_nothing_and_repeats_nothing(site: Site) -> Result<()> {
+    let site = site.work("claims = false").work("cohorts = false").work("max_losses = 1");
+    let oracle = site.oracle().await?;
+    let mut crowd = Crowd::of(24)?;
+    let fleet = Fleet::start(&site, 2, 300).await?;
+    assert!(crowd.submit_all(&fleet.client().await?).await?.is_empty());
+    oracle.until("leased", 3, SOON).await?;
+    // Each process ends with 0, the proofs in hand done.
+    fleet.end().await?;
+    assert_eq!(oracle.count("leased").await?, 0, "a lease was left behind");
+    let fleet = Fleet::start(&site, 2, 10).await?;
+    crowd.settled(&oracle, SOON).await?;
+    crowd.reckon(&mut fleet.client().await?, &oracle, &[], fleet.keys()).await?;
+    assert_eq!(oracle.number("SELECT MAX(attempts) FROM jobs").await?, 1, "a proof was begun twice");
+    fleet.end().await
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drain_finishes_the_running_proof_and_keeps_the_queue() -> Result<()> {

@@ -185,8 +185,10 @@ fn a_claim_goes_from_a_file_to_a_verified_proof_by_hand_and_through_a_server() -
     let job: Value = serde_json::from_str(&job)?;
     assert_eq!(job["result"]["payable_cents"], why["payable_cents"]);
     let listed = done(&["keys", "list", "--server", &server.address])?;
-    // The folder may hold keys of earlier statements as well: the server proves with the newest ones.
-    assert!(done(&["keys", "list", "--keys", text(&keys)])?.ends_with(&listed), "{listed}");
+    // The folder may hold keys of earlier statements as well: the server proves with the newest ones. What is known of each is indented.
+    let local = done(&["keys", "list", "--keys", text(&keys)])?;
+    let local: Vec<&str> = local.lines().filter(|line| !line.starts_with(' ')).collect();
+    assert!(local.ends_with(&listed.lines().collect::<Vec<_>>()), "{listed}");
     assert!(listed.lines().all(|line| line.ends_with(" development")), "{listed}");
     done(&["epoch", "publish", "--registers", text(&registers), "--server", &server.address])?;
     assert_eq!(server.terminate()?, Some(0));
@@ -263,12 +265,34 @@ fn wrong_use_is_2_refusals_are_1_and_each_is_one_line() -> Result<()> {
 }
 
 #[test]
+fn devices_are_listed_with_what_is_missing_of_the_absent_ones() -> Result<()> {
+    let listed = done(&["devices", "--json"])?;
+    let devices = listed.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>()?;
+    let names: Vec<&str> = devices.iter().filter_map(|device| device["device"].as_str()).collect();
+    assert_eq!(names, ["cpu", "reference", "cuda:0", "icicle:CUDA:0"]);
+    for device in &devices {
+        let why = device["why"].as_str().unwrap_or_default();
+        assert_ne!(device["present"].as_bool(), Some(!why.is_empty()), "{device}");
+    }
+    assert!(devices[..2].iter().all(|device| device["present"] == true), "{listed}");
+    let folder = tempfile::tempdir()?;
+    let config = folder.path().join("config.toml");
+    std::fs::write(&config, "data_dir = 'd'\nkeys_dir = 'k'\n[work]\ndevice = 'abacus'\n")?;
+    assert!(trouble(&["serve", "--config", text(&config)], 2)?.contains("work.device"));
+    Ok(())
+}
+
+#[test]
 fn a_damaged_key_is_said_at_the_start() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (whole, damaged) = (keys()?, folder.path().join("keys"));
     std::fs::create_dir(&damaged)?;
     for file in std::fs::read_dir(&whole)? {
         let file = file?;
+        // The keys of cohorts have a folder in it.
+        if file.file_type()?.is_dir() {
+            continue;
+        }
         let mut bytes = std::fs::read(file.path())?;
         if file.path().extension().is_some_and(|kind| kind == "pk") {
             let middle = bytes.len() / 2;

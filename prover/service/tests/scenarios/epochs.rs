@@ -9,6 +9,7 @@ use anyhow::Result;
 use nightingale::{
     Config,
     client::{ClientError, Options, epoch_message},
+    config::Retention,
 };
 use nightingale_proto::v1::EpochCheck;
 use std::time::Duration;
@@ -25,7 +26,10 @@ fn reason<T>(answer: Result<T, ClientError>) -> String {
 async fn only_the_newest_epoch_and_the_one_before_within_its_grace_are_accepted() -> Result<()> {
     for (grace, expected) in [(Duration::from_secs(3600), "accepted"), (Duration::ZERO, "EPOCH_SUPERSEDED")] {
         let folder = tempfile::tempdir()?;
-        let config = Config { epoch_grace: grace, ..config(folder.path()) };
+        let config = Config {
+            retention: Retention { epoch_grace: grace, ..Retention::default() },
+            ..config(folder.path())
+        };
         let server = Running::start(config, StandIn::default()).await?;
         let mut client = server.client().await?;
         let (mut first, mut second, mut third) = (Clinic::at(1)?, Clinic::at(2)?, Clinic::at(3)?);

@@ -3,21 +3,31 @@
 use crate::{
     clinic::Clinic,
     running::{Running, config, ended, keyed},
+    site::{Site, on_both},
     stand_in::StandIn,
 };
 use anyhow::{Context, Result};
 use nightingale::{
+    Config,
     adjudicator::Adjudicator,
+    audit::{Draft, Event},
     jobs::{Decision, Instant, JobClass, SpentAccount, State, Tenant},
     store::{
         Store,
         jobs::{Submission, Submitted},
         ledger::Finish,
-        queue::Lease,
+        lifecycle::LeaseWatch,
+        queue::{Lease, Share},
     },
 };
 use nightingale_circuits::claim::SizeClass;
-use std::{ops::ControlFlow, time::Duration};
+use std::{
+    ops::ControlFlow,
+    time::{Duration, Instant as Moment},
+};
+
+/// How long a lease lasts unheard.
+const LASTS: Duration = Duration::from_millis(100);
 
 async fn submit(store: &Store, tenant: &Tenant, request: &[u8]) -> Result<()> {
     let facts = nightingale_records::request::from_json(request)?;
@@ -30,13 +40,15 @@ async fn submit(store: &Store, tenant: &Tenant, request: &[u8]) -> Result<()> {
         class: JobClass::Claim(SizeClass::Two),
         priority: 0,
         deadline: None,
+        trace: None,
         spent_account: SpentAccount::Rebase,
+        entry: Draft::by_service(Event::Accepted),
     };
     anyhow::ensure!(matches!(store.submit(submission, 10, Instant(0)).await?, Submitted::New(_)));
     Ok(())
 }
 
-fn decide(lease: &Lease) -> Result<Decision> {
+pub(crate) fn decide(lease: &Lease) -> Result<Decision> {
     let bytes = lease.request.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
     let request = nightingale_records::request::from_json(bytes)?;
     let proof = StandIn::default().prove(&request, &mut |_, _| ControlFlow::Continue(()));
@@ -54,17 +66,22 @@ fn decide(lease: &Lease) -> Result<Decision> {
     })
 }
 
-#[tokio::test]
-async fn the_fence_refuses_the_old_holder_in_everything() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let store = Store::open(&config(folder.path())).await?;
+on_both!(
+    the_fence_refuses_the_old_holder_in_everything,
+    a_lease_is_taken_when_nothing_is_heard_whatever_the_clock_says
+);
+
+async fn the_fence_refuses_the_old_holder_in_everything(site: Site) -> Result<()> {
+    let store = Store::open(&Config::read(&site.file()?)?).await?;
     let tenant = Tenant::new("north").context("tenant")?;
     submit(&store, &tenant, &Clinic::new()?.file(0, &[1])?).await?;
-    let old = store.lease(Instant(0), Instant(100)).await?.context("nothing to lease")?;
-    assert!(store.lease(Instant(50), Instant(150)).await?.is_none(), "leased twice");
-    assert!(store.sweep(5, Instant(99)).await?.requeued.is_empty(), "taken back early");
-    assert_eq!(store.sweep(5, Instant(100)).await?.requeued, [old.id]);
-    let new = store.lease(Instant(100), Instant(200)).await?.context("nothing to lease")?;
+    assert!(store.lease(Share::Cohorts, Instant(0), LASTS).await?.is_none(), "a claim is no question");
+    let old = store.lease(Share::Everything, Instant(0), LASTS).await?.context("nothing to lease")?;
+    assert!(store.lease(Share::Everything, Instant(50), LASTS).await?.is_none(), "leased twice");
+    let (mut watch, begun) = (LeaseWatch::default(), Moment::now());
+    assert!(store.sweep(&mut watch, begun, 5, Instant(99)).await?.requeued.is_empty(), "taken back early");
+    assert_eq!(store.sweep(&mut watch, begun + LASTS, 5, Instant(100)).await?.requeued, [old.id]);
+    let new = store.lease(Share::Everything, Instant(100), LASTS).await?.context("nothing to lease")?;
     assert_eq!((new.id, new.fence), (old.id, old.fence + 1));
     let decision = decide(&old)?;
     assert_eq!(store.finish(&old, &decision, None, Instant(110)).await?, Finish::Stale);
@@ -79,11 +96,34 @@ async fn the_fence_refuses_the_old_holder_in_everything() -> Result<()> {
     Ok(())
 }
 
+async fn a_lease_is_taken_when_nothing_is_heard_whatever_the_clock_says(site: Site) -> Result<()> {
+    let store = Store::open(&Config::read(&site.file()?)?).await?;
+    let tenant = Tenant::new("north").context("tenant")?;
+    submit(&store, &tenant, &Clinic::new()?.file(0, &[1])?).await?;
+    let lease = store.lease(Share::Claims, Instant(1_000_000), LASTS).await?.context("nothing to lease")?;
+    let (mut one, mut other, begun) = (LeaseWatch::default(), LeaseWatch::default(), Moment::now());
+    let year = 365 * 86_400_000;
+    // The clock is a year ahead, then a year behind: the holder is heard of, so it keeps its lease.
+    for (look, clock) in [(0, year), (1, -year), (2, 0), (3, year)] {
+        let swept = store.sweep(&mut one, begun + LASTS * look, 5, Instant(clock)).await?;
+        assert!(swept.requeued.is_empty(), "look {look}");
+        assert!(store.heartbeat(&lease, Instant(clock)).await?, "look {look}");
+    }
+    // Nothing is heard of it any more, and the clock stands still. Who listens later waits as long.
+    assert!(store.sweep(&mut one, begun + LASTS * 4, 5, Instant(0)).await?.requeued.is_empty());
+    assert!(store.sweep(&mut other, begun + LASTS * 5, 5, Instant(0)).await?.requeued.is_empty());
+    assert_eq!(store.sweep(&mut one, begun + LASTS * 5, 5, Instant(0)).await?.requeued, [lease.id]);
+    assert!(
+        store.sweep(&mut other, begun + LASTS * 6, 5, Instant(0)).await?.requeued.is_empty(),
+        "taken twice"
+    );
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_heartbeat_keeps_a_proof_that_takes_longer_than_its_lease() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let config =
-        nightingale::Config { lease: Duration::from_millis(600), workers: 2, ..config(folder.path()) };
+    let config = Config { lease: Duration::from_millis(600), workers: 2, ..config(folder.path()) };
     let server = Running::start(config, StandIn::slow(2500)).await?;
     let mut client = server.client().await?;
     let job = client.adjudicate(Clinic::new()?.file(0, &[1])?, keyed("a"), false).await?;

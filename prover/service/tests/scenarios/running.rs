@@ -1,10 +1,11 @@
 //! A server in this process, on a free port, with a folder of its own.
 
-use crate::stand_in::StandIn;
+use crate::{postgres::Cluster, stand_in::StandIn};
 use anyhow::{Context, Result};
 use nightingale::{
     Config, Server, ServiceError,
     client::{Client, Options},
+    config::DatabaseUrl,
 };
 use nightingale_proto::v1;
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
@@ -25,13 +26,36 @@ pub(crate) struct Running {
     ended: JoinHandle<Result<(), ServiceError>>,
 }
 
-/// A configuration whose times suit a test.
+/// A configuration whose times suit a test. The database is the folder's own: SQLite, or, where NIGHTINGALE_TEST_STORE is `postgres`,
+/// one of the shared cluster. So one suite runs on both.
 pub(crate) fn config(folder: &Path) -> Config {
     Config {
         lease: Duration::from_millis(600),
         drain: Duration::from_secs(10),
+        database: database_of(folder).as_deref().and_then(DatabaseUrl::new),
         ..Config::local(folder.join("data"), folder.join("keys"))
     }
+}
+
+/// The address of a folder's database, where that is PostgreSQL's.
+#[expect(
+    clippy::expect_used,
+    reason = "without its database no test can go on, and none has asked for a result"
+)]
+pub(crate) fn database_of(folder: &Path) -> Option<String> {
+    if std::env::var_os("NIGHTINGALE_TEST_STORE").is_none_or(|store| store != "postgres") {
+        return None;
+    }
+    let name =
+        folder.file_name()?.to_string_lossy().to_lowercase().replace(|c: char| !c.is_alphanumeric(), "_");
+    // The caller may be in a runtime, which must not be blocked on itself.
+    let made = std::thread::spawn(move || {
+        tokio::runtime::Runtime::new()?.block_on(async {
+            let cluster = Cluster::shared().await?.context("PostgreSQL is missing")?;
+            cluster.database_named(&format!("folder_{name}")).await
+        })
+    });
+    Some(made.join().ok().and_then(anyhow::Result::ok).expect("a database of PostgreSQL"))
 }
 
 impl Running {

@@ -98,7 +98,7 @@ async fn a_lost_or_foreign_master_key_is_said_at_the_start() -> Result<()> {
     std::fs::write(&key, [3; 32])?;
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     let foreign = Running::start(config(folder.path()), StandIn::default()).await.err().context("started")?;
-    assert!(foreign.to_string().contains("master.key is another one"), "{foreign}");
+    assert!(foreign.to_string().contains("is another key than the database's"), "{foreign}");
     std::fs::write(&key, kept)?;
     Running::start(config(folder.path()), StandIn::default()).await?.stop().await
 }

@@ -2,7 +2,9 @@
 
 use crate::{
     clinic::{Clinic, result},
-    running::{SOON, keyed},
+    process::{Behaviour, Process, server},
+    running::{SOON, database_of, keyed},
+    site::{Site, on_both},
     stand_in::StandIn,
 };
 use anyhow::{Context, Result};
@@ -17,66 +19,14 @@ use rand_chacha::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::Write,
     path::Path,
-    process::Stdio,
     sync::Arc,
     time::Duration,
 };
-use tokio::{
-    io::{AsyncBufReadExt, BufReader, Lines},
-    process::{Child, ChildStdout, Command},
-};
 
-const CONFIG: &str = "NIGHTINGALE_TEST_SERVER";
-
-/// A server in a process of its own.
-pub(crate) struct Process {
-    /// Where it listens.
-    pub(crate) address: String,
-    /// The process; killed when dropped.
-    pub(crate) child: Child,
-    /// Its output, held open: a test harness that cannot print fails.
-    _output: Lines<BufReader<ChildStdout>>,
-}
-
-/// Starts this binary again as a server with the configuration at `config`; its log goes to `log`.
+/// Starts a server with a steered prover, which writes everything into its log.
 pub(crate) async fn start(config: &Path, log: &Path) -> Result<Process> {
-    let log = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
-    let mut child = Command::new(std::env::current_exe()?)
-        .args(["--exact", "server_kill::server_process", "--ignored", "--nocapture"])
-        .env(CONFIG, config)
-        .env("NIGHTINGALE_LOG", "trace")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(log)
-        .kill_on_drop(true)
-        .spawn()?;
-    let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines();
-    let listening = async {
-        while let Some(line) = lines.next_line().await? {
-            if let Some((_, address)) = line.split_once("listening ") {
-                return Ok(address.trim().to_owned());
-            }
-        }
-        anyhow::bail!("the server ended before it listened")
-    };
-    let address = tokio::time::timeout(SOON, listening).await.context("the server does not listen")??;
-    Ok(Process { address, child, _output: lines })
-}
-
-#[test]
-#[ignore = "not a story: the stories start it as a process"]
-fn server_process() -> Result<()> {
-    let config = Config::read(Path::new(&std::env::var(CONFIG).context("started by hand")?))?;
-    nightingale::telemetry::start();
-    tokio::runtime::Runtime::new()?.block_on(async {
-        let server = Server::bind(config, Arc::new(StandIn::slow(60))).await?;
-        let mut stop = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        writeln!(std::io::stdout(), "listening {}", server.address())?;
-        server.serve(async move { stop.recv().await.unwrap_or(()) }).await?;
-        Ok(())
-    })
+    server(config, log, &Behaviour { talks: true, ..Behaviour::slow(60) }).await
 }
 
 /// A configuration file for a server with its data in `folder`.
@@ -84,14 +34,16 @@ pub(crate) fn write_config(folder: &Path) -> Result<std::path::PathBuf> {
     let path = folder.join("config.toml");
     let text = "data_dir = 'data'\nkeys_dir = 'keys'\n[listen]\naddress = '127.0.0.1:0'\n\
                 [metrics]\naddress = '127.0.0.1:0'\n[work]\nworkers = 2\nlease_seconds = 1\nmax_losses = 1000\n";
-    std::fs::write(&path, text)?;
+    let store = database_of(folder).map(|url| format!("[store]\nurl = '{url}'\n")).unwrap_or_default();
+    std::fs::write(&path, format!("{text}{store}"))?;
     Ok(path)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_accepted_job_is_lost_and_no_result_is_committed_twice() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let (config, log) = (write_config(folder.path())?, folder.path().join("log"));
+on_both!(no_accepted_job_is_lost_and_no_result_is_committed_twice);
+
+async fn no_accepted_job_is_lost_and_no_result_is_committed_twice(site: Site) -> Result<()> {
+    let site = site.work("lease_seconds = 1");
+    let (config, log, oracle) = (site.file()?, site.log(), site.oracle().await?);
     let mut rng = ChaCha20Rng::seed_from_u64(9);
     let mut clinic = Clinic::new()?;
     let requests = (0..8).map(|member| clinic.file(member, &[1])).collect::<Result<Vec<_>>>()?;
@@ -102,7 +54,11 @@ async fn no_accepted_job_is_lost_and_no_result_is_committed_twice() -> Result<()
     while !left.is_empty() {
         anyhow::ensure!(kills < 60, "no progress through 60 kills");
         let mut server = start(&config, &log).await?;
-        let life = Duration::from_millis(u64::from(20 + rng.next_u32() % 230));
+        // Where the dead one may be on another machine, a lease is taken back by who has listened for as long as it lasts.
+        let long = site.url.is_some() && kills % 6 == 5;
+        // Longer and longer, so that a slow machine gets somewhere as well.
+        let life = if long { 2500 } else { 20 + rng.next_u32() % 230 + 10 * kills };
+        let life = Duration::from_millis(life.into());
         // Every request is sent in every life: the key makes it one job.
         let talk = async {
             let mut client = Client::connect(&server.address, "north").await?;
@@ -131,6 +87,10 @@ async fn no_accepted_job_is_lost_and_no_result_is_committed_twice() -> Result<()
     let server = start(&config, &log).await?;
     let mut client = Client::connect(&server.address, "north").await?;
     assert_eq!(client.jobs(&[], 100).await?.len(), requests.len());
+    let ends: BTreeSet<_> = accepted.values().map(|id| (id.clone(), "done".to_owned())).collect();
+    let mut seen = oracle.ends().await?;
+    seen.sort();
+    assert_eq!(seen, ends.into_iter().collect::<Vec<_>>(), "a job that ended twice, or otherwise");
     Ok(())
 }
 
@@ -138,14 +98,10 @@ async fn no_accepted_job_is_lost_and_no_result_is_committed_twice() -> Result<()
 async fn a_second_server_on_the_same_data_is_refused_and_sigterm_ends_the_first_with_0() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (config, log) = (write_config(folder.path())?, folder.path().join("log"));
-    let mut first = start(&config, &log).await?;
+    let first = start(&config, &log).await?;
     let second = Server::bind(Config::read(&config)?, Arc::new(StandIn::default())).await;
     let problem = second.err().context("two servers on one data folder")?.to_string();
     assert!(problem.contains("another server uses this data folder"), "{problem}");
-    let id = first.child.id().context("already ended")?;
-    let ended = Command::new("kill").args(["-TERM", &id.to_string()]).status().await?;
-    assert!(ended.success());
-    let status = tokio::time::timeout(SOON, first.child.wait()).await.context("does not end")??;
-    assert_eq!(status.code(), Some(0));
+    assert_eq!(first.end(SOON).await?.code(), Some(0));
     Ok(())
 }

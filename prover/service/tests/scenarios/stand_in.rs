@@ -2,13 +2,15 @@
 //! proofs verify nowhere; everything around them is real.
 
 use nightingale::{
-    adjudicator::{Adjudicator, Progress, ProveFailure},
+    adjudicator::{Adjudicator, Batching, Progress, ProveFailure},
     jobs::Phase,
 };
 use nightingale_circuits::claim::{Request, adjudicate};
+use nightingale_prover::device::failover::{Report, State};
 use nightingale_verifier::{ClaimProof, KeyDigest, OutcomeOpening, VerifyingKey};
 use std::{
     collections::HashSet,
+    io::Write,
     ops::ControlFlow,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
@@ -29,12 +31,37 @@ pub(crate) struct StandIn {
     pub(crate) overlapped: Mutex<bool>,
     /// Claim commitments in the order in which their proofs began.
     pub(crate) order: Mutex<Vec<nightingale_circuits::Fr>>,
+    /// How many claims it takes at once; one when unset.
+    pub(crate) batching: Option<Batching>,
+    /// The lengths of the batches that it was given.
+    pub(crate) batches: Mutex<Vec<usize>>,
+    /// The commitment of a claim that kills whoever proves it.
+    pub(crate) poison: Mutex<Option<nightingale_circuits::Fr>>,
+    /// The commitment of a claim that ends the process.
+    pub(crate) deadly: Option<nightingale_circuits::Fr>,
+    /// The phase in which it stays for ever, once it has said so on standard output.
+    pub(crate) stalls: Option<String>,
+    /// Whether it reports one device, which is out of use.
+    pub(crate) retired: bool,
+    /// Whether it says on standard output when it has proven.
+    pub(crate) tells: bool,
 }
 
 impl StandIn {
     /// Whose proofs take so long.
     pub(crate) fn slow(milliseconds: u64) -> Self {
         Self { takes: Duration::from_millis(milliseconds), ..Self::default() }
+    }
+
+    fn stall(&self, phase: Phase) {
+        if self.stalls.as_deref() != Some(name(phase)) {
+            return;
+        }
+        // Whoever waits for it may have gone.
+        let _ = writeln!(std::io::stdout(), "stalled {}", name(phase));
+        loop {
+            std::thread::park();
+        }
     }
 
     fn take_in_hand(&self, request: &Request) -> Vec<u8> {
@@ -48,20 +75,61 @@ impl StandIn {
     }
 }
 
+const fn name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Checking => "checking",
+        Phase::Assigning => "assigning",
+        Phase::Proving => "proving",
+        Phase::Verifying => "verifying",
+    }
+}
+
 impl Adjudicator for StandIn {
     fn keys(&self) -> Vec<VerifyingKey> {
         Vec::new()
+    }
+
+    fn devices(&self) -> Vec<Report> {
+        let retired = Report {
+            device: "stand-in".to_owned(),
+            state: State::Retired,
+            batches: 0,
+            proofs: 0,
+            failures: 1,
+            busy: Duration::ZERO,
+        };
+        self.retired.then_some(retired).into_iter().collect()
+    }
+
+    fn batching(&self) -> Batching {
+        self.batching.unwrap_or(Batching { most: 1, waits: false })
+    }
+
+    fn prove_batch(
+        &self,
+        requests: &[&Request],
+        progress: Progress<'_>,
+    ) -> Vec<Result<ClaimProof, ProveFailure>> {
+        self.batches.lock().unwrap_or_else(PoisonError::into_inner).push(requests.len());
+        requests.iter().map(|request| self.prove(request, progress)).collect()
     }
 
     #[expect(clippy::panic, reason = "a worker's death is what is being told")]
     fn prove(&self, request: &Request, progress: Progress<'_>) -> Result<ClaimProof, ProveFailure> {
         let commitment = request.claim.commitment(&request.claim_salt);
         self.order.lock().unwrap_or_else(PoisonError::into_inner).push(commitment);
+        if *self.poison.lock().unwrap_or_else(PoisonError::into_inner) == Some(commitment) {
+            panic!("told to die");
+        }
+        if self.deadly == Some(commitment) {
+            std::process::abort();
+        }
         let account = self.take_in_hand(request);
         let end = Instant::now() + self.takes;
         let mut stopped = false;
         for (phase, percent) in [(Phase::Assigning, 0), (Phase::Proving, 10)] {
             stopped |= progress(phase, percent) == ControlFlow::Break(());
+            self.stall(phase);
         }
         while Instant::now() < end && !(self.stops && stopped) {
             std::thread::sleep(Duration::from_millis(5));
@@ -83,7 +151,12 @@ impl Adjudicator for StandIn {
             .is_break()
             .then_some(())
             .map_or(Ok(()), |()| Err(ProveFailure::Stopped))?;
+        self.stall(Phase::Verifying);
         let outcome = adjudicate(request).map_err(ProveFailure::Refused)?;
+        if self.tells {
+            // Whoever waits for it may have gone.
+            let _ = writeln!(std::io::stdout(), "proven");
+        }
         Ok(ClaimProof {
             class: outcome.class,
             key: KeyDigest([7; 32]),

@@ -42,13 +42,14 @@ async fn health_and_reflection_answer() -> Result<()> {
     let answer = answers.message().await?.and_then(|a| a.message_response).context("no answer")?;
     let MessageResponse::ListServicesResponse(list) = answer else { anyhow::bail!("another answer") };
     let names: Vec<&str> = list.service.iter().map(|s| s.name.as_str()).collect();
-    for service in ["Claim", "Cohort", "Dataset", "Epoch", "Job", "Key"] {
+    for service in ["Audit", "Claim", "Cohort", "Consent", "Dataset", "Epoch", "Job", "Key"] {
         assert!(names.contains(&format!("nightingale.v1.{service}Service").as_str()), "{names:?}");
     }
     server.stop().await
 }
 
-async fn get(address: std::net::SocketAddr, path: &str) -> Result<String> {
+/// An answer, head and body.
+pub(crate) async fn get(address: std::net::SocketAddr, path: &str) -> Result<String> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await?;
     let mut text = String::new();

@@ -41,6 +41,13 @@ async fn every_call_refuses_a_name_that_is_no_tenant() -> Result<()> {
         nobody.epoch(vec![1; 12]).await.err(),
         nobody.publish(None, None).await.err(),
         nobody.adjudicate(Vec::new(), keyed("k"), false).await.err(),
+        nobody.consents(Vec::new(), true, 1).await.err(),
+        nobody.publish_consents("k").await.err(),
+        nobody.consent_epochs().await.err(),
+        nobody.consent_register(0).await.err(),
+        nobody.revoke_subjects("k", vec![1; 32], vec!["s".to_owned()]).await.err(),
+        nobody.grant(crate::consent_ledger::granting("k", 0, "", "", true)).await.err(),
+        nobody.revoke(crate::consent_ledger::revoking("k", 0)).await.err(),
         nobody.watch(&id, SOON, |_| {}).await.err(),
     ];
     for answer in answers {

@@ -1,0 +1,159 @@
+//! Break-glass access: an auditor, operator or regulator reads a job of any tenant, its result included, in an emergency. It is loud: on record in that tenant's
+//! log, counted, logged and told to whom the operator named, all before anything is shown.
+
+use super::{
+    Draft, Event, Purpose,
+    release::{Cleared, emergency, shown},
+};
+use crate::{
+    config::Alarm,
+    engine::Engine,
+    gate::role_missing,
+    identity::{Caller, Role, Roles},
+    jobs::{Instant, Job, JobId, Tenant},
+    server::status::{invalid, typed},
+    store::audit::Release,
+};
+use serde_json::json;
+use std::{os::unix::fs::OpenOptionsExt, process::Stdio, time::Duration};
+use tokio::io::AsyncWriteExt;
+use tonic::{Code, Status};
+
+/// The method in the log.
+pub(crate) const METHOD: &str = "AuditService.BreakGlass";
+/// How long a command may take to be told.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Who may.
+const ALLOWED: Roles = Roles::of(&[Role::Auditor, Role::Operator, Role::Regulator]);
+
+fn stated(reason: &str) -> Result<&str, Status> {
+    let reason = reason.trim();
+    let is_plain = !reason.chars().any(char::is_control);
+    if is_plain && (10..=500).contains(&reason.chars().count()) {
+        return Ok(reason);
+    }
+    Err(invalid(
+        "reason",
+        "expected why, in 10 to 500 characters without line breaks, and without anybody's name",
+    ))
+}
+
+/// Lets a caller see a job of `tenant`, whoever it belongs to.
+///
+/// # Errors
+/// Not configured, not allowed, no reason, nobody could be told, no such job, or the entry was not taken: nothing is shown.
+pub(crate) async fn open(
+    engine: &Engine,
+    caller: &Caller,
+    tenant: &Tenant,
+    id: JobId,
+    reason: &str,
+) -> Result<Cleared, Status> {
+    let Some(alarm) = &engine.config.audit.break_glass else {
+        let text = "break-glass access is not configured; the operator sets audit.break_glass";
+        return Err(typed(Code::PermissionDenied, "BREAK_GLASS_OFF", text));
+    };
+    if !caller.roles.any_of(ALLOWED) {
+        return Err(role_missing());
+    }
+    let reason = stated(reason)?;
+    let job = engine.store.job(tenant, &id).await?;
+    let job = job.ok_or_else(|| typed(Code::NotFound, "JOB_UNKNOWN", "job: no such job of this tenant"))?;
+    let basis = engine.config.audit.bases.emergency.as_str();
+    let draft = Draft::new(Event::BreakGlass, caller, METHOD).stated(reason);
+    let draft = shown(draft.purpose(Purpose::Emergency, basis), &job);
+    let release = Release { tenant: tenant.clone(), job: id, draft };
+    engine.store.record_releases(std::slice::from_ref(&release), Instant::now()).await?;
+    engine.metrics.break_glass.inc();
+    let subject = release.draft.actor.subject();
+    tracing::warn!(%job.id, tenant = tenant.as_str(), subject, reason, "BREAK-GLASS access");
+    if let Err(problem) = tell(alarm, &notice(&release, &job, reason)).await {
+        tracing::error!(%problem, "nobody was told of break-glass access, and nothing is shown");
+        let untold = Draft::new(Event::Refused, caller, METHOD).job(&id).reason("BREAK_GLASS_UNHEARD");
+        engine.store.audit(tenant, vec![untold], Instant::now()).await?;
+        let text =
+            "whom the operator named could not be told, and nothing is shown; the server's log says why";
+        return Err(typed(Code::Unavailable, "BREAK_GLASS_UNHEARD", text));
+    }
+    Ok(emergency(job))
+}
+
+/// What whoever is told gets: one line of JSON, without anything of the job but its name.
+fn notice(release: &Release, job: &Job, reason: &str) -> String {
+    let actor = &release.draft.actor;
+    let line = json!({
+        "event": "break_glass",
+        "at": Instant::now().0,
+        "tenant": release.tenant.as_str(),
+        "job": job.id.to_string(),
+        "state": job.state.name(),
+        "subject": actor.subject(),
+        "roles": actor.roles(),
+        "reason": reason,
+    });
+    format!("{line}\n")
+}
+
+async fn tell(alarm: &Alarm, notice: &str) -> Result<(), String> {
+    match alarm {
+        Alarm::File(path) => {
+            let (path, notice) = (path.clone(), notice.to_owned());
+            let write = move || {
+                use std::io::Write;
+                let mut file =
+                    std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
+                file.write_all(notice.as_bytes())?;
+                file.sync_all()
+            };
+            let written =
+                tokio::task::spawn_blocking(write).await.map_err(|_| "writing panicked".to_owned())?;
+            written.map_err(|error| format!("the file cannot be written: {error}"))
+        }
+        Alarm::Command(program) => {
+            let mut command = tokio::process::Command::new(program);
+            command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+            let mut child =
+                command.spawn().map_err(|error| format!("the command does not start: {error}"))?;
+            let told = async {
+                if let Some(mut stdin) = child.stdin.take() {
+                    // A command that does not read is told by having been started; its exit code decides.
+                    let _ = stdin.write_all(notice.as_bytes()).await;
+                }
+                child.wait().await
+            };
+            match tokio::time::timeout(PATIENCE, told).await {
+                Ok(Ok(status)) if status.success() => Ok(()),
+                Ok(Ok(status)) => Err(format!("the command ended with {status}")),
+                Ok(Err(error)) => Err(format!("the command was lost: {error}")),
+                Err(_) => Err(format!("the command took longer than {} s", PATIENCE.as_secs())),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_says_something_in_one_line() {
+        for reason in ["", "because", "        ", "a\nb and more of it", &"x".repeat(501)] {
+            assert!(stated(reason).is_err(), "{reason:?}");
+        }
+        assert!(stated("ticket 4711: payer disputes the decision").is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_alarm_that_fails_is_no_alarm() -> Result<(), std::io::Error> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("alarm.jsonl");
+        assert!(tell(&Alarm::File(file.clone()), "a\n").await.is_ok());
+        assert!(tell(&Alarm::File(file.clone()), "b\n").await.is_ok());
+        assert_eq!(std::fs::read_to_string(file)?, "a\nb\n");
+        assert!(tell(&Alarm::File(folder.path().join("no/where")), "a\n").await.is_err());
+        assert!(tell(&Alarm::Command("/bin/true".into()), "a\n").await.is_ok());
+        assert!(tell(&Alarm::Command("/bin/false".into()), "a\n").await.is_err());
+        assert!(tell(&Alarm::Command("/no/such/command".into()), "a\n").await.is_err());
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! `nightingale keys import` and `import-ptau`: keys of a ceremony, after all that makes them worth something was checked.
+
+use super::{
+    super::{Outcome, Trouble, files, meter},
+    export::class,
+    list, list_setups,
+};
+use clap::Args;
+use nightingale::CohortError;
+use nightingale_circuits::{claim::SizeClass, cohort::Size};
+use nightingale_prover::{
+    KeyStore, ProveError,
+    ceremony::{self, Beacon, CheckedPowers, FileDigest, Published, Terms, Zkey},
+    cohort::CohortKeyStore,
+};
+use std::path::PathBuf;
+
+/// The powers of tau.
+#[derive(Args)]
+struct Powers {
+    /// The prepared `.ptau` file that the key was set up with.
+    #[arg(long, value_name = "FILE")]
+    ptau: PathBuf,
+    /// The BLAKE2b digest of that file, 128 digits, from whoever announced it and not from the file (`b2sum`).
+    #[arg(long, value_name = "DIGEST")]
+    ptau_digest: FileDigest,
+}
+
+impl Powers {
+    /// Maps the file, checks it and hands it over.
+    fn with<T>(&self, work: impl FnOnce(&CheckedPowers<'_>) -> Result<T, Trouble>) -> Result<T, Trouble> {
+        let bytes = ceremony::load(&self.ptau)?;
+        let powers = CheckedPowers::check(&bytes, &self.ptau_digest, &mut rand::rng());
+        work(&powers.map_err(ProveError::from)?)
+    }
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Nothing is written unless every check passes. Say who contributed with --published, --contribution or --previous: a key's chain \
+                  alone does not show that nobody was left out. docs/ceremony.md has the argument of each check."
+)]
+pub(in super::super) struct Import {
+    /// The folder of keys.
+    #[arg(long, value_name = "DIR")]
+    keys: PathBuf,
+    /// The size class: claim-2 or claim-8.
+    #[arg(long, value_parser = class)]
+    class: SizeClass,
+    /// The ceremony's last `.zkey` file.
+    #[arg(long, value_name = "FILE")]
+    zkey: PathBuf,
+    #[command(flatten)]
+    powers: Powers,
+    /// So many published contributions must be in the key; beacons do not count.
+    #[arg(long, value_name = "NUMBER")]
+    minimum_contributors: usize,
+    /// What the contributors published: a file with a contribution hash and a name on each line, in order.
+    #[arg(long, value_name = "FILE")]
+    published: Option<PathBuf>,
+    /// A published contribution hash, 128 digits, and after a blank a name; may be repeated, in order.
+    #[arg(long, value_name = "HASH")]
+    contribution: Vec<Published>,
+    /// An earlier `.zkey` file of the ceremony, which the key must continue; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    previous: Vec<PathBuf>,
+    /// The announced value of the beacon that ended the ceremony, in hexadecimal.
+    #[arg(long, value_name = "HEX", value_parser = value)]
+    beacon: Beaconed,
+    /// The logarithm of the number of hashes that were announced for it.
+    #[arg(long, value_name = "NUMBER")]
+    beacon_iterations: u8,
+}
+
+/// A beacon's value: one argument, however many bytes.
+#[derive(Clone)]
+struct Beaconed(Vec<u8>);
+
+fn value(text: &str) -> Result<Beaconed, String> {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let value = hex::decode(digits).ok().filter(|value| !value.is_empty());
+    value.map(Beaconed).ok_or_else(|| "expected hexadecimal digits".to_owned())
+}
+
+impl Import {
+    pub(super) fn run(&self) -> Outcome {
+        let terms = self.terms()?;
+        let zkey = ceremony::load(&self.zkey)?;
+        let bar = meter::meter("checking the ceremony");
+        let store = self.powers.with(|powers| {
+            Ok(KeyStore::import(&self.keys, self.class, &zkey, powers, &terms, &mut rand::rng())?)
+        });
+        bar.finish_and_clear();
+        list(&store?);
+        Ok(())
+    }
+
+    fn terms(&self) -> Result<Terms, Trouble> {
+        let mut published = match &self.published {
+            Some(path) => {
+                let bytes = files::read(path)?;
+                let problem = |problem| Trouble::Unusable(format!("{}: {problem}", path.display()));
+                let text = std::str::from_utf8(&bytes).map_err(|_| problem("is no text".to_owned()))?;
+                Published::list(text).map_err(problem)?
+            }
+            None => Vec::new(),
+        };
+        published.extend(self.contribution.iter().cloned());
+        let earlier = |path: &PathBuf| {
+            let contributions = Zkey::contributions_of(&ceremony::load(path)?);
+            contributions.map_err(|error| Trouble::from(ProveError::from(error)).within(path))
+        };
+        Ok(Terms {
+            minimum: self.minimum_contributors,
+            beacon: Beacon { value: self.beacon.0.clone(), iterations: self.beacon_iterations },
+            published,
+            previous: self.previous.iter().map(earlier).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Datasets that were registered under the development setup stay there: register them anew under this one."
+)]
+pub(in super::super) struct ImportPtau {
+    /// The folder of keys; the setup is kept in its folder `cohort`.
+    #[arg(long, value_name = "DIR")]
+    keys: PathBuf,
+    #[command(flatten)]
+    powers: Powers,
+    /// Which sizes to make, as logarithms of their rows: 14, 17 or 20; may be repeated. A size needs as many powers.
+    #[arg(long, value_name = "NUMBER", value_parser = size, required = true)]
+    size: Vec<Size>,
+}
+
+fn size(text: &str) -> Result<Size, String> {
+    let known = text.parse().ok().and_then(Size::from_k);
+    known.ok_or_else(|| "expected 14, 17 or 20".to_owned())
+}
+
+impl ImportPtau {
+    pub(super) fn run(&self) -> Outcome {
+        let folder = self.keys.join("cohort");
+        self.powers.with(|powers| {
+            let made = meter::watched("making the setup", |progress| {
+                CohortKeyStore::import(&folder, powers, &self.size, &mut rand::rng(), progress)
+                    .map_err(CohortError::from)
+            });
+            made.map(drop).map_err(Trouble::from)
+        })?;
+        list_setups(&folder)
+    }
+}

@@ -1,0 +1,381 @@
+//! A registered dataset in the artefact store: the custodian's half sealed under the tenant's data key, everybody's half as it is.
+//!
+//! Files are read one at a time, a chunk verified before it is used, into memory that is wiped.
+
+use super::{Folder, folder};
+use crate::{
+    artefacts::{
+        ArtefactError, Artefacts,
+        sealed::{Opening, Purpose, Sealing},
+    },
+    audit::Draft,
+    config::Config,
+    error::{CohortError, StoreError},
+    jobs::{Instant, Tenant},
+    production,
+    store::{
+        Store,
+        dataset_files::{DatasetFile, DatasetFiles},
+        datasets::DatasetRow,
+        seal::Seal,
+    },
+};
+use nightingale_circuits::cohort::Keccak;
+use nightingale_prover::{ProveError, cohort::keys::verifying_keys};
+use nightingale_verifier::cohort::{Dataset, verify_registration};
+use std::{
+    fs::{self, File},
+    io::{Read, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use zeroize::Zeroizing;
+
+const PUBLIC: &str = "public/dataset.json";
+const REGULATOR: &str = "public/regulator.key";
+const PRIVATE: &str = "private/";
+/// The largest file that is read: codes of 2^22 rows in 250 columns.
+const MOST_BYTES: u64 = 1 << 32;
+
+/// A dataset's files, and what opens them. No `Debug`.
+#[derive(Clone)]
+pub struct Archive {
+    artefacts: Arc<dyn Artefacts>,
+    seal: Seal,
+    dataset: Keccak,
+    files: Arc<Vec<DatasetFile>>,
+}
+
+impl Archive {
+    /// A tenant's dataset; `None` when it has no files here.
+    ///
+    /// # Errors
+    /// The tenant was erased; the database or the key service does not answer.
+    pub async fn find(
+        store: &Store,
+        artefacts: &Arc<dyn Artefacts>,
+        tenant: &Tenant,
+        dataset: &Keccak,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(found) = store.dataset_files(tenant, dataset).await? else { return Ok(None) };
+        let seal = store.seal(tenant).await?;
+        Ok(Some(Self::of(artefacts.clone(), seal, *dataset, found.files)))
+    }
+
+    fn of(artefacts: Arc<dyn Artefacts>, seal: Seal, dataset: Keccak, files: Vec<DatasetFile>) -> Self {
+        Self { artefacts, seal, dataset, files: Arc::new(files) }
+    }
+
+    /// Opens the dataset with its private half. Blocks.
+    ///
+    /// # Errors
+    /// A file that is missing, damaged, not of this dataset, or not sealed for it.
+    pub fn open(&self) -> Result<Folder, CohortError> {
+        let folder = Folder::read(&|name| self.read(name))?;
+        folder::expect(Path::new(PUBLIC), folder.public(), &self.dataset)?;
+        Ok(folder)
+    }
+
+    /// What everybody sees of it. Blocks.
+    ///
+    /// # Errors
+    /// As [`Archive::open`].
+    pub fn public(&self) -> Result<Dataset, CohortError> {
+        let bytes = self.read(PUBLIC)?.ok_or_else(|| corrupt(PUBLIC, "is missing"))?;
+        let dataset = Dataset::from_json(&bytes).map_err(|error| corrupt(PUBLIC, &error.to_string()))?;
+        folder::expect(Path::new(PUBLIC), &dataset, &self.dataset)?;
+        Ok(dataset)
+    }
+
+    /// Whether exact answers are sealed to a regulator.
+    #[must_use]
+    pub fn has_regulator_key(&self) -> bool {
+        self.files.iter().any(|file| file.name == REGULATOR)
+    }
+
+    /// Whether a subject is in it. Blocks.
+    ///
+    /// # Errors
+    /// As [`Archive::open`].
+    pub fn has_subject(&self, key: &str) -> Result<bool, CohortError> {
+        let folder = self.open()?;
+        Ok(folder.subjects_of(&|name| self.read(name))?.code(key).is_some())
+    }
+
+    /// How it stands beside a folder's public half.
+    fn standing(&self, public: &str) -> Result<Standing, CohortError> {
+        let own = self.files.iter().find(|file| file.name == PUBLIC).map(|file| file.artefact);
+        // A public file is stored as it is, so its name says what is in it, though it be gone.
+        if own.is_some_and(|own| own.0 == *blake3::hash(public.as_bytes()).as_bytes()) {
+            return Ok(match self.open() {
+                Ok(folder) => Standing::Same(folder.public().clone()),
+                Err(error) => {
+                    tracing::warn!(%error, "an imported dataset is damaged, and is imported again");
+                    Standing::Damaged
+                }
+            });
+        }
+        self.public().map(Standing::Other)
+    }
+
+    /// Deletes the sealed files of an import that came to nothing: nobody else has them.
+    fn discard(&self) {
+        for file in self.files.iter().filter(|file| file.sealed) {
+            if let Err(error) = self.artefacts.delete(&file.artefact) {
+                tracing::warn!(%error, artefact = %file.artefact, "a file that nobody needs was left in the artefact store");
+            }
+        }
+    }
+
+    /// A file's content, wiped when it is dropped.
+    fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, ProveError> {
+        let Some(file) = self.files.iter().find(|file| file.name == name) else { return Ok(None) };
+        // A private file that somebody declared public would be read unverified.
+        if file.sealed != name.starts_with(PRIVATE) || file.bytes > MOST_BYTES {
+            return Err(corrupt(name, "is listed as what it is not"));
+        }
+        let trouble = |error: ArtefactError| match error {
+            ArtefactError::Io(source) if source.kind() != std::io::ErrorKind::InvalidData => {
+                ProveError::Io { path: PathBuf::from(name), source }
+            }
+            other => corrupt(name, &other.to_string()),
+        };
+        let failed = |error: std::io::Error| trouble(error.into());
+        let stored = self.artefacts.get(&file.artefact).map_err(trouble)?;
+        let mut content: Box<dyn Read> = if file.sealed {
+            let purpose = Purpose { dataset: &self.dataset, name };
+            let opening = Opening::new(stored, &self.seal, purpose).map_err(failed)?;
+            if opening.length() != file.bytes {
+                return Err(corrupt(name, "is of another length than was stored"));
+            }
+            Box::new(opening)
+        } else {
+            stored
+        };
+        // Of its size at once: growing would leave copies behind.
+        let mut bytes = Zeroizing::new(vec![0; file.bytes as usize]);
+        content.read_exact(&mut bytes).map_err(failed)?;
+        // The end is where the store says whether it was what was put.
+        if content.read(&mut [0]).map_err(failed)? != 0 {
+            return Err(corrupt(name, "is longer than was stored"));
+        }
+        Ok(Some(bytes))
+    }
+}
+
+fn corrupt(name: &str, problem: &str) -> ProveError {
+    ProveError::Corrupt { path: PathBuf::from(name), problem: problem.to_owned() }
+}
+
+/// What was imported, beside what a folder holds.
+enum Standing {
+    /// The same, and it opens.
+    Same(Dataset),
+    /// The same, and it does not open.
+    Damaged,
+    /// With other consents.
+    Other(Dataset),
+}
+
+/// A dataset that is registered and in the artefact store.
+pub struct Imported {
+    /// Its row.
+    pub row: DatasetRow,
+    /// Its public half.
+    pub dataset: Dataset,
+    /// Its files.
+    pub archive: Archive,
+    /// Whether files were stored now, and not before.
+    pub is_new: bool,
+}
+
+/// What takes datasets in, and under whose keys their registrations must verify.
+pub struct Importer<'a> {
+    store: &'a Store,
+    artefacts: &'a Arc<dyn Artefacts>,
+    keys: PathBuf,
+    production: bool,
+}
+
+impl<'a> Importer<'a> {
+    /// Of a server's configuration.
+    #[must_use]
+    pub fn of(store: &'a Store, artefacts: &'a Arc<dyn Artefacts>, config: &Config) -> Self {
+        Self { store, artefacts, keys: production::cohort_keys(config), production: config.production }
+    }
+
+    /// Takes the files of a dataset folder into the artefact store and registers the dataset, which is put on record with `entry`. Every file and
+    /// every registration proof is checked, what was stored is opened again before it counts, and consents only ever move on: a folder that
+    /// was put back is refused.
+    ///
+    /// `path` is the name under which it is registered.
+    ///
+    /// # Errors
+    /// A folder that holds no dataset, is damaged, or whose registration does not verify; one with older consents than were imported; the tenant
+    /// was erased; the database or a store does not answer.
+    pub async fn import(
+        &self,
+        tenant: &Tenant,
+        folder: &Path,
+        path: &str,
+        entry: Draft,
+        now: Instant,
+    ) -> Result<Imported, CohortError> {
+        let (store, artefacts) = (self.store, self.artefacts.clone());
+        let from = folder.to_owned();
+        let public = blocking({
+            let from = from.clone();
+            move || folder::public(&from)
+        })
+        .await?;
+        let digest = *public.digest();
+        let row = store.dataset(tenant, &digest).await?;
+        let row =
+            row.unwrap_or_else(|| DatasetRow { dataset: digest, path: path.to_owned(), registered: now });
+        if row.path != path {
+            return Err(CohortError::Elsewhere);
+        }
+        let seal = store.seal(tenant).await?;
+        let held = store.dataset_files(tenant, &digest).await?;
+        let mut known = None;
+        if let Some(held) = &held {
+            let archive = Archive::of(artefacts.clone(), seal.clone(), digest, held.files.clone());
+            let text = public.to_json();
+            let (standing, archive) = blocking(move || Ok((archive.standing(&text)?, archive))).await?;
+            match standing {
+                Standing::Same(dataset) => return Ok(Imported { row, dataset, archive, is_new: false }),
+                // The same consents: what is damaged is put again.
+                Standing::Damaged => {}
+                Standing::Other(dataset) => known = Some(dataset),
+            }
+        }
+        let after = held.map_or(0, |held: DatasetFiles| held.revision);
+        let (keys, production) = (self.keys.clone(), self.production);
+        let taken = blocking(move || {
+            let (archive, dataset) = take_in(&from, artefacts, seal, digest, known.as_ref())?;
+            let verified = verifying_keys(&keys).map_err(CohortError::from).and_then(|(keys, _)| {
+                verify_registration(&dataset, &keys, production).map_err(CohortError::Release)
+            });
+            if verified.is_err() {
+                archive.discard();
+            }
+            verified.map(|_| (archive, dataset))
+        });
+        let (archive, dataset) = taken.await?;
+        let stored = store.import_dataset(tenant, &row, &archive.files, after, entry, now).await;
+        if !matches!(stored, Ok(Some(_))) {
+            let unused = archive.clone();
+            blocking(move || {
+                unused.discard();
+                Ok(())
+            })
+            .await?;
+        }
+        match stored? {
+            Some(_) => Ok(Imported { row, dataset, archive, is_new: true }),
+            None => Err(StoreError::Busy.into()),
+        }
+    }
+}
+
+/// Refuses consents that were moved back: somebody who revoked would be counted again.
+fn check_consents(place: &Path, known: &Dataset, found: &Dataset) -> Result<(), CohortError> {
+    for table in known.tables() {
+        let other = found.table(table.name()).map_err(CohortError::Release)?;
+        if other.newest_consent() < table.newest_consent() {
+            let (path, table) = (place.to_owned(), table.name().to_owned());
+            return Err(CohortError::OlderConsents { path, table });
+        }
+    }
+    Ok(())
+}
+
+/// Stores a folder's files, and opens and verifies what was stored.
+fn take_in(
+    folder: &Path,
+    artefacts: Arc<dyn Artefacts>,
+    seal: Seal,
+    dataset: Keccak,
+    known: Option<&Dataset>,
+) -> Result<(Archive, Dataset), CohortError> {
+    // Nobody revokes meanwhile: the files are of one moment.
+    let (opened, _lock) = Folder::open_to_change(folder)?;
+    folder::expect(folder, opened.public(), &dataset)?;
+    if let Some(known) = known {
+        check_consents(folder, known, opened.public())?;
+    }
+    let mut files = Vec::new();
+    for name in opened.files() {
+        let path = folder.join(&name);
+        let failed = |source| CohortError::Prove(ProveError::Io { path: path.clone(), source });
+        let mut file = File::open(&path).map_err(failed)?;
+        let bytes = file.metadata().map_err(failed)?.len();
+        let sealed = name.starts_with(PRIVATE);
+        let put = if sealed {
+            let purpose = Purpose { dataset: &dataset, name: &name };
+            artefacts.put(&mut Sealing::new(file, bytes, &seal, purpose)?)
+        } else {
+            artefacts.put(&mut file)
+        };
+        let artefact = put.map_err(|error| StoreError::Io(error.to_string()))?;
+        files.push(DatasetFile { name, artefact, bytes, sealed });
+    }
+    let public = opened.public().to_json();
+    drop(opened);
+    let archive = Archive::of(artefacts, seal, dataset, files);
+    let verify = || -> Result<Dataset, CohortError> {
+        let stored = archive.open()?;
+        stored.subjects_of(&|name| archive.read(name))?;
+        if stored.public().to_json() != public {
+            return Err(corrupt(PUBLIC, "changed while it was imported").into());
+        }
+        Ok(stored.public().clone())
+    };
+    match verify() {
+        Ok(public) => Ok((archive, public)),
+        Err(error) => {
+            archive.discard();
+            Err(error)
+        }
+    }
+}
+
+/// Overwrites and removes the clear private half of a folder that was imported. What the file system kept of it elsewhere is beyond this program.
+///
+/// # Errors
+/// A file that cannot be written or removed.
+pub fn remove_clear(folder: &Path) -> Result<(), CohortError> {
+    let private = folder.join("private");
+    let trouble = |path: &Path, error: std::io::Error| CohortError::Path {
+        path: path.to_owned(),
+        problem: error.to_string(),
+    };
+    for entry in fs::read_dir(&private).map_err(|error| trouble(&private, error))? {
+        let path = entry.map_err(|error| trouble(&private, error))?.path();
+        let remove = || {
+            let mut left = fs::symlink_metadata(&path)?;
+            if left.is_file() {
+                let mut file = fs::OpenOptions::new().write(true).open(&path)?;
+                let zeros = [0; 1 << 16];
+                let mut length = left.len();
+                while length > 0 {
+                    let part = zeros.get(..length.min(zeros.len() as u64) as usize).unwrap_or(&zeros);
+                    file.write_all(part)?;
+                    length -= part.len() as u64;
+                }
+                file.sync_all()?;
+                left = fs::symlink_metadata(&path)?;
+            }
+            if left.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) }
+        };
+        remove().map_err(|error| trouble(&path, error))?;
+    }
+    fs::remove_dir(&private).map_err(|error| trouble(&private, error))
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, CohortError> + Send + 'static,
+) -> Result<T, CohortError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| CohortError::Bug("reading a dataset panicked"))?
+}

@@ -1,0 +1,248 @@
+//! How much a tenant may ask for: a token bucket for the rate, a count of what is not answered yet. One tenant's excess is refused and
+//! costs the others nothing.
+
+use crate::config::identity::{Rates, Share};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// Tenants that are remembered at most; above, those that ask for nothing now are forgotten.
+const REMEMBERED: usize = 10_000;
+
+/// What each tenant uses.
+pub(crate) struct Limits {
+    rates: Rates,
+    tenants: Mutex<HashMap<String, Arc<Tally>>>,
+}
+
+/// What one tenant uses.
+pub(crate) struct Tally {
+    share: Share,
+    bucket: Mutex<Bucket>,
+    in_flight: AtomicU32,
+}
+
+struct Bucket {
+    /// Requests that may come at once; below zero, requests that came too early and are held back.
+    left: f64,
+    at: Instant,
+}
+
+/// Why a request is too much.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Excess {
+    pub(crate) reason: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) retry: Duration,
+}
+
+/// A request that is counted until it is answered.
+pub(crate) struct Permit(Arc<Tally>);
+
+impl Permit {
+    pub(crate) fn tally(&self) -> Arc<Tally> {
+        self.0.clone()
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Limits {
+    pub(crate) fn new(rates: Rates) -> Self {
+        Self { rates, tenants: Mutex::default() }
+    }
+
+    /// Counts a request, or says that it is too much.
+    pub(crate) fn enter(&self, tenant: &str, now: Instant) -> Result<Permit, Excess> {
+        let tally = self.tally(tenant, now);
+        let most = tally.share.in_flight.unwrap_or(u32::MAX);
+        let entered = tally
+            .in_flight
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| (open < most).then(|| open + 1));
+        if entered.is_err() {
+            return Err(Excess {
+                reason: "TOO_MANY_IN_FLIGHT",
+                text: "this tenant has as many unanswered requests as it may; try again when some are answered",
+                retry: Duration::from_secs(1),
+            });
+        }
+        let permit = Permit(tally);
+        match permit.0.take(now) {
+            None => Ok(permit),
+            Some(retry) => Err(Excess {
+                reason: "RATE_EXCEEDED",
+                text: "this tenant asks more often than it may; try again later",
+                retry,
+            }),
+        }
+    }
+
+    fn tally(&self, tenant: &str, now: Instant) -> Arc<Tally> {
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tally) = tenants.get(tenant) {
+            return tally.clone();
+        }
+        if tenants.len() >= REMEMBERED {
+            tenants.retain(|_, tally| Arc::strong_count(tally) > 1 || !tally.is_rested(now));
+        }
+        let share = self.rates.share(tenant);
+        let tally = Arc::new(Tally {
+            share,
+            bucket: Mutex::new(Bucket { left: burst(&share), at: now }),
+            in_flight: AtomicU32::new(0),
+        });
+        tenants.insert(tenant.to_owned(), tally.clone());
+        tally
+    }
+}
+
+fn burst(share: &Share) -> f64 {
+    f64::from(share.burst.or(share.requests_per_second).unwrap_or(1)).max(1.0)
+}
+
+impl Tally {
+    /// Takes one request from the bucket, or says when there is one.
+    fn take(&self, now: Instant) -> Option<Duration> {
+        self.with_bucket(now, |bucket, rate| {
+            if bucket.left >= 1.0 {
+                bucket.left -= 1.0;
+                return None;
+            }
+            Some(Duration::from_secs_f64((1.0 - bucket.left) / rate))
+        })
+    }
+
+    /// Takes one request from the bucket even when it is empty; says for how long to hold back what comes after it.
+    pub(crate) fn borrow(&self, now: Instant) -> Option<Duration> {
+        self.with_bucket(now, |bucket, rate| {
+            bucket.left -= 1.0;
+            (bucket.left < 0.0).then(|| Duration::from_secs_f64(-bucket.left / rate))
+        })
+    }
+
+    fn with_bucket(
+        &self,
+        now: Instant,
+        work: impl FnOnce(&mut Bucket, f64) -> Option<Duration>,
+    ) -> Option<Duration> {
+        let rate = f64::from(self.share.requests_per_second?);
+        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed = now.saturating_duration_since(bucket.at).as_secs_f64();
+        bucket.left = passed.mul_add(rate, bucket.left).min(burst(&self.share));
+        bucket.at = bucket.at.max(now);
+        work(&mut bucket, rate)
+    }
+
+    /// Whether forgetting it gives its tenant nothing.
+    fn is_rested(&self, now: Instant) -> bool {
+        let mut full = true;
+        self.with_bucket(now, |bucket, _| {
+            full = bucket.left >= burst(&self.share);
+            None
+        });
+        full && self.in_flight.load(Ordering::Relaxed) == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(share: Share) -> Limits {
+        let own = Share { requests_per_second: None, ..share };
+        let tenants = HashMap::from([("free".to_owned(), own)]);
+        Limits::new(Rates { every: share, tenants, ..Rates::default() })
+    }
+
+    fn reason(answer: Result<Permit, Excess>) -> &'static str {
+        answer.map_or_else(|excess| excess.reason, |_| "let in")
+    }
+
+    #[test]
+    fn a_burst_is_let_in_and_then_the_rate() {
+        let limits = limits(Share { requests_per_second: Some(2), burst: Some(3), ..Share::default() });
+        let start = Instant::now();
+        for _ in 0..3 {
+            assert_eq!(reason(limits.enter("north", start)), "let in");
+        }
+        let refused = limits.enter("north", start).err();
+        assert_eq!(refused.map(|excess| excess.retry), Some(Duration::from_millis(500)));
+        // Another tenant's bucket is another one, and who has no rate has none.
+        assert_eq!(reason(limits.enter("south", start)), "let in");
+        for _ in 0..100 {
+            assert_eq!(reason(limits.enter("free", start)), "let in");
+        }
+        let later = start + Duration::from_millis(500);
+        assert_eq!(reason(limits.enter("north", later)), "let in");
+        assert_eq!(reason(limits.enter("north", later)), "RATE_EXCEEDED");
+        // Rest fills no more than the burst, and a clock that stands still or goes back gives nothing.
+        let rested = start + Duration::from_secs(3600);
+        let let_in = (0..100).filter(|_| limits.enter("north", rested).is_ok()).count();
+        assert_eq!(let_in, 3);
+        assert_eq!(reason(limits.enter("north", start)), "RATE_EXCEEDED");
+    }
+
+    #[test]
+    fn an_answered_request_makes_room_for_the_next() {
+        let limits = limits(Share { in_flight: Some(2), ..Share::default() });
+        let now = Instant::now();
+        let (first, second) = (limits.enter("north", now), limits.enter("north", now));
+        assert_eq!(reason(limits.enter("north", now)), "TOO_MANY_IN_FLIGHT");
+        assert_eq!(reason(limits.enter("south", now)), "let in");
+        drop(first);
+        assert_eq!(reason(limits.enter("north", now)), "let in");
+        drop(second);
+    }
+
+    #[test]
+    fn a_refused_request_is_not_counted_as_open() {
+        let limits = limits(Share {
+            requests_per_second: Some(1),
+            burst: Some(1),
+            in_flight: Some(1),
+            ..Share::default()
+        });
+        let now = Instant::now();
+        assert_eq!(reason(limits.enter("north", now)), "let in");
+        for _ in 0..10 {
+            assert_eq!(reason(limits.enter("north", now)), "RATE_EXCEEDED");
+        }
+    }
+
+    #[test]
+    fn messages_of_a_stream_are_held_back_and_not_lost() {
+        let limits = limits(Share { requests_per_second: Some(10), burst: Some(2), ..Share::default() });
+        let now = Instant::now();
+        let Ok(permit) = limits.enter("north", now) else { return assert_eq!("refused", "let in") };
+        let tally = permit.tally();
+        assert_eq!(tally.borrow(now), None);
+        assert_eq!(tally.borrow(now), Some(Duration::from_millis(100)));
+        assert_eq!(tally.borrow(now), Some(Duration::from_millis(200)));
+    }
+
+    #[test]
+    fn tenants_that_rest_are_forgotten_and_others_are_not() {
+        let limits = limits(Share { requests_per_second: Some(1), burst: Some(1), ..Share::default() });
+        let start = Instant::now();
+        for number in 0..REMEMBERED {
+            let _ = limits.enter(&format!("t{number}"), start);
+        }
+        // All have used what they may: none is forgotten, so that no new name is a way around the rate.
+        assert_eq!(reason(limits.enter("new", start)), "let in");
+        assert_eq!(reason(limits.enter("t0", start)), "RATE_EXCEEDED");
+        let rested = start + Duration::from_secs(5);
+        assert_eq!(reason(limits.enter("newer", rested)), "let in");
+        let held = limits.tenants.lock().map(|tenants| tenants.len()).unwrap_or_default();
+        assert!(held < 10, "{held}");
+    }
+}

@@ -1,0 +1,286 @@
+//! The issuer's keys: from a file, or from where its discovery document says. Few, kept for a while, and fetched anew when a token names
+//! one that is not known, which strangers can make happen once a minute and no more.
+
+use super::{Refusal, fetch};
+use crate::{config::identity::Oidc, error::ServiceError};
+use bytes::Bytes;
+use jsonwebtoken::{
+    Algorithm, DecodingKey,
+    jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse},
+};
+use rustls::RootCertStore;
+use serde::Deserialize;
+use serde_json::Value;
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+use tokio::{sync::Mutex, time::Instant};
+
+/// Keys that are held at most.
+const KEYS: usize = 64;
+/// Tokens that name an unknown key have the keys fetched at most so often.
+const UNKNOWN: Duration = Duration::from_secs(60);
+/// Without keys, the next try is so long after.
+const RETRY: Duration = Duration::from_secs(15);
+/// Keys that could not be fetched anew for so long are no longer believed.
+const STALE: Duration = Duration::from_secs(86_400);
+/// How often a file is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// One key, and the one algorithm that it is for.
+pub(crate) struct Key {
+    pub(super) algorithm: Algorithm,
+    pub(super) key: DecodingKey,
+}
+
+/// Where keys come from.
+enum Source {
+    File(PathBuf),
+    Issuer { issuer: String, roots: Arc<RootCertStore> },
+}
+
+#[derive(Default)]
+struct Held {
+    keys: HashMap<String, Arc<Key>>,
+    fetched: Option<Instant>,
+}
+
+/// The issuer's keys.
+pub(crate) struct Keys {
+    source: Source,
+    refresh: Duration,
+    held: RwLock<Held>,
+    /// When a token that names an unknown key last had them fetched. Held while that happens, so that one fetch serves all who wait.
+    unknown: Mutex<Option<Instant>>,
+}
+
+impl Keys {
+    /// Opens the source; of an issuer, nothing is fetched yet.
+    ///
+    /// # Errors
+    /// A file that cannot be read or holds no key, or no authorities to believe the issuer's certificate by.
+    pub(crate) fn open(settings: &Oidc) -> Result<Self, ServiceError> {
+        let source = match &settings.jwks_file {
+            Some(path) => Source::File(path.clone()),
+            None => Source::Issuer {
+                issuer: settings.issuer.clone(),
+                roots: Arc::new(fetch::roots(settings.ca.as_deref())?),
+            },
+        };
+        let keys =
+            Self { source, refresh: settings.refresh, held: RwLock::default(), unknown: Mutex::new(None) };
+        if let Source::File(path) = &keys.source {
+            keys.read_file(path).map_err(|problem| ServiceError::Path { path: path.clone(), problem })?;
+        }
+        Ok(keys)
+    }
+
+    /// The key of this name.
+    pub(crate) async fn find(&self, kid: &str) -> Result<Arc<Key>, Refusal> {
+        if let Some(key) = self.held(kid)? {
+            return Ok(key);
+        }
+        let mut last = self.unknown.lock().await;
+        // Who waited for another's fetch finds its outcome here.
+        if let Some(key) = self.held(kid)? {
+            return Ok(key);
+        }
+        if last.is_none_or(|last| last.elapsed() >= UNKNOWN) {
+            *last = Some(Instant::now());
+            self.fetch().await;
+        }
+        drop(last);
+        if self.is_empty() {
+            return Err(Refusal::NoKeys);
+        }
+        self.held(kid)?.ok_or(Refusal::Invalid("its key is not one of the issuer's"))
+    }
+
+    fn held(&self, kid: &str) -> Result<Option<Arc<Key>>, Refusal> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        // A file is as new as the operator keeps it.
+        let ages = matches!(self.source, Source::Issuer { .. });
+        if ages && held.fetched.is_some_and(|at| at.elapsed() > STALE) {
+            return Err(Refusal::NoKeys);
+        }
+        Ok(held.keys.get(kid).cloned())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held.read().unwrap_or_else(PoisonError::into_inner).keys.is_empty()
+    }
+
+    /// Keeps the keys new, for ever.
+    pub(crate) async fn keep(&self) {
+        let mut seen = None;
+        loop {
+            match &self.source {
+                Source::File(path) => {
+                    let changed = std::fs::metadata(path).and_then(|data| data.modified()).ok();
+                    if seen.is_some() && changed != seen {
+                        self.fetch().await;
+                    }
+                    seen = changed;
+                    tokio::time::sleep(LOOK).await;
+                }
+                Source::Issuer { .. } => {
+                    self.fetch().await;
+                    tokio::time::sleep(if self.is_empty() { RETRY } else { self.refresh }).await;
+                }
+            }
+        }
+    }
+
+    /// Fetches the keys; those that are held stay when that fails.
+    async fn fetch(&self) {
+        let fetched = match &self.source {
+            Source::File(path) => self.read_file(path),
+            Source::Issuer { issuer, roots } => match discover(issuer, roots).await {
+                Ok(text) => self.take(&text),
+                Err(problem) => Err(problem),
+            },
+        };
+        match fetched {
+            Ok(()) => tracing::debug!("the token issuer's keys were read"),
+            Err(problem) => {
+                tracing::warn!(problem, "the token issuer's keys cannot be read; those held stay")
+            }
+        }
+    }
+
+    fn read_file(&self, path: &Path) -> Result<(), String> {
+        let text = std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
+        self.take(&text)
+    }
+
+    fn take(&self, text: &[u8]) -> Result<(), String> {
+        let keys = read(text)?;
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) =
+            Held { keys, fetched: Some(Instant::now()) };
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+struct Discovery {
+    issuer: String,
+    jwks_uri: String,
+}
+
+/// The issuer's key set, from where its discovery document says.
+async fn discover(issuer: &str, roots: &Arc<RootCertStore>) -> Result<Bytes, String> {
+    let address = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+    let text = fetch::get(&address, roots).await?;
+    let found: Discovery =
+        serde_json::from_slice(&text).map_err(|_| format!("{address} is no discovery document"))?;
+    if found.issuer != issuer {
+        return Err(format!("{address} is of another issuer than oidc.issuer says"));
+    }
+    let is_secure = found.jwks_uri.starts_with("https://");
+    let may_be_plain = crate::config::identity::is_loopback_http(issuer)
+        && crate::config::identity::is_loopback_http(&found.jwks_uri);
+    if !is_secure && !may_be_plain {
+        return Err(format!("{address} says that the keys are at an address that is not https://"));
+    }
+    fetch::get(&found.jwks_uri, roots).await
+}
+
+/// The keys of a set that can be used here. The others are another application's business.
+fn read(text: &[u8]) -> Result<HashMap<String, Arc<Key>>, String> {
+    #[derive(Deserialize)]
+    struct Set {
+        keys: Vec<Value>,
+    }
+    let set: Set = serde_json::from_slice(text).map_err(|_| "is no JSON Web Key Set".to_owned())?;
+    if set.keys.len() > KEYS {
+        return Err(format!("holds more than {KEYS} keys"));
+    }
+    let mut keys = HashMap::new();
+    let mut doubled = Vec::new();
+    for value in set.keys {
+        let Some((kid, key)) = serde_json::from_value::<Jwk>(value).ok().and_then(|jwk| usable(&jwk)) else {
+            continue;
+        };
+        if keys.insert(kid.clone(), Arc::new(key)).is_some() {
+            doubled.push(kid);
+        }
+    }
+    // Two keys of one name: which one is meant cannot be known.
+    for kid in doubled {
+        keys.remove(&kid);
+    }
+    if keys.is_empty() {
+        return Err("holds no RSA, P-256 or Ed25519 key with a kid for signatures".into());
+    }
+    Ok(keys)
+}
+
+fn usable(jwk: &Jwk) -> Option<(String, Key)> {
+    let common = &jwk.common;
+    let kid = common.key_id.clone().filter(|kid| (1..=256).contains(&kid.len()))?;
+    if common.public_key_use.as_ref().is_some_and(|purpose| *purpose != PublicKeyUse::Signature) {
+        return None;
+    }
+    if common.key_operations.as_ref().is_some_and(|all| !all.contains(&KeyOperations::Verify)) {
+        return None;
+    }
+    let (algorithm, named) = match &jwk.algorithm {
+        AlgorithmParameters::RSA(_) => (Algorithm::RS256, KeyAlgorithm::RS256),
+        AlgorithmParameters::EllipticCurve(of) if of.curve == EllipticCurve::P256 => {
+            (Algorithm::ES256, KeyAlgorithm::ES256)
+        }
+        AlgorithmParameters::OctetKeyPair(of) if of.curve == EllipticCurve::Ed25519 => {
+            (Algorithm::EdDSA, KeyAlgorithm::EdDSA)
+        }
+        _ => return None,
+    };
+    if common.key_algorithm.is_some_and(|said| said != named) {
+        return None;
+    }
+    let key = DecodingKey::from_jwk(jwk).ok()?;
+    Some((kid, Key { algorithm, key }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EC: &str = r#""kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0""#;
+
+    fn kids(keys: &[String]) -> Result<Vec<String>, String> {
+        let text = format!(r#"{{"keys":[{}]}}"#, keys.join(","));
+        read(text.as_bytes()).map(|keys| {
+            let mut kids: Vec<String> = keys.into_keys().collect();
+            kids.sort();
+            kids
+        })
+    }
+
+    #[test]
+    fn only_keys_for_signatures_of_the_taken_kinds_count() {
+        let good = format!(r#"{{"kid":"a","use":"sig",{EC}}}"#);
+        for other in [
+            format!(r#"{{"kid":"b","use":"enc",{EC}}}"#),
+            format!(r#"{{"kid":"b","key_ops":["sign"],{EC}}}"#),
+            format!(r#"{{"kid":"b","alg":"ES384",{EC}}}"#),
+            format!("{{{EC}}}"),
+            r#"{"kid":"b","kty":"oct","k":"c2VjcmV0"}"#.to_owned(),
+            r#"{"kid":"b","kty":"oct","alg":"HS256","k":"c2VjcmV0"}"#.to_owned(),
+            EC.replace("P-256", "P-384").replacen('"', r#"{"kid":"b",""#, 1) + "}",
+            EC.replace("P-256", "secp256k1").replacen('"', r#"{"kid":"b",""#, 1) + "}",
+            r#"{"kid":"b"}"#.to_owned(),
+            "7".to_owned(),
+        ] {
+            assert_eq!(kids(&[good.clone(), other.clone()]), Ok(vec!["a".to_owned()]), "{other}");
+        }
+        let second = format!(r#"{{"kid":"b",{EC}}}"#);
+        assert_eq!(kids(&[good.clone(), second.clone()]), Ok(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(kids(&[good.clone(), good.clone(), second]), Ok(vec!["b".to_owned()]));
+        assert!(kids(&[good.clone(), good.clone()]).is_err());
+        assert!(kids(&vec![good; KEYS + 1]).is_err());
+        assert!(kids(&[]).is_err());
+    }
+}

@@ -1,0 +1,209 @@
+//! Which artefacts hold the files of a registered dataset.
+//!
+//! A dataset's files come and go together: a new revision replaces the one before in one transaction. What nothing names any more is first put on a list,
+//! and deleted from the artefact store later: whoever reads it just now is not disturbed.
+
+use super::{
+    Store, audit,
+    datasets::DatasetRow,
+    rows,
+    sql::{Connection, Row, sql},
+};
+use crate::{
+    artefacts::{ArtefactError, ArtefactId, Artefacts},
+    audit::Draft,
+    error::StoreError,
+    jobs::{Instant, Tenant},
+};
+use nightingale_circuits::cohort::Keccak;
+use std::sync::Arc;
+
+/// A file of a dataset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatasetFile {
+    /// Its name in the folder.
+    pub name: String,
+    /// Where its bytes are.
+    pub artefact: ArtefactId,
+    /// How long its content is.
+    pub bytes: u64,
+    /// Whether it is sealed under a data key of its tenant.
+    pub sealed: bool,
+}
+
+/// The files of a dataset at one revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatasetFiles {
+    /// From 1.
+    pub revision: i64,
+    /// All of them.
+    pub files: Vec<DatasetFile>,
+}
+
+fn artefact(row: &Row) -> Result<ArtefactId, StoreError> {
+    let bytes: &[u8] = rows::column(row, "artefact")?;
+    bytes.try_into().map(ArtefactId).map_err(|_| rows::damaged("artefact"))
+}
+
+fn file(row: &Row) -> Result<DatasetFile, StoreError> {
+    Ok(DatasetFile {
+        name: rows::column(row, "name")?,
+        artefact: artefact(row)?,
+        bytes: rows::column(row, "bytes")?,
+        sealed: rows::column(row, "sealed")?,
+    })
+}
+
+impl Store {
+    /// The files of a tenant's dataset at its newest revision; `None` when none were imported.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn dataset_files(
+        &self,
+        tenant: &Tenant,
+        dataset: &Keccak,
+    ) -> Result<Option<DatasetFiles>, StoreError> {
+        let text = "SELECT revision, name, artefact, bytes, sealed FROM dataset_files WHERE tenant = $1 AND dataset = $2 \
+                    AND revision = (SELECT MAX(revision) FROM dataset_files WHERE tenant = $1 AND dataset = $2) ORDER BY name";
+        let found = self.all(sql(text).bind(tenant.as_str()).bind(dataset.as_slice())).await?;
+        let Some(first) = found.first() else { return Ok(None) };
+        let revision = rows::column(first, "revision")?;
+        Ok(Some(DatasetFiles { revision, files: found.iter().map(file).collect::<Result<_, _>>()? }))
+    }
+
+    /// Registers a dataset with its files, which is put on record, or puts them in the place of revision `after`: all of it or nothing. `None` when another import came
+    /// between, and nothing was changed.
+    ///
+    /// # Errors
+    /// The tenant was erased meanwhile; the database refuses.
+    pub async fn import_dataset(
+        &self,
+        tenant: &Tenant,
+        row: &DatasetRow,
+        files: &[DatasetFile],
+        after: i64,
+        entry: Draft,
+        now: Instant,
+    ) -> Result<Option<DatasetFiles>, StoreError> {
+        // Alone among all tenants': what is deleted from the artefact store is deleted between two of these.
+        let mut tx = self.begin().await?;
+        tx.and_for(tenant.as_str()).await?;
+        self.refuse_erased_within(&mut tx, tenant).await?;
+        let (name, digest) = (tenant.as_str(), row.dataset.as_slice());
+        let newest = "SELECT COALESCE(MAX(revision), 0) AS revision FROM dataset_files WHERE tenant = $1 AND dataset = $2";
+        let newest: i64 = rows::column(&tx.one(sql(newest).bind(name).bind(digest)).await?, "revision")?;
+        if newest != after {
+            return Ok(None);
+        }
+        let register = "INSERT INTO datasets (tenant, dataset, path, registered) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+        let register = sql(register).bind(name).bind(digest).bind(&row.path).bind(now.0);
+        if tx.execute(register).await? == 1 {
+            audit::append(&mut tx, tenant, vec![entry.dataset(&row.dataset)], now).await?;
+        }
+        for file in files {
+            let text = "INSERT INTO dataset_files (tenant, dataset, revision, name, artefact, bytes, sealed) \
+                        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+            let bytes = i64::try_from(file.bytes).map_err(|_| StoreError::Bug("a file above 2^63".into()))?;
+            let insert = sql(text).bind(name).bind(digest).bind(after + 1).bind(&file.name);
+            tx.execute(insert.bind(file.artefact.0).bind(bytes).bind(file.sealed)).await?;
+            let kept = "DELETE FROM dropped_artefacts WHERE artefact = $1";
+            tx.execute(sql(kept).bind(file.artefact.0)).await?;
+        }
+        drop_files(&mut tx, "tenant = $1 AND dataset = $2 AND revision <= $3", now, |statement| {
+            statement.bind(name).bind(digest).bind(after)
+        })
+        .await?;
+        tx.commit().await?;
+        Ok(Some(DatasetFiles { revision: after + 1, files: files.to_vec() }))
+    }
+
+    /// Drops a tenant's datasets and their files, within the caller's transaction.
+    pub(super) async fn drop_tenant_files(
+        &self,
+        tx: &mut Connection,
+        tenant: &Tenant,
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        drop_files(tx, "tenant = $1", now, |statement| statement.bind(tenant.as_str())).await?;
+        tx.execute(sql("DELETE FROM datasets WHERE tenant = $1").bind(tenant.as_str())).await.map(drop)
+    }
+
+    /// Drops datasets that were registered before `before`, and their files. Returns how many.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn expire_datasets(&self, before: Instant, now: Instant) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        let which = "EXISTS (SELECT 1 FROM datasets WHERE datasets.tenant = dataset_files.tenant \
+                     AND datasets.dataset = dataset_files.dataset AND datasets.registered < $1)";
+        drop_files(&mut tx, which, now, |statement| statement.bind(before.0)).await?;
+        let dropped = tx.execute(sql("DELETE FROM datasets WHERE registered < $1").bind(before.0)).await?;
+        tx.commit().await?;
+        Ok(dropped)
+    }
+
+    /// Datasets that an earlier release registered by their folders alone.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn datasets_without_files(&self) -> Result<Vec<(Tenant, Keccak, String)>, StoreError> {
+        let text = "SELECT tenant, dataset, path FROM datasets WHERE NOT EXISTS (SELECT 1 FROM dataset_files \
+                    WHERE dataset_files.tenant = datasets.tenant AND dataset_files.dataset = datasets.dataset) ORDER BY sequence";
+        let found = self.all(sql(text)).await?;
+        let one = |row: &Row| {
+            let digest: &[u8] = rows::column(row, "dataset")?;
+            let digest = digest.try_into().map_err(|_| rows::damaged("dataset"))?;
+            Ok((rows::tenant(row)?, digest, rows::column(row, "path")?))
+        };
+        found.iter().map(one).collect()
+    }
+
+    /// Deletes artefacts that were dropped before `before` and that nothing names. Returns how many.
+    ///
+    /// # Errors
+    /// The database refuses, or the artefact store; what was not deleted stays on the list.
+    pub async fn collect_artefacts(
+        &self,
+        artefacts: Arc<dyn Artefacts>,
+        before: Instant,
+    ) -> Result<u64, StoreError> {
+        let waiting =
+            sql("SELECT 1 AS one FROM dropped_artefacts WHERE dropped <= $1 LIMIT 1").bind(before.0);
+        if self.optional(waiting).await?.is_none() {
+            return Ok(0);
+        }
+        let mut tx = self.begin().await?;
+        let text = "DELETE FROM dropped_artefacts WHERE dropped <= $1 RETURNING artefact, \
+                    (SELECT COUNT(*) FROM dataset_files WHERE dataset_files.artefact = dropped_artefacts.artefact) AS named";
+        let mut gone = Vec::new();
+        for row in tx.all(sql(text).bind(before.0)).await? {
+            if rows::column::<i64>(&row, "named")? == 0 {
+                gone.push(artefact(&row)?);
+            }
+        }
+        // While the transaction holds: an import of the same content waits, and stores it anew.
+        let deleted = tokio::task::spawn_blocking(move || {
+            gone.iter().try_fold(0, |count, id| Ok(count + u64::from(artefacts.delete(id)?)))
+        });
+        let deleted = deleted.await.map_err(|_| StoreError::Bug("deleting an artefact panicked".into()))?;
+        let deleted = deleted.map_err(|error: ArtefactError| StoreError::Io(error.to_string()))?;
+        tx.commit().await?;
+        Ok(deleted)
+    }
+}
+
+/// Drops the file rows of a condition, and lists their artefacts.
+async fn drop_files(
+    tx: &mut Connection,
+    which: &str,
+    now: Instant,
+    bind: impl Fn(super::sql::Statement) -> super::sql::Statement,
+) -> Result<(), StoreError> {
+    let delete = sql(format!("DELETE FROM dataset_files WHERE {which} RETURNING artefact"));
+    for row in tx.all(bind(delete)).await? {
+        let list = "INSERT INTO dropped_artefacts (artefact, dropped) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        tx.execute(sql(list).bind(artefact(&row)?.0).bind(now.0)).await?;
+    }
+    Ok(())
+}

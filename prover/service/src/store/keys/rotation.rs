@@ -1,0 +1,136 @@
+//! A new master key: all data keys are wrapped anew in one transaction.
+//!
+//! Three steps, each durable before the next: the new key is in its file, the database's keys are under it, the file is in its place. A
+//! process that is killed between two leaves a database that opens with exactly one of the two keys, and the same command goes on.
+
+use super::{KeyId, NAME, Wrapped, blocking, master, wrapped_by};
+use crate::{
+    error::{ServiceError, StoreError},
+    jobs::Tenant,
+    store::{
+        Store,
+        master::MasterKeys,
+        rows,
+        sql::{Row, sql},
+    },
+};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
+
+const ALL: &str =
+    "SELECT tenant, version, wrapped, wrapped_by, derived FROM tenant_keys ORDER BY tenant, version";
+
+/// What a rotation did.
+pub struct Rotated {
+    /// The key that wrapped before.
+    pub from: KeyId,
+    /// The key that wraps now.
+    pub to: KeyId,
+    /// Data keys that were wrapped anew.
+    pub keys: u64,
+    /// Where the old key file is kept: with it, backups from before still open.
+    pub retired: Option<PathBuf>,
+}
+
+/// A data key as it was wrapped, and as it is wrapped under the new master key, by tenant and version.
+type Rewrapped = HashMap<(Tenant, u32), (Vec<u8>, Vec<u8>)>;
+
+impl Store {
+    /// Wraps all data keys under a new master key: the service's where `to_service`, else a new one in the key file's place. Servers and
+    /// workers that run meanwhile go on, and find the new key when they need it.
+    ///
+    /// # Errors
+    /// The old key does not open a data key, and nothing is changed; the key service or the database does not answer.
+    pub async fn rotate_master(&self, to_service: bool) -> Result<Rotated, ServiceError> {
+        let to = self.prepare_master(to_service).await?;
+        let (from, keys) = self.rewrap(to.clone()).await?;
+        let retired = self.promote_master(to.id())?;
+        Ok(Rotated { from, to: to.id().clone(), keys, retired })
+    }
+
+    /// The first step: the new key is made, or found where an interrupted rotation left it.
+    ///
+    /// # Errors
+    /// It cannot be written; the service does not answer.
+    pub async fn prepare_master(&self, to_service: bool) -> Result<Arc<dyn MasterKeys>, ServiceError> {
+        let source = self.keyring.source.clone();
+        let made = tokio::task::spawn_blocking(move || -> Result<Arc<dyn MasterKeys>, ServiceError> {
+            if to_service { Ok(Arc::new(source.service()?)) } else { Ok(Arc::new(source.prepare()?)) }
+        });
+        made.await.map_err(|_| ServiceError::Bug("making a master key panicked"))?
+    }
+
+    /// The second step: in one transaction, every data key is under the new key, and the database says so. Where it is already, nothing
+    /// changes. Returns which key wrapped before, and how many data keys it was.
+    ///
+    /// # Errors
+    /// As [`Store::rotate_master`].
+    pub async fn rewrap(&self, to: Arc<dyn MasterKeys>) -> Result<(KeyId, u64), StoreError> {
+        let from = self.master_name().await?;
+        if from == *to.id() {
+            return Ok((from, 0));
+        }
+        // Before the transaction: a key service may take its time for each.
+        let mut done = Rewrapped::new();
+        for row in self.all(sql(ALL)).await? {
+            self.wrap_anew(&to, &mut done, &row).await?;
+        }
+        let mut tx = self.begin().await?;
+        if wrapped_by(&mut tx, self.dialect()).await? != from {
+            return Err(StoreError::Busy);
+        }
+        let name = "UPDATE meta SET value = $1 WHERE name = $2";
+        tx.execute(sql(name).bind(to.id().as_str().as_bytes()).bind(NAME)).await?;
+        // From here on nobody makes a data key under the old one. Those that were made meanwhile are few.
+        let mut keys = 0;
+        for row in tx.all(sql(ALL)).await? {
+            let (tenant, key) = (rows::tenant(&row)?, Wrapped::of(&row)?);
+            let place = (tenant, key.version);
+            if done.get(&place).is_none_or(|(before, _)| *before != key.wrapped) {
+                self.wrap_anew(&to, &mut done, &row).await?;
+            }
+            let pair = done.remove(&place);
+            let (before, after) = pair.ok_or_else(|| StoreError::Bug("a key was not wrapped anew".into()))?;
+            let update = "UPDATE tenant_keys SET wrapped = $1, wrapped_by = $2 \
+                          WHERE tenant = $3 AND version = $4 AND wrapped = $5";
+            let update = sql(update).bind(after).bind(to.id().as_str()).bind(place.0.as_str());
+            if tx.execute(update.bind(place.1).bind(before)).await? != 1 {
+                return Err(StoreError::Busy);
+            }
+            keys += 1;
+        }
+        tx.commit().await?;
+        self.keyring.hold(to);
+        Ok((from, keys))
+    }
+
+    /// The last step: the new key takes the old one's place. Returns where the old one is kept.
+    ///
+    /// # Errors
+    /// The files cannot be renamed.
+    pub fn promote_master(&self, to: &KeyId) -> Result<Option<PathBuf>, ServiceError> {
+        let source = &self.keyring.source;
+        if to.of_service().is_some() { source.retire() } else { source.promote() }
+    }
+
+    async fn wrap_anew(
+        &self,
+        to: &Arc<dyn MasterKeys>,
+        done: &mut Rewrapped,
+        row: &Row,
+    ) -> Result<(), StoreError> {
+        let (tenant, key) = (rows::tenant(row)?, Wrapped::of(row)?);
+        let (old, new) = (self.keyring.master(&key.by).await?, to.clone());
+        let (owner, version) = (tenant.clone(), key.version);
+        let pair = blocking(move || {
+            let opened = master::unwrap(old.as_ref(), &owner, version, &key.wrapped)?;
+            let after = master::wrap(new.as_ref(), &owner, version, &opened)?;
+            // What cannot be opened again would be lost with the old key.
+            if *master::unwrap(new.as_ref(), &owner, version, &after)? != *opened {
+                return Err(StoreError::KeyService("what was wrapped does not open as it was".into()));
+            }
+            Ok((key.wrapped, after))
+        });
+        done.insert((tenant, version), pair.await?);
+        Ok(())
+    }
+}

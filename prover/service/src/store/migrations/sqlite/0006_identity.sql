@@ -1,0 +1,7 @@
+-- Jobs that a tenant had accepted on a day, counted from 1970-01-01 by UTC. Only of tenants that have a quota.
+CREATE TABLE quotas (
+    tenant TEXT    NOT NULL,
+    day    INTEGER NOT NULL,
+    jobs   INTEGER NOT NULL,
+    PRIMARY KEY (tenant, day)
+) STRICT;

@@ -1,0 +1,86 @@
+//! The database as a PostgreSQL server, for more than one machine: read committed, synced on every commit.
+
+use super::{
+    migrations::migrations_of,
+    rows,
+    sql::{Dialect, Pools, sql},
+};
+use crate::{
+    config::{Config, DatabaseUrl},
+    error::{ServiceError, StoreError},
+};
+use sqlx::{
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPool, PgPoolOptions},
+};
+use std::time::Duration;
+
+/// Version 12, the oldest that is still common.
+const OLDEST: i32 = 120_000;
+
+/// Connects, and brings the database up to date where asked. Servers that start at once migrate one after the other.
+pub(super) async fn open(config: &Config, url: &DatabaseUrl, migrate: bool) -> Result<Pools, ServiceError> {
+    let options: PgConnectOptions = url.expose().parse().map_err(|_| ServiceError::Config {
+        key: "store.url".into(),
+        problem: "is not postgres://USER@HOST/DATABASE".into(),
+    })?;
+    let options = options.application_name("nightingale").options([
+        // What is acknowledged is on disk, whatever the server's default.
+        ("synchronous_commit", "on"),
+        ("default_transaction_isolation", "read committed"),
+        ("statement_timeout", "15s"),
+        // A transaction whose machine is gone lets its locks go.
+        ("idle_in_transaction_session_timeout", "5s"),
+        ("tcp_keepalives_idle", "10"),
+        ("tcp_keepalives_interval", "5"),
+        ("tcp_keepalives_count", "3"),
+    ]);
+    let reading = (config.database_connections / 3).max(1);
+    let write = pool(config.database_connections - reading, options.clone()).await?;
+    check(&write).await?;
+    if migrate {
+        migrations().run(&write).await.map_err(super::migration_error)?;
+    }
+    Ok(Pools::Postgres { write, read: pool(reading, options).await? })
+}
+
+async fn pool(connections: u32, options: PgConnectOptions) -> Result<PgPool, StoreError> {
+    let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(10));
+    Ok(pool.connect_with(options).await?)
+}
+
+/// Refuses a server that acknowledges what it may lose.
+async fn check(pool: &PgPool) -> Result<(), ServiceError> {
+    let setting = async |name: &'static str| {
+        let row: Result<String, sqlx::Error> =
+            sqlx::query_scalar("SELECT current_setting($1)").bind(name).fetch_one(pool).await;
+        row.map_err(StoreError::from)
+    };
+    let refuse = |problem: String| Err(ServiceError::Config { key: "store.url".into(), problem });
+    let version = setting("server_version_num").await?;
+    if version.parse::<i32>().is_ok_and(|version| version < OLDEST) {
+        return refuse("the server is older than PostgreSQL 12; upgrade it".into());
+    }
+    for name in ["fsync", "full_page_writes"] {
+        if setting(name).await? != "on" {
+            return refuse(format!(
+                "the server runs with {name} = off and would lose accepted jobs; turn it on"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a server has made the database.
+pub(super) async fn is_made(pools: &Pools) -> Result<bool, StoreError> {
+    if pools.dialect() == Dialect::Sqlite {
+        return Ok(true);
+    }
+    let ask = "SELECT COUNT(*) AS made FROM pg_tables WHERE tablename = '_sqlx_migrations' AND schemaname = current_schema()";
+    let row = pools.optional(sql(ask)).await?.ok_or_else(|| rows::damaged("made"))?;
+    Ok(rows::column::<i64>(&row, "made")? > 0)
+}
+
+pub(super) fn migrations() -> Migrator {
+    migrations_of!("postgres")
+}

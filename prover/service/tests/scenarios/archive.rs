@@ -1,0 +1,261 @@
+//! Datasets in the artefact store: sealed, checked, replaced when consents move on, and never put back.
+
+use crate::{
+    cohort_command::{SPONSOR_KEY, dataset, done, place},
+    custody::tenant,
+    earlier_release::database,
+    running::config,
+    server_kill::write_config,
+};
+use anyhow::{Context, Result, ensure};
+use nightingale::{
+    CohortError, Config,
+    artefacts::{Artefacts, folder::FolderArtefacts},
+    audit::{Draft, Event},
+    cohort::{
+        Archive,
+        archive::{Imported, Importer},
+    },
+    jobs::Instant,
+    store::Store,
+};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
+
+/// A data folder with the trial imported from `ds` beside it.
+struct Custodian {
+    folder: tempfile::TempDir,
+    config: Config,
+    store: Store,
+    artefacts: Arc<dyn Artefacts>,
+}
+
+impl Custodian {
+    async fn new() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        place(&folder.path().join("ds"))?;
+        let config = config(folder.path());
+        let store = Store::open(&config).await?;
+        let artefacts = Arc::new(FolderArtefacts::open(&config.secrets.artefacts_dir)?);
+        Ok(Self { folder, config, store, artefacts })
+    }
+
+    fn ds(&self) -> PathBuf {
+        self.folder.path().join("ds")
+    }
+
+    async fn import(&self, folder: &Path) -> Result<Imported, CohortError> {
+        let north = tenant("north").map_err(|_| CohortError::Bug("a name"))?;
+        self.importer().import(&north, folder, "ds", entry(), Instant::now()).await
+    }
+
+    fn importer(&self) -> Importer<'_> {
+        Importer::of(&self.store, &self.artefacts, &self.config)
+    }
+
+    async fn archive(&self) -> Result<Archive> {
+        let digest = *dataset(&self.ds())?.digest();
+        let found = Archive::find(&self.store, &self.artefacts, &tenant("north")?, &digest).await?;
+        found.context("not imported")
+    }
+}
+
+fn entry() -> Draft {
+    Draft::by_service(Event::Registered)
+}
+
+/// Every file under `folder`.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() { found.extend(files(&path)?) } else { found.push(path) }
+    }
+    Ok(found)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_imported_dataset_is_sealed_opens_as_it_was_and_needs_its_folder_no_more() -> Result<()> {
+    let custodian = Custodian::new().await?;
+    let imported = custodian.import(&custodian.ds()).await?;
+    assert!(imported.is_new && !imported.archive.has_regulator_key());
+    assert!(!custodian.import(&custodian.ds()).await?.is_new, "again, nothing is stored");
+    let subjects = fs::read(custodian.ds().join("private/subjects.json"))?;
+    let table = fs::read(custodian.ds().join("private/t.table"))?;
+    for path in files(&custodian.config.secrets.artefacts_dir)? {
+        let bytes = fs::read(&path)?;
+        for (what, clear) in [("subjects", &subjects[..40]), ("codes", &table[64..128])] {
+            ensure!(
+                !bytes.windows(clear.len()).any(|window| window == clear),
+                "{what} are in clear in {path:?}"
+            );
+        }
+    }
+    let toml = write_config(custodian.folder.path())?;
+    let ds = custodian.ds().display().to_string();
+    let told = done(
+        custodian.folder.path(),
+        &[
+            "dataset",
+            "import",
+            "--dataset",
+            &ds,
+            "--config",
+            &toml.display().to_string(),
+            "--tenant",
+            "north",
+            "--remove-clear",
+        ],
+    )?;
+    assert!(told.contains("was imported before") && told.contains("private half was removed"), "{told}");
+    assert!(!custodian.ds().join("private").exists());
+    assert!(!custodian.import(&custodian.ds()).await?.is_new, "without its private half it is still known");
+    let opened = custodian.archive().await?.open()?;
+    assert_eq!(opened.public().digest(), dataset(&custodian.ds())?.digest());
+    assert_eq!(opened.dataset.table("t")?.rows(), 300);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_swapped_or_missing_file_is_named_and_nothing_is_opened() -> Result<()> {
+    let custodian = Custodian::new().await?;
+    custodian.import(&custodian.ds()).await?;
+    let archive = custodian.archive().await?;
+    let problem = |archive: &Archive| match archive.open() {
+        Ok(_) => "opened".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    for path in files(&custodian.config.secrets.artefacts_dir)? {
+        let kept = fs::read(&path)?;
+        if kept.starts_with(b"NGSF1") {
+            for place in [0, 6, 20, 47, kept.len() / 2, kept.len() - 1] {
+                let mut damaged = kept.clone();
+                damaged[place] ^= 1;
+                fs::write(&path, damaged)?;
+                let told = problem(&archive);
+                // Who the subjects are is not opened to answer.
+                ensure!(told.contains("private/") || told == "opened", "byte {place}: {told}");
+            }
+            fs::remove_file(&path)?;
+            let told = problem(&archive);
+            ensure!(told.contains("not in the store") || told == "opened", "{told}");
+        }
+        fs::write(&path, kept)?;
+    }
+    assert_eq!(problem(&archive), "opened");
+    // What is lost is put again by registering the folder again.
+    for path in files(&custodian.config.secrets.artefacts_dir)? {
+        fs::remove_file(&path)?;
+    }
+    assert!(custodian.import(&custodian.ds()).await?.is_new);
+    assert_eq!(problem(&custodian.archive().await?), "opened");
+    let Custodian { folder, config, store, artefacts } = custodian;
+    store.close().await;
+    // Its lock on the data folder goes with it.
+    drop(store);
+    // Whoever writes the database exchanges two sealed files.
+    let pool = database(&config).await?;
+    let swap = "UPDATE dataset_files SET artefact = (SELECT f.artefact FROM dataset_files f WHERE f.name = 'private/subjects.json'), \
+                bytes = (SELECT f.bytes FROM dataset_files f WHERE f.name = 'private/subjects.json') WHERE name = 'private/registration.json'";
+    sqlx::query(swap).execute(&pool).await?;
+    pool.close().await;
+    let store = Store::open(&config).await?;
+    let custodian = Custodian { folder, config, store, artefacts };
+    let told = problem(&custodian.archive().await?);
+    assert!(told.contains("private/registration.json") && told.contains("cannot be opened"), "{told}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consents_move_on_and_a_folder_that_is_put_back_is_refused() -> Result<()> {
+    let custodian = Custodian::new().await?;
+    custodian.import(&custodian.ds()).await?;
+    let before = custodian.folder.path().join("before");
+    place(&before)?;
+    let key = custodian.folder.path().join("sponsor.key");
+    fs::write(&key, SPONSOR_KEY)?;
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
+    let subjects: Vec<String> =
+        serde_json::from_slice(&fs::read(custodian.ds().join("private/subjects.json"))?)?;
+    let subject = subjects.first().context("no subject")?;
+    done(
+        custodian.folder.path(),
+        &["dataset", "revoke", "--dataset", "ds", subject, "--sponsor-key", "sponsor.key"],
+    )?;
+    assert_eq!(
+        custodian.archive().await?.public()?.table("t")?.newest_consent(),
+        Some(0),
+        "not yet imported"
+    );
+    assert!(custodian.import(&custodian.ds()).await?.is_new);
+    assert_eq!(custodian.archive().await?.public()?.table("t")?.newest_consent(), Some(1));
+    let refused = custodian.import(&before).await.err().context("revoked consents came back")?;
+    assert!(matches!(refused, CohortError::OlderConsents { .. }), "{refused}");
+    let digest = *dataset(&before)?.digest();
+    let files = custodian.store.dataset_files(&tenant("north")?, &digest).await?.context("no files")?;
+    assert_eq!(files.revision, 2);
+    // The same dataset under another name is not taken in twice.
+    let elsewhere = custodian
+        .importer()
+        .import(&tenant("north")?, &custodian.ds(), "other", entry(), Instant::now())
+        .await;
+    assert_eq!(elsewhere.err().context("registered twice")?.reason(), "DATASET_ELSEWHERE");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dataset_of_an_erased_tenant_does_not_open() -> Result<()> {
+    let custodian = Custodian::new().await?;
+    custodian.import(&custodian.ds()).await?;
+    let held = custodian.archive().await?;
+    custodian.store.erase_tenant(&tenant("north")?, "asked for", Instant::now()).await?;
+    let found = Archive::find(&custodian.store, &custodian.artefacts, &tenant("north")?, &[1; 32]).await?;
+    assert!(found.is_none());
+    let again = custodian.import(&custodian.ds()).await.err().context("imported for an erased tenant")?;
+    assert_eq!(again.reason(), "TENANT_ERASED");
+    // Another tenant imports the same dataset: sealed under its own key.
+    let south = custodian
+        .importer()
+        .import(&tenant("south")?, &custodian.ds(), "ds", entry(), Instant::now())
+        .await?;
+    assert!(south.is_new && south.archive.open().is_ok());
+    drop(held);
+    Ok(())
+}
+
+#[test]
+fn a_process_that_holds_records_cannot_dump_its_memory() -> Result<()> {
+    // A service's configuration that it refuses late enough: after it has hardened itself, before it serves.
+    let folder = tempfile::tempdir()?;
+    let toml = write_config(folder.path())?;
+    fs::create_dir_all(folder.path().join("data"))?;
+    let hold = fs::File::create(folder.path().join("data/workers.lock"))?;
+    hold.lock()?;
+    fs::write(folder.path().join("data/jobs.sqlite"), b"")?;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_nightingale"))
+        .args(["work", "--config"])
+        .arg(&toml)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()?;
+    let limits = format!("/proc/{}/limits", child.id());
+    let begun = std::time::Instant::now();
+    let found = loop {
+        let text = fs::read_to_string(&limits)?;
+        let line = text.lines().find(|line| line.starts_with("Max core file size")).unwrap_or_default();
+        let fields: Vec<&str> = line.trim_start_matches("Max core file size").split_whitespace().collect();
+        if fields.starts_with(&["0", "0"]) || begun.elapsed().as_secs() > 20 {
+            break line.to_owned();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    child.kill()?;
+    child.wait()?;
+    ensure!(found.split_whitespace().filter(|word| *word == "0").count() == 2, "core dumps are on: {found}");
+    Ok(())
+}

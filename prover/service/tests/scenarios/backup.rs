@@ -1,0 +1,168 @@
+//! A copy that is taken while jobs run, and put back elsewhere: every job of it ends once, and without the master key it is nothing.
+
+use crate::{
+    clinic::{Clinic, MARKERS, result},
+    running::{ended, keyed},
+    server_kill::{start, write_config},
+};
+use anyhow::{Context, Result};
+use nightingale::client::{Client, ClientError};
+use nightingale_proto::v1::{Job, JobState};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Output, Stdio},
+    time::Duration,
+};
+use tokio::process::Command;
+
+/// The clinic has 8 members, each with a claim that is approved; the rest are denied, which is proven too.
+const MEMBERS: usize = 8;
+const CLAIMS: usize = 40;
+
+async fn nightingale(arguments: &[&str], config: &Path, file: &Path) -> Result<Output> {
+    let name = if arguments.contains(&"backup") { "--out" } else { "--from" };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nightingale"));
+    command.args(arguments).arg("--config").arg(config).arg(name).arg(file).stdin(Stdio::null());
+    Ok(command.output().await?)
+}
+
+async fn done(arguments: &[&str], config: &Path, file: &Path) -> Result<String> {
+    let output = nightingale(arguments, config, file).await?;
+    anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+async fn refused(arguments: &[&str], config: &Path, file: &Path) -> Result<String> {
+    let output = nightingale(arguments, config, file).await?;
+    assert_eq!(output.status.code(), Some(2));
+    Ok(String::from_utf8(output.stderr)?)
+}
+
+fn proof(job: &Job) -> Vec<u8> {
+    result(job).map(|result| result.proof_json.clone()).unwrap_or_default()
+}
+
+/// The jobs by name with what they have, proofs included.
+async fn all(client: &mut Client) -> Result<BTreeMap<String, Job>> {
+    let mut jobs = BTreeMap::new();
+    for job in client.jobs(&[], 1000).await? {
+        jobs.insert(job.id.clone(), client.job(&job.id).await?);
+    }
+    Ok(jobs)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_a_working_server_goes_on_elsewhere_and_each_job_of_it_ends_once() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (config, log) = (write_config(folder.path())?, folder.path().join("log"));
+    let copy = folder.path().join("copy.sqlite");
+    let mut clinic = Clinic::new()?;
+    let mut server = start(&config, &log).await?;
+    let mut client = Client::connect(&server.address, "north").await?;
+    for number in 0..CLAIMS {
+        let member = number % MEMBERS;
+        let request = if number < MEMBERS { clinic.file(member, &[1])? } else { clinic.denied(member)? };
+        client.adjudicate(request, keyed(&format!("k{number}")), false).await?;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let said = done(&["store", "backup"], &config, &copy).await?;
+    assert!(said.starts_with("copied to ") && said.contains(&format!("{CLAIMS} jobs, ")), "{said}");
+    assert_eq!(fs::metadata(&copy)?.permissions().mode() & 0o777, 0o600);
+    // Accepted after the copy: lost with the machine, and said so in docs/operations.md.
+    let later = clinic.denied(0)?;
+    let late = client.adjudicate(later.clone(), keyed("later"), false).await?.id;
+    let before = all(&mut client).await?;
+    // `kill` is SIGKILL: the machine is gone.
+    server.child.kill().await?;
+
+    let elsewhere = tempfile::tempdir()?;
+    let (config, log) = (write_config(elsewhere.path())?, elsewhere.path().join("log"));
+    let said = done(&["store", "restore"], &config, &copy).await?;
+    assert!(said.starts_with("restored from ") && said.contains(&format!("{CLAIMS} jobs, ")), "{said}");
+    fs::copy(folder.path().join("data/master.key"), elsewhere.path().join("data/master.key"))?;
+    let mut server = start(&config, &log).await?;
+    let mut client = Client::connect(&server.address, "north").await?;
+    let restored = all(&mut client).await?;
+    assert_eq!(restored.len(), CLAIMS);
+    let already = restored.values().filter(|job| job.state() == JobState::Done).count();
+    assert!(already < CLAIMS, "nothing was open when the copy was taken");
+    for (id, job) in &restored {
+        assert!(before.contains_key(id), "a job that nobody submitted");
+        let end = ended(&mut client, id).await?;
+        assert_eq!(end.state(), JobState::Done);
+        // What had its proof in the copy keeps it.
+        let proven =
+            if job.state() == JobState::Done { proof(&before[id]) } else { proof(&client.job(id).await?) };
+        assert_eq!(proof(&client.job(id).await?), proven);
+        assert!(!proven.is_empty());
+    }
+    let unknown = client.job(&late).await;
+    assert!(matches!(unknown, Err(ClientError::Refused { ref reason, .. }) if reason == "JOB_UNKNOWN"));
+    let again = client.adjudicate(later, keyed("later"), true).await?;
+    assert_eq!(again.state(), JobState::Done, "sent again under its key, it is a job again");
+    assert_eq!(client.jobs(&[JobState::Done], 1000).await?.len(), CLAIMS + 1);
+    server.child.kill().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_without_its_key_tells_nothing_and_opens_nowhere() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (config, log) = (write_config(folder.path())?, folder.path().join("log"));
+    let copy = folder.path().join("copy.sqlite");
+    let mut server = start(&config, &log).await?;
+    let mut client = Client::connect(&server.address, "north").await?;
+    let mut clinic = Clinic::new()?;
+    client.adjudicate(clinic.file(0, &[1])?, keyed("MARKER-KEY"), true).await?;
+    client.adjudicate(clinic.file(1, &[1])?, keyed("MARKER-KEY-2"), false).await?;
+    done(&["store", "backup"], &config, &copy).await?;
+    server.child.kill().await?;
+    let (bytes, master) = (fs::read(&copy)?, fs::read(folder.path().join("data/master.key"))?);
+    for secret in MARKERS.iter().map(|marker| marker.as_bytes()).chain([&b"MARKER-KEY"[..], &master]) {
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret), "the copy holds a secret");
+    }
+
+    let elsewhere = tempfile::tempdir()?;
+    let file = write_config(elsewhere.path())?;
+    done(&["store", "restore"], &file, &copy).await?;
+    let opened = nightingale::Config::read(&file)?;
+    let without = nightingale::store::Store::open(&opened).await.err().context("opened without a key")?;
+    assert!(without.to_string().contains("restore it from a backup"), "{without}");
+    let key = elsewhere.path().join("data/master.key");
+    fs::write(&key, [3; 32])?;
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
+    let foreign = nightingale::store::Store::open(&opened).await.err().context("opened with another key")?;
+    assert!(foreign.to_string().contains("is another key than the database's"), "{foreign}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_a_copy_nor_a_restore_overwrites_and_a_damaged_copy_is_refused() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let config = write_config(folder.path())?;
+    let copy = folder.path().join("copy.sqlite");
+    let nothing = refused(&["store", "backup"], &config, &copy).await?;
+    assert!(nothing.contains("there is no database to copy"), "{nothing}");
+    nightingale::store::Store::open(&nightingale::Config::read(&config)?).await?.close().await;
+    done(&["store", "backup"], &config, &copy).await?;
+    let twice = refused(&["store", "backup"], &config, &copy).await?;
+    assert!(twice.contains("exists already"), "{twice}");
+    let over = refused(&["store", "restore"], &config, &copy).await?;
+    assert!(over.contains("a restore never overwrites"), "{over}");
+
+    let elsewhere = tempfile::tempdir()?;
+    let other = write_config(elsewhere.path())?;
+    let mut bytes = fs::read(&copy)?;
+    // A page in the middle, its first bytes: no page of SQLite begins so.
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes.get_mut(middle..middle + 100).context("a small copy")?.fill(0xee);
+    let damaged = folder.path().join("damaged.sqlite");
+    fs::write(&damaged, bytes)?;
+    let refusal = refused(&["store", "restore"], &other, &damaged).await?;
+    assert!(refusal.contains("damaged"), "{refusal}");
+    assert!(!elsewhere.path().join("data/jobs.sqlite").exists());
+    Ok(())
+}

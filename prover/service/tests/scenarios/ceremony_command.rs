@@ -1,0 +1,104 @@
+//! `nightingale keys export` and `import` as commands: what snarkjs is given, and what is refused with one clear line.
+
+use anyhow::{Context, Result, ensure};
+use nightingale_circuits::claim::{SizeClass, adjudicate};
+use nightingale_records::{request, synth};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Command, Output},
+};
+
+fn nightingale(at: &Path, arguments: &[&str]) -> Result<Output> {
+    Command::new(env!("CARGO_BIN_EXE_nightingale"))
+        .args(arguments)
+        .current_dir(at)
+        .output()
+        .context("no binary")
+}
+
+/// What snarkjs says; nothing where it is absent and may be.
+fn snarkjs(at: &Path, arguments: &[&str]) -> Result<Option<String>> {
+    let tool = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../tools/node_modules/snarkjs/build/cli.cjs");
+    if !tool.is_file() {
+        let required = std::env::var_os("NIGHTINGALE_REQUIRE_TOOLS").is_some_and(|value| value == "1");
+        ensure!(!required, "snarkjs is required and not in target/tools; run .ci/tools/install");
+        return Ok(None);
+    }
+    let output = Command::new("node").arg(tool).args(arguments).current_dir(at).output()?;
+    Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
+#[test]
+fn the_claim_circuit_and_a_requests_assignment_leave_for_snarkjs() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let at = directory.path();
+    let output = nightingale(at, &["keys", "export", "--class", "claim-2", "--r1cs", "claim-2.r1cs"])?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let digest = hex::encode(nightingale_prover::keys::system_digest(SizeClass::Two));
+    ensure!(said.contains(&digest) && said.contains("44642 constraints"), "{said}");
+
+    let requests = synth::requests(7, 40)?;
+    let wanted = |request: &&nightingale_circuits::claim::Request| {
+        adjudicate(request).is_ok_and(|outcome| outcome.class == SizeClass::Two && outcome.approved)
+    };
+    fs::write(at.join("request.json"), request::to_json(requests.iter().find(wanted).context("none")?))?;
+    let output = nightingale(at, &["keys", "export", "--request", "request.json", "--wtns", "request.wtns"])?;
+    ensure!(output.status.success() && String::from_utf8_lossy(&output.stderr).contains("in clear"));
+    // It holds the record: nobody else may read it.
+    ensure!(fs::metadata(at.join("request.wtns"))?.permissions().mode() & 0o077 == 0);
+    if let Some(said) = snarkjs(at, &["wtns", "check", "claim-2.r1cs", "request.wtns"])? {
+        ensure!(said.contains("WITNESS IS CORRECT"), "{said}");
+    }
+    let other = ["keys", "export", "--class", "claim-8", "--request", "request.json", "--wtns", "other.wtns"];
+    ensure!(nightingale(at, &other)?.status.code() == Some(1) && !at.join("other.wtns").exists());
+    Ok(())
+}
+
+#[test]
+fn an_import_that_is_refused_says_why_and_writes_nothing() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let at = directory.path();
+    fs::write(at.join("p.ptau"), b"no powers")?;
+    fs::write(at.join("k.zkey"), b"no key")?;
+    let digest = "00".repeat(64);
+    let import = |ptau_digest: &str| {
+        let fixed = [
+            "keys", "import", "--keys", "keys", "--class", "claim-2", "--zkey", "k.zkey", "--ptau", "p.ptau",
+        ];
+        let asked = ["--minimum-contributors", "1", "--beacon", "0102", "--beacon-iterations", "10"];
+        let arguments = [&fixed[..], &["--ptau-digest", ptau_digest], &asked[..]].concat();
+        let output = nightingale(at, &arguments)?;
+        Ok::<_, anyhow::Error>((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
+    };
+    let (code, said) = import(&digest)?;
+    ensure!(
+        code == Some(1) && said.contains("has the BLAKE2b digest") && said.lines().count() == 1,
+        "{said}"
+    );
+    let right = nightingale_prover::ceremony::FileDigest::of(b"no powers").to_string();
+    let (code, said) = import(&right)?;
+    ensure!(
+        code == Some(1) && said.contains("the .ptau file: it does not start as such a file does"),
+        "{said}"
+    );
+    let (code, said) = import("00")?;
+    ensure!(code == Some(2) && said.contains("128 hexadecimal digits"), "{said}");
+    ensure!(!at.join("keys").exists());
+    let size = [
+        "keys",
+        "import-ptau",
+        "--keys",
+        "keys",
+        "--ptau",
+        "p.ptau",
+        "--ptau-digest",
+        &right,
+        "--size",
+        "15",
+    ];
+    ensure!(nightingale(at, &size)?.status.code() == Some(2));
+    Ok(())
+}

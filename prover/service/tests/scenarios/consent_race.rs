@@ -1,0 +1,221 @@
+//! Revocations race with proofs, many times. The witness is the database itself: triggers of the test write down, inside each transaction, what it
+//! does, and transactions come one after another; so the order in which they are written down is the order in which they were committed.
+
+use crate::{
+    clinic::{Clinic, failure},
+    consent_ledger::{granting, revoking},
+    running::{Running, config, ended, keyed},
+    stand_in::StandIn,
+};
+use anyhow::{Context, Result};
+use nightingale::{
+    Config,
+    audit::{Draft, Event},
+    jobs::{Answer, Instant, JobClass, SpentAccount, Tenant},
+    store::{
+        Store,
+        consents::{Asked, Naming, versions::TableVersion},
+        jobs::{Submission, Submitted},
+        questions::{Answered, LedgerLine},
+        queue::Share,
+    },
+};
+use nightingale_circuits::cohort::Class;
+use nightingale_proto::v1::JobState;
+use rand_chacha::{
+    ChaCha20Rng,
+    rand_core::{RngCore, SeedableRng},
+};
+use sqlx::SqlitePool;
+use std::{path::Path, sync::Arc, time::Duration};
+
+/// Makes the database write down its own history: results, and everything that is stated about consents.
+async fn witnessed(folder: &Path) -> Result<SqlitePool> {
+    Store::open(&config(folder)).await?.close().await;
+    let database = format!("sqlite://{}", folder.join("data/jobs.sqlite").display());
+    let pool = SqlitePool::connect(&database).await?;
+    for statement in [
+        "CREATE TABLE witness (n INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT, tenant TEXT, subject BLOB, version INTEGER)",
+        "CREATE TRIGGER witness_done AFTER UPDATE OF state ON jobs WHEN NEW.state = 'done' BEGIN \
+         INSERT INTO witness (what, tenant, subject) VALUES ('done', NEW.tenant, NEW.consent); END",
+        "CREATE TRIGGER witness_stated AFTER INSERT ON consent_statements BEGIN INSERT INTO witness (what, tenant, subject, version) \
+         SELECT 'stated', NEW.tenant, NEW.subject, COUNT(*) FROM consent_statements s \
+         WHERE s.tenant = NEW.tenant AND s.subject = NEW.subject; END",
+        "CREATE TRIGGER witness_answer AFTER INSERT ON query_ledger BEGIN \
+         INSERT INTO witness (what, tenant, version) VALUES ('answer', NEW.tenant, NEW.consent_version); END",
+        "CREATE TRIGGER witness_version AFTER INSERT ON dataset_consents BEGIN \
+         INSERT INTO witness (what, tenant, version) VALUES ('version', NEW.tenant, NEW.version); END",
+    ] {
+        sqlx::query(statement).execute(&pool).await?;
+    }
+    Ok(pool)
+}
+
+async fn count(pool: &SqlitePool, sql: &'static str) -> Result<i64> {
+    Ok(sqlx::query_scalar(sql).fetch_one(pool).await?)
+}
+
+/// Results that were committed after the second statement about their consent: the revocation, or the shorter permission.
+const AFTER: &str = "SELECT COUNT(*) FROM witness d JOIN witness r ON r.tenant = d.tenant AND r.subject = d.subject \
+                     WHERE d.what = 'done' AND r.what = 'stated' AND r.version = 2 AND d.n > r.n";
+
+const TENANTS: u64 = 14;
+const MEMBERS: usize = 8;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_claim_ends_with_a_proof_after_its_consent_was_revoked() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let pool = witnessed(folder.path()).await?;
+    let lease = Duration::from_secs(20);
+    let server =
+        Running::start(Config { workers: 4, lease, ..config(folder.path()) }, StandIn::slow(12)).await?;
+    let mut files = Vec::new();
+    let mut clinic = Clinic::new()?;
+    for member in 0..MEMBERS {
+        files.push(clinic.file(member, &[1])?);
+    }
+    let (mut done, mut revoked) = (0, 0);
+    for round in 0..TENANTS {
+        let tenant = format!("t{round}");
+        let mut races = Vec::new();
+        for (member, file) in files.iter().cloned().enumerate() {
+            let mut client = server.client_of(&tenant).await?;
+            client.grant(granting(&format!("g{member}"), member, "", "", true)).await?;
+            races.push(tokio::spawn(async move {
+                let mut rng = ChaCha20Rng::seed_from_u64(round << 8 | member as u64);
+                let id = client.adjudicate(file, keyed(&format!("c{member}")), false).await?.id;
+                // From before the proof begins until after it has ended.
+                let delay = Duration::from_micros(u64::from(rng.next_u32() % 120_000));
+                tokio::time::sleep(delay).await;
+                // Half of them take the consent back, which fails the job at once; half shorten it, which only the end of the job finds out.
+                let ended_at_once = member % 2 == 0;
+                if ended_at_once {
+                    client.revoke(revoking(&format!("r{member}"), member)).await?;
+                } else {
+                    client.grant(granting(&format!("s{member}"), member, "", "2024-05-31", true)).await?;
+                }
+                let at_answer = client.job(&id).await?.state();
+                let job = ended(&mut client, &id).await?;
+                match job.state() {
+                    JobState::Done => anyhow::ensure!(
+                        at_answer == JobState::Done,
+                        "it ended after the revocation was answered"
+                    ),
+                    JobState::Failed => anyhow::ensure!(failure(&job)?.code == "CONSENT_REVOKED"),
+                    other => anyhow::bail!("{other:?}"),
+                }
+                anyhow::ensure!(
+                    !ended_at_once || at_answer == job.state(),
+                    "still open after the revocation"
+                );
+                anyhow::Ok(job.state() == JobState::Done)
+            }));
+        }
+        for race in races {
+            if race.await?? { done += 1 } else { revoked += 1 }
+        }
+    }
+    assert_eq!(count(&pool, AFTER).await?, 0, "committed after the revocation");
+    assert_eq!(count(&pool, "SELECT COUNT(*) FROM witness WHERE what = 'done'").await?, done);
+    assert_eq!(done + revoked, i64::try_from(TENANTS * MEMBERS as u64)?);
+    // A race that one side always wins is none.
+    assert!(done >= 10 && revoked >= 10, "{done} done, {revoked} revoked");
+    server.stop().await
+}
+
+fn answer(dataset: [u8; 32], version: u32) -> (Answer, LedgerLine) {
+    let answer = Answer {
+        dataset,
+        table: "t".to_owned(),
+        query: "SELECT COUNT(*) FROM t".to_owned(),
+        role: "researcher".to_owned(),
+        threshold: 11,
+        consent_version: version,
+        groups: 1,
+        suppressed: 0,
+        sealed: false,
+        key_digest: [7; 32],
+        prove_ms: 1,
+        file: "{}".to_owned(),
+    };
+    let line = LedgerLine {
+        dataset,
+        role: answer.role.clone(),
+        query: answer.query.clone(),
+        digest: [9; 32],
+        threshold: 11,
+        outcome: Ok(version),
+    };
+    (answer, line)
+}
+
+/// The end of a question's job and the revocation of a subject, on the store's own transactions: [`crate::consent_cohorts`] has the proofs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_answer_ends_under_consents_that_were_superseded_before() -> Result<()> {
+    const ROUNDS: u32 = 120;
+    let folder = tempfile::tempdir()?;
+    let pool = witnessed(folder.path()).await?;
+    let store = Arc::new(Store::open(&config(folder.path())).await?);
+    let tenant = Tenant::new("north").context("tenant")?;
+    let mut rng = ChaCha20Rng::seed_from_u64(4);
+    let (mut committed, mut superseded) = (0, 0);
+    for version in 0..ROUNDS {
+        let key = format!("k{version}");
+        let submission = Submission {
+            tenant: &tenant,
+            idempotency_key: &key,
+            request: b"{}",
+            payer: None,
+            account: None,
+            class: JobClass::Cohort(Class::Narrow),
+            priority: 0,
+            deadline: None,
+            spent_account: SpentAccount::Fail,
+            entry: Draft::by_service(Event::Accepted),
+            trace: None,
+        };
+        let submitted = store.submit(submission, 10, Instant::now()).await?;
+        anyhow::ensure!(matches!(submitted, Submitted::New(_)));
+        let until = Duration::from_secs(60);
+        let lease = store.lease(Share::Cohorts, Instant::now(), until).await?.context("nothing to lease")?;
+        let delays =
+            [rng.next_u32() % 3_000, rng.next_u32() % 3_000].map(|us| Duration::from_micros(us.into()));
+        let revoking = {
+            let (store, tenant, key) = (store.clone(), tenant.clone(), format!("r{version}"));
+            tokio::spawn(async move {
+                tokio::time::sleep(delays[0]).await;
+                let naming = Naming {
+                    key: &key,
+                    request: &[key.as_bytes()],
+                    entry: Draft::by_service(Event::Revoked),
+                };
+                let tables =
+                    [TableVersion { table: "t".to_owned(), version: version + 1, commitment: vec![5; 64] }];
+                store.record_consents(&tenant, &naming, &[5; 32], &tables, Instant::now()).await
+            })
+        };
+        tokio::time::sleep(delays[1]).await;
+        let (answer, line) = answer([5; 32], version);
+        match store.finish_question(&lease, &answer, &line, Instant::now()).await? {
+            Answered::Committed => committed += 1,
+            Answered::Superseded => {
+                superseded += 1;
+                // Given back, it is answered under the newest consents, once.
+                assert!(store.release(&lease).await?);
+                let again =
+                    store.lease(Share::Cohorts, Instant::now(), until).await?.context("not given back")?;
+                let (answer, line) = self::answer([5; 32], version + 1);
+                let ended = store.finish_question(&again, &answer, &line, Instant::now()).await?;
+                assert_eq!(ended, Answered::Committed);
+            }
+            Answered::Stale => anyhow::bail!("the lease is gone"),
+        }
+        anyhow::ensure!(matches!(revoking.await??, Asked::Done(_)));
+    }
+    let after = "SELECT COUNT(*) FROM witness a JOIN witness v ON v.tenant = a.tenant \
+                 WHERE a.what = 'answer' AND v.what = 'version' AND v.n < a.n AND v.version > a.version";
+    assert_eq!(count(&pool, after).await?, 0, "an answer was committed under older consents");
+    assert_eq!(count(&pool, "SELECT COUNT(*) FROM witness WHERE what = 'answer'").await?, i64::from(ROUNDS));
+    assert!(committed >= 10 && superseded >= 10, "{committed} committed, {superseded} superseded");
+    Ok(())
+}

@@ -1,0 +1,284 @@
+//! Data keys under a master key: rotated, killed half-way, moved into a key service and back, and never opened for another tenant.
+
+use crate::{
+    running::config,
+    site::{Site, on_both},
+};
+use anyhow::{Context, Result, ensure};
+use nightingale::{
+    Config, StoreError,
+    jobs::{JobId, Tenant},
+    store::{
+        Store,
+        master::{MasterKeys, file::FileMaster},
+        seal::Kind,
+    },
+};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+use tempfile::TempDir;
+
+pub(crate) fn tenant(name: &str) -> Result<Tenant> {
+    Tenant::new(name).context("a tenant's name")
+}
+
+const ID: JobId = JobId([9; 16]);
+
+/// A value of each of these tenants, sealed.
+async fn sealed(store: &Store, tenants: &[&str]) -> Result<Vec<Vec<u8>>> {
+    let mut values = Vec::new();
+    for name in tenants {
+        values.push(store.seal(&tenant(name)?).await?.seal(Kind::Result, &ID, name.as_bytes())?);
+    }
+    Ok(values)
+}
+
+async fn all_open(store: &Store, tenants: &[&str], values: &[Vec<u8>]) -> Result<()> {
+    for (name, value) in tenants.iter().zip(values) {
+        let opened = store.seal(&tenant(name)?).await?.open(Kind::Result, &ID, value)?;
+        ensure!(opened.as_slice() == name.as_bytes(), "{name} opens as something else");
+    }
+    Ok(())
+}
+
+/// A copy of the data folder whose only key file is `key`.
+fn with_key(data: &Path, key: &[u8]) -> Result<(TempDir, Config)> {
+    let folder = tempfile::tempdir()?;
+    let copy = config(folder.path());
+    fs::create_dir_all(&copy.data_dir)?;
+    for entry in fs::read_dir(data)? {
+        let path = entry?.path();
+        let name = path.file_name().context("a name")?.to_string_lossy().into_owned();
+        if name.starts_with("jobs.sqlite") {
+            fs::copy(&path, copy.data_dir.join(name))?;
+        }
+    }
+    let file = copy.data_dir.join("master.key");
+    fs::write(&file, key)?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
+    Ok((folder, copy))
+}
+
+const TENANTS: [&str; 3] = ["north", "south", "west"];
+
+/// Which of the keys opens the database, tried one by one; the others are told which it is.
+async fn opens_with(config: &Config, keys: &[Vec<u8>], values: &[Vec<u8>]) -> Result<Vec<bool>> {
+    let mut opened = Vec::new();
+    for key in keys {
+        let (_folder, copy) = with_key(&config.data_dir, key)?;
+        match Store::open(&copy).await {
+            Ok(store) => {
+                all_open(&store, &TENANTS, values).await?;
+                opened.push(true);
+            }
+            Err(error) => {
+                ensure!(
+                    error.to_string().contains("another key than the database's, which is file:"),
+                    "{error}"
+                );
+                opened.push(false);
+            }
+        }
+    }
+    Ok(opened)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_that_ends_between_its_steps_leaves_exactly_one_key_that_opens() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let config = config(folder.path());
+    let (file, next) = (config.data_dir.join("master.key"), config.data_dir.join("master.key.next"));
+    let store = Store::open(&config).await?;
+    let values = sealed(&store, &TENANTS).await?;
+    let to = store.prepare_master(false).await?;
+    store.close().await;
+    let keys = [fs::read(&file)?, fs::read(&next)?];
+    assert_eq!(opens_with(&config, &keys, &values).await?, [true, false], "prepared only");
+
+    // The next process finds the key that was prepared, and no other.
+    let store = Store::open(&config).await?;
+    let again = store.prepare_master(false).await?;
+    assert_eq!(again.id(), to.id());
+    assert_eq!(store.rewrap(again.clone()).await?.1, 3);
+    assert_eq!(store.rewrap(again).await?.1, 0, "nothing is wrapped twice");
+    store.close().await;
+    assert_eq!(fs::read(&file)?, keys[0], "not yet in its place");
+    assert_eq!(opens_with(&config, &keys, &values).await?, [false, true], "wrapped anew");
+
+    // A server ends it at its start.
+    let store = Store::open(&config).await?;
+    assert_eq!((fs::read(&file)?, next.exists()), (keys[1].clone(), false));
+    all_open(&store, &TENANTS, &values).await?;
+    store.close().await;
+    let kept: Vec<PathBuf> = fs::read_dir(&config.data_dir)?.flatten().map(|entry| entry.path()).collect();
+    let kept = kept.iter().find(|path| path.to_string_lossy().contains(".retired-")).context("not kept")?;
+    assert_eq!(fs::read(kept)?, keys[0], "the old key is kept for old backups");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_that_rotates_may_be_killed_at_any_moment() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = crate::server_kill::write_config(folder.path())?;
+    let config = Config::read(&file)?;
+    let store = Store::open(&config).await?;
+    let names: Vec<String> = (0..60).map(|number| format!("tenant-{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let values = sealed(&store, &names).await?;
+    store.close().await;
+    let rotate = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nightingale"));
+        command.args(["store", "rotate-master", "--config"]).arg(&file);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let begun = std::time::Instant::now();
+    ensure!(rotate().status()?.success(), "the command fails by itself");
+    let whole = begun.elapsed();
+    for step in 0..12u32 {
+        let mut child = rotate().spawn()?;
+        tokio::time::sleep(whole * (step + 1) / 12).await;
+        // SIGKILL.
+        child.kill()?;
+        child.wait()?;
+        let store = Store::attach(&config).await?;
+        all_open(&store, &names, &values).await.with_context(|| format!("killed at {step} twelfths"))?;
+        store.close().await;
+    }
+    ensure!(rotate().status()?.success(), "it does not go on");
+    let store = Store::open(&config).await?;
+    all_open(&store, &names, &values).await
+}
+
+/// A key service in a few lines of shell: names its key in every answer, and refuses what it did not wrap.
+const SERVICE: &str = r#"#!/bin/sh
+set -eu
+folder=$(dirname "$0")
+test ! -e "$folder/down"
+turned() { tr 'A-Za-z0-9+/' 'N-ZA-Mn-za-m5-90-4/+'; }
+mark() { printf '%s %s' "$1" "$(cat "$folder/secret-$1")" | sha256sum | cut -c1-64; }
+case $1 in
+key-id) cat "$folder/current" ;;
+wrap)
+    body=$(turned)
+    printf '%s %s %s' "$NIGHTINGALE_KMS_KEY" "$(mark "$NIGHTINGALE_KMS_KEY")" "$body" | base64 -w 0 ;;
+unwrap)
+    base64 -d | {
+        read -r key mark body || true
+        test "$key" = "$NIGHTINGALE_KMS_KEY"
+        test "$mark" = "$(mark "$key")"
+        printf '%s' "$body" | tr 'N-ZA-Mn-za-m5-90-4/+' 'A-Za-z0-9+/'
+    } ;;
+esac
+"#;
+
+/// Writes the service and two keys of its.
+fn service(folder: &Path) -> Result<Vec<String>> {
+    let path = folder.join("kms");
+    fs::write(&path, SERVICE)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700))?;
+    fs::write(folder.join("secret-one"), "first secret")?;
+    fs::write(folder.join("secret-two"), "second secret")?;
+    fs::write(folder.join("current"), "one\n")?;
+    Ok(vec![path.display().to_string()])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_master_key_moves_into_a_key_service_and_back() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let plain = config(folder.path());
+    let store = Store::open(&plain).await?;
+    let values = sealed(&store, &TENANTS).await?;
+    store.close().await;
+
+    let mut with_service = plain.clone();
+    with_service.secrets.kms_command = service(folder.path())?;
+    let store = Store::open(&with_service).await?;
+    all_open(&store, &TENANTS, &values).await.context("before the rotation, by the file")?;
+    let rotated = store.rotate_master(true).await?;
+    assert_eq!((rotated.to.as_str(), rotated.keys), ("kms:one", 3));
+    let retired = rotated.retired.context("the file is retired")?;
+    assert!(!plain.data_dir.join("master.key").exists(), "no key is left beside the database");
+    nightingale::store::master::source::MasterSource::destroy(&retired)?;
+    assert!(!retired.exists());
+    store.close().await;
+    assert!(Store::open(&plain).await.is_err(), "without the service nothing opens");
+
+    fs::write(folder.path().join("current"), "two\n")?;
+    let store = Store::open(&with_service).await?;
+    all_open(&store, &TENANTS, &values).await.context("the service still opens with its earlier key")?;
+    let rotated = store.rotate_master(true).await?;
+    assert_eq!((rotated.from.as_str(), rotated.to.as_str(), rotated.keys), ("kms:one", "kms:two", 3));
+    store.close().await;
+    fs::remove_file(folder.path().join("secret-one"))?;
+    let store = Store::open(&with_service).await?;
+    all_open(&store, &TENANTS, &values).await.context("by the new key alone")?;
+
+    fs::write(folder.path().join("down"), "")?;
+    all_open(&store, &TENANTS, &values).await.context("what was opened once is held")?;
+    let refused = store.seal(&tenant("new")?).await.err().context("a key without the service")?;
+    assert!(matches!(refused, StoreError::KeyService(_)) && refused.is_transient(), "{refused}");
+    fs::remove_file(folder.path().join("down"))?;
+    store.seal(&tenant("new")?).await?;
+
+    let rotated = store.rotate_master(false).await?;
+    assert_eq!((rotated.from.as_str(), rotated.keys), ("kms:two", 4));
+    store.close().await;
+    let store = Store::open(&plain).await?;
+    all_open(&store, &TENANTS, &values).await.context("by a file again")
+}
+
+on_both!(a_process_that_runs_goes_on_through_rotations_by_another);
+
+async fn a_process_that_runs_goes_on_through_rotations_by_another(site: Site) -> Result<()> {
+    let config = Config::read(&site.file()?)?;
+    let server = Store::open(&config).await?;
+    let values = sealed(&server, &TENANTS[..2]).await?;
+    let other = Store::attach(&config).await?;
+    other.rotate_master(false).await?;
+    all_open(&server, &TENANTS[..2], &values).await?;
+    let made_after = server.seal(&tenant("west")?).await?.seal(Kind::Result, &ID, b"west")?;
+    all_open(&other, &["west"], std::slice::from_ref(&made_after))
+        .await
+        .context("made under the new master key")?;
+
+    assert_eq!(other.rotate_tenant(&tenant("west")?).await?, 2);
+    let newer = server.seal(&tenant("west")?).await?;
+    assert_eq!(newer.version(), 2, "the next value is sealed under the new data key");
+    assert_eq!(newer.open(Kind::Result, &ID, &made_after)?.as_slice(), b"west");
+    other.rotate_master(false).await?;
+    let fresh = Store::attach(&config).await?;
+    all_open(&fresh, &["west", "west"], &[made_after, newer.seal(Kind::Result, &ID, b"west")?]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_key_in_another_tenants_row_is_refused() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let config = config(folder.path());
+    let store = Store::open(&config).await?;
+    sealed(&store, &TENANTS).await?;
+    store.close().await;
+    let pool = crate::earlier_release::database(&config).await?;
+    let moved = "UPDATE tenant_keys SET wrapped = (SELECT wrapped FROM tenant_keys WHERE tenant = 'south') WHERE tenant = 'north'";
+    sqlx::query(moved).execute(&pool).await?;
+    pool.close().await;
+    let store = Store::open(&config).await?;
+    let refused = store.seal(&tenant("north")?).await.err().context("opened another tenant's key")?;
+    assert!(matches!(refused, StoreError::Sealed), "{refused}");
+    store.seal(&tenant("south")?).await?;
+    let failed = store.rotate_master(false).await.err().context("wrapped what it cannot open")?;
+    assert!(failed.to_string().contains("cannot be opened"), "{failed}");
+    store.seal(&tenant("south")?).await?;
+    Ok(())
+}
+
+#[test]
+fn the_name_of_a_key_says_nothing_about_the_key() {
+    let (one, other) = (FileMaster::of([1; 32]), FileMaster::of([2; 32]));
+    assert_ne!(one.id(), other.id());
+    assert!(!one.id().as_str().contains(&hex::encode([1; 32])));
+}

@@ -1,0 +1,102 @@
+//! What is kept, how long, and that it is gone afterwards, from the files as well.
+
+use crate::{
+    clinic::{Clinic, failure, result},
+    custody::tenant,
+    running::{Running, keyed},
+    site::{Site, on_both},
+    stand_in::StandIn,
+};
+use anyhow::{Context, Result};
+use nightingale::{
+    Config,
+    artefacts::{Artefacts, folder::FolderArtefacts},
+    audit::{Draft, Event},
+    config::Retention,
+    jobs::{Instant, JobId, State},
+    store::{Store, dataset_files::DatasetFile, datasets::DatasetRow, retention::Purged},
+};
+use std::{sync::Arc, time::Duration};
+
+fn entry() -> Draft {
+    Draft::by_service(Event::Registered)
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+on_both!(
+    results_go_before_jobs_and_what_they_spent_stays,
+    a_datasets_files_go_with_it_but_not_those_that_another_still_has,
+);
+
+async fn results_go_before_jobs_and_what_they_spent_stays(site: Site) -> Result<()> {
+    let config = Config::read(&site.file()?)?;
+    let server = Running::start(config.clone(), StandIn::default()).await?;
+    let mut client = server.client().await?;
+    let request = Clinic::new()?.file(0, &[1])?;
+    let done = client.adjudicate(request.clone(), keyed("a"), true).await?;
+    assert!(result(&done)?.approved);
+    server.stop().await?;
+
+    let store = Store::open(&config).await?;
+    let artefacts: Arc<dyn Artefacts> = Arc::new(FolderArtefacts::open(&config.secrets.artefacts_dir)?);
+    let keep = Retention { results: 7 * DAY, ended_jobs: 30 * DAY, ..Retention::default() };
+    let (north, id, now) = (tenant("north")?, JobId::parse(&done.id).context("an id")?, Instant::now());
+    let purge = |days: u32| store.purge(&keep, artefacts.clone(), now.plus(days * DAY));
+    assert_eq!(purge(6).await?, Purged::default(), "nothing is due");
+    assert!(store.job(&north, &id).await?.context("no job")?.decision.is_some());
+    assert_eq!(purge(8).await?, Purged { results: 1, ..Purged::default() });
+    assert_eq!(purge(8).await?, Purged::default(), "and once only");
+    let job = store.job(&north, &id).await?.context("no job")?;
+    assert_eq!(
+        (job.state, job.decision.is_some()),
+        (State::Done, false),
+        "the job is kept without its result"
+    );
+    assert_eq!(purge(31).await?, Purged { jobs: 1, ..Purged::default() });
+    assert!(store.job(&north, &id).await?.is_none());
+    store.close().await;
+
+    // What it used up is not forgotten with it.
+    let server = Running::start(config, StandIn::default()).await?;
+    let mut client = server.client().await?;
+    let again = client.adjudicate(request, keyed("b"), true).await?;
+    assert_eq!(failure(&again)?.code, "DUPLICATE");
+    server.stop().await
+}
+
+async fn a_datasets_files_go_with_it_but_not_those_that_another_still_has(site: Site) -> Result<()> {
+    let config = Config::read(&site.file()?)?;
+    let store = Store::open(&config).await?;
+    let artefacts: Arc<dyn Artefacts> = Arc::new(FolderArtefacts::open(&config.secrets.artefacts_dir)?);
+    let file = |name: &str, content: &[u8]| -> Result<DatasetFile> {
+        let artefact = artefacts.put(&mut &*content)?;
+        Ok(DatasetFile { name: name.to_owned(), artefact, bytes: content.len() as u64, sealed: false })
+    };
+    let (shared, own) = (file("public/a", b"of both")?, file("public/b", b"of the first")?);
+    let (north, south, start) = (tenant("north")?, tenant("south")?, Instant::now());
+    let row = |dataset| DatasetRow { dataset, path: "d".to_owned(), registered: start };
+    let later = start.plus(5 * DAY);
+    let files = [shared.clone(), own.clone()];
+    store.import_dataset(&north, &row([1; 32]), &files, 0, entry(), start).await?.context("not imported")?;
+    store
+        .import_dataset(&south, &row([2; 32]), &files[..1], 0, entry(), later)
+        .await?
+        .context("not imported")?;
+    assert!(
+        store.import_dataset(&south, &row([2; 32]), &files, 0, entry(), later).await?.is_none(),
+        "of another revision"
+    );
+
+    let keep = Retention { datasets: Some(10 * DAY), ..Retention::default() };
+    let purge = |at: Instant| store.purge(&keep, artefacts.clone(), at);
+    assert_eq!(purge(start.plus(9 * DAY)).await?, Purged::default());
+    assert_eq!(purge(start.plus(11 * DAY)).await?, Purged { datasets: 1, ..Purged::default() });
+    assert!(store.dataset(&north, &[1; 32]).await?.is_none());
+    assert!(artefacts.exists(&own.artefact)?, "somebody may be reading it");
+    assert_eq!(purge(start.plus(11 * DAY + DAY / 12)).await?, Purged { artefacts: 1, ..Purged::default() });
+    assert!(!artefacts.exists(&own.artefact)? && artefacts.exists(&shared.artefact)?);
+    assert_eq!(store.dataset_files(&south, &[2; 32]).await?.context("no files")?.files, [shared]);
+    store.close().await;
+    Ok(())
+}
