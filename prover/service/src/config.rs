@@ -151,6 +151,7 @@ struct Work {
     table_mebibytes: usize,
     batch_claims: usize,
     batch_delay_milliseconds: u64,
+    device_seconds: u64,
     cuda_library: Option<PathBuf>,
     icicle_library: Option<PathBuf>,
     lease_seconds: u64,
@@ -186,6 +187,7 @@ impl Default for Work {
             table_mebibytes: TABLE_MEBIBYTES,
             batch_claims: options.batch,
             batch_delay_milliseconds: 10,
+            device_seconds: options.patience.as_secs(),
             cuda_library: None,
             icicle_library: None,
             lease_seconds: 30,
@@ -301,9 +303,11 @@ impl Config {
         within("work.table_mebibytes", work.table_mebibytes, 0, 1 << 20)?;
         within("work.batch_claims", work.batch_claims, 1, 256)?;
         within("work.batch_delay_milliseconds", work.batch_delay_milliseconds, 0, 1000)?;
+        within("work.device_seconds", work.device_seconds, 1, 86_400)?;
         let device_options = select::Options {
             table_bytes: work.table_mebibytes << 20,
             batch: work.batch_claims,
+            patience: Duration::from_secs(work.device_seconds),
             cuda_library: work.cuda_library.map(|path| base.join(path)),
             icicle_library: work.icicle_library.map(|path| base.join(path)),
         };
@@ -452,6 +456,7 @@ mod tests {
             ("[work]\ntable_mebibytes = 9000000", "work.table_mebibytes:"),
             ("[work]\nbatch_claims = 0", "work.batch_claims:"),
             ("[work]\nbatch_delay_milliseconds = 5000", "work.batch_delay_milliseconds:"),
+            ("[work]\ndevice_seconds = 0", "work.device_seconds:"),
             ("[work]\nlease_seconds = -1", "work.lease_seconds:"),
             ("[listen]\naddress = 'localhost'", "listen.address:"),
             ("[listen]\nadress = '127.0.0.1:1'", "listen.adress:"),

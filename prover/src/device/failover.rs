@@ -17,7 +17,7 @@ use super::{
     Bases, Device, DeviceError, G1Point, G2Point, Slab, Summation, Vector,
     threshold::{self, Threshold},
 };
-use crate::groth16;
+use crate::{ProveError, groth16};
 use ark_bn254::{G1Projective, G2Projective};
 use counters::Counters;
 use limit::Limit;
@@ -59,6 +59,15 @@ pub enum Event {
         /// What was found.
         threshold: Threshold,
     },
+    /// That could not be measured: the device is used for every batch of them.
+    Unmeasured {
+        /// Which device.
+        device: String,
+        /// The domain of the keys.
+        domain: usize,
+        /// Why.
+        why: String,
+    },
 }
 
 impl fmt::Display for Event {
@@ -73,6 +82,9 @@ impl fmt::Display for Event {
             Self::Halved { device, limit } => write!(f, "{device} gets at most {limit} proofs at a time now"),
             Self::Measured { device, domain, threshold } => {
                 write!(f, "{device} for keys of domain {domain}: {threshold}")
+            }
+            Self::Unmeasured { device, domain, why } => {
+                write!(f, "{device} for keys of domain {domain}: used for every batch, because {why}")
             }
         }
     }
@@ -193,7 +205,7 @@ impl Shared {
 
     /// For keys of this size, measured at the first of them.
     fn threshold(&self, key: &groth16::Key) -> Threshold {
-        let (true, Some(fallback), Some((_, primary))) =
+        let (true, Some(fallback), Some((generation, primary))) =
             (self.measured, &self.fallback, self.primary.device(&*self.listener))
         else {
             return Threshold::ALWAYS;
@@ -202,12 +214,22 @@ impl Shared {
         // Held while it measures: two measurements at once would disturb each other.
         let mut thresholds = self.thresholds.lock().unwrap_or_else(PoisonError::into_inner);
         *thresholds.entry(domain).or_insert_with(|| {
-            // A device that cannot do the trial is found out by the first real batch.
-            let threshold = threshold::measure(&*primary, &**fallback, key, self.limit.get())
-                .unwrap_or(Threshold::ALWAYS);
             let device = self.primary.name().to_owned();
-            self.tell(&Event::Measured { device, domain, threshold });
-            threshold
+            match threshold::measure(&*primary, &**fallback, key, self.limit.get()) {
+                Ok(threshold) => {
+                    self.tell(&Event::Measured { device, domain, threshold });
+                    threshold
+                }
+                Err(error) => {
+                    if let ProveError::Device(lost) = &error
+                        && lost.ends_device()
+                    {
+                        self.primary.retire(generation, lost, &*self.listener);
+                    }
+                    self.tell(&Event::Unmeasured { device, domain, why: error.to_string() });
+                    Threshold::ALWAYS
+                }
+            }
         })
     }
 }

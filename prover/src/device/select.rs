@@ -2,12 +2,12 @@
 //! [`open`].
 
 use super::{
-    Checked, Cpu, Cuda, Device, DeviceError, Icicle, Kernel, Reference, cuda,
+    Checked, Cpu, Cuda, Device, DeviceError, Icicle, Kernel, Patient, Reference, cuda,
     failover::{Failover, Listener, Primary, Settings},
     icicle,
 };
 use crate::ProveError;
-use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
+use std::{fmt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 /// Which device is to work.
 ///
@@ -113,11 +113,19 @@ pub struct Options {
     pub icicle_library: Option<PathBuf>,
     /// At most so many proofs in one call of a device.
     pub batch: usize,
+    /// An accelerator that a service opened, and that has said nothing for so long, counts as lost.
+    pub patience: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { table_bytes: 0, cuda_library: None, icicle_library: None, batch: 16 }
+        Self {
+            table_bytes: 0,
+            cuda_library: None,
+            icicle_library: None,
+            batch: 16,
+            patience: Duration::from_secs(120),
+        }
     }
 }
 
@@ -149,6 +157,16 @@ pub fn open(selection: &Selection, options: &Options) -> Result<Arc<dyn Device>,
     }
 }
 
+/// The same, but an accelerator is not waited for forever.
+fn open_patiently(selection: &Selection, options: &Options) -> Result<Arc<dyn Device>, DeviceError> {
+    if !selection.is_accelerator() {
+        return open(selection, options);
+    }
+    let (own, own_options) = (selection.clone(), options.clone());
+    let opening = move || open(&own, &own_options);
+    Ok(Arc::new(Patient::open(&selection.to_string(), options.patience, opening)?))
+}
+
 /// The accelerators that are looked for where none is named, the fastest first.
 #[must_use]
 pub fn accelerators() -> [Selection; 2] {
@@ -167,7 +185,7 @@ pub struct Found {
 #[must_use]
 pub fn list(options: &Options) -> Vec<Found> {
     let own = [Selection::Cpu, Selection::Reference];
-    let look = |selection: Selection| Found { device: open(&selection, options), selection };
+    let look = |selection: Selection| Found { device: open_patiently(&selection, options), selection };
     own.into_iter().chain(accelerators()).map(look).collect()
 }
 
@@ -184,15 +202,15 @@ pub fn serve(
 ) -> Result<Failover, DeviceError> {
     let primary = |selection: &Selection| {
         let (name, own, options) = (selection.to_string(), selection.clone(), options.clone());
-        Primary::new(name, Box::new(move || open(&own, &options)))
+        Primary::new(name, Box::new(move || open_patiently(&own, &options)))
     };
     let settings = |measured| Settings { batch: options.batch, measured, listener: listener.clone() };
     if *selection != Selection::Auto {
         let fallback = fallback.filter(|fallback| *fallback != selection);
-        let fallback = fallback.map(|fallback| open(fallback, options)).transpose()?;
+        let fallback = fallback.map(|fallback| open_patiently(fallback, options)).transpose()?;
         return Failover::new(primary(selection), fallback, settings(false));
     }
-    let found = accelerators().into_iter().find(|selection| open(selection, options).is_ok());
+    let found = accelerators().into_iter().find(|selection| open_patiently(selection, options).is_ok());
     let Some(found) = found else {
         return Failover::new(primary(&Selection::Cpu), None, settings(false));
     };

@@ -8,8 +8,8 @@ use nightingale_circuits::Fr;
 use nightingale_prover::{
     Device, Progress, ProveError,
     device::{
-        Bases, Checked, DeviceError, Failover, G1Point, G2Point, Reference, Selection, Slab, Summation, Sums,
-        Vector,
+        Bases, Checked, DeviceError, Failover, G1Point, G2Point, Patient, Reference, Selection, Slab,
+        Summation, Sums, Vector,
         failover::{Event, Policy, Primary, Report, Settings, State},
         select, self_test,
     },
@@ -20,7 +20,8 @@ use nightingale_prover::{
 use std::{
     ops::ControlFlow,
     sync::{Arc, Mutex},
-    time::Duration,
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 /// What a call of the faulty device does instead of answering right.
@@ -31,6 +32,9 @@ enum Fault {
     Memory(usize),
     Wrong,
     Short,
+    /// Does not come back, as long as it is told so.
+    Hangs,
+    Panics,
 }
 
 /// Plain arkworks that fails as long as it is told to.
@@ -49,15 +53,25 @@ impl Faulty {
 
     fn primary(&self, first: Duration) -> Primary {
         let own = self.clone();
-        let open = move || {
-            *own.opened.lock().unwrap() += 1;
-            if *own.fault.lock().unwrap() == Some(Fault::Lost) {
-                return Err(lost());
-            }
-            Ok(Arc::new(own.clone()) as Arc<dyn Device>)
-        };
+        let open = move || own.open();
         let most = Duration::from_secs(60);
         Primary::new("faulty".to_owned(), Box::new(open)).with_policy(Policy { first, most })
+    }
+
+    fn open(&self) -> Result<Arc<dyn Device>, DeviceError> {
+        *self.opened.lock().unwrap() += 1;
+        self.hang();
+        if self.is(Fault::Lost) { Err(lost()) } else { Ok(Arc::new(self.clone())) }
+    }
+
+    fn is(&self, fault: Fault) -> bool {
+        *self.fault.lock().unwrap() == Some(fault)
+    }
+
+    fn hang(&self) {
+        while self.is(Fault::Hangs) {
+            sleep(Duration::from_millis(5));
+        }
     }
 
     fn with_fallback(&self, first: Duration, batch: usize) -> (Failover, Arc<Mutex<Vec<Event>>>) {
@@ -100,6 +114,7 @@ struct FaultyKey(Faulty, Box<dyn Summation>);
 impl Summation for FaultyKey {
     fn sums(&self, assignments: &[&[Fr]], progress: Progress<'_>) -> Result<Vec<Sums>, ProveError> {
         self.0.batches.lock().unwrap().push(assignments.len());
+        self.0.hang();
         let fault = *self.0.fault.lock().unwrap();
         let mut sums = self.1.sums(assignments, progress)?;
         match fault {
@@ -110,6 +125,7 @@ impl Summation for FaultyKey {
             }
             Some(Fault::Wrong) => sums.last_mut().unwrap().b_g1 += G1Affine::generator(),
             Some(Fault::Short) => drop(sums.pop()),
+            Some(Fault::Panics) => panic!("as told"),
             _ => {}
         }
         Ok(sums)
@@ -226,6 +242,67 @@ fn a_wrong_sum_never_becomes_a_proof_and_ends_the_device_for_good() {
         let events = events.lock().unwrap();
         assert!(matches!(&events[..], [Event::Retired { why: DeviceError::Broken { .. }, again: None }]));
     }
+}
+
+/// The device behind a patience that a busy machine does not wear out.
+fn patient(device: &Faulty) -> Result<Patient, DeviceError> {
+    let own = device.clone();
+    Patient::open("faulty", Duration::from_secs(3), move || own.open())
+}
+
+#[test]
+fn a_device_that_hangs_counts_as_lost_and_what_it_says_later_is_dropped() {
+    let (device, (key, values)) = (Faulty::default(), key());
+    let own = device.clone();
+    let primary =
+        Primary::new("faulty".to_owned(), Box::new(move || Ok(Arc::new(patient(&own)?) as Arc<dyn Device>)));
+    let settings = Settings { batch: 16, measured: false, listener: Arc::new(|_| {}) };
+    let failover = Failover::new(primary, Some(Arc::new(Reference)), settings).unwrap();
+    let prover = Prover::new(key, &failover).unwrap();
+    prove(&prover, &values, 2).unwrap();
+    device.now(Some(Fault::Hangs));
+    prove(&prover, &values, 3).unwrap();
+    assert_eq!(
+        failover.reports().iter().map(counts).collect::<Vec<_>>(),
+        [(State::Retired, 2, 1), (State::Working, 3, 0)]
+    );
+    device.now(None);
+    sleep(Duration::from_millis(50));
+    prove(&prover, &values, 1).unwrap();
+    assert_eq!(*device.batches.lock().unwrap(), [2, 3], "asked after it was lost");
+}
+
+#[test]
+fn opening_a_device_that_hangs_ends_too() {
+    let device = Faulty::default();
+    device.now(Some(Fault::Hangs));
+    let start = Instant::now();
+    let Err(DeviceError::Lost { why, .. }) = patient(&device) else { unreachable!("it hangs") };
+    assert!(start.elapsed() < Duration::from_secs(30));
+    assert_eq!(why, "it has not answered for 3 s");
+    device.now(None);
+}
+
+#[test]
+fn what_is_told_and_asked_passes_through_a_patient_device() {
+    let (device, (key, values)) = (Faulty::default(), key());
+    let reference =
+        Patient::open("reference", Duration::from_secs(60), || Ok(Arc::new(Reference) as Arc<dyn Device>));
+    super::conformance::run(&reference.unwrap());
+    let patient = patient(&device).unwrap();
+    let prover = Prover::new(key, &patient).unwrap();
+    let blinding = Blinding::fixed(Fr::from(1u64), Fr::from(2u64));
+    let mut told = 0;
+    let stopped = prover.prove_batch(&[(&values[..], &blinding)], &mut |_| {
+        told += 1;
+        if told == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    assert!(matches!(stopped, Err(ProveError::Cancelled)));
+    assert_eq!(told, 2);
+    // A panic of a device is its caller's, as it is without the thread between them.
+    device.now(Some(Fault::Panics));
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| prove(&prover, &values, 1)));
+    assert_eq!(panicked.unwrap_err().downcast_ref::<&str>(), Some(&"as told"));
 }
 
 #[test]

@@ -122,6 +122,13 @@ pub(super) static WORK: Section = Section {
             meaning: "How long a ready claim waits for others, where the device profits.",
         },
         Key {
+            name: "device_seconds",
+            usual: Usual::Value("120"),
+            unit: "s",
+            range: Range::Whole(1, 86_400),
+            meaning: "An accelerator that says nothing for so long counts as lost.",
+        },
+        Key {
             name: "cuda_library",
             usual: Usual::Unset("it is looked for", "\"lib/libnightingale_gpu.so\""),
             unit: "",
