@@ -23,6 +23,12 @@ pub enum ProveError {
         /// The key's class.
         key: SizeClass,
     },
+    /// Another program changes the keys of a directory and takes long.
+    #[error("{directory} is being changed by another program; try again when that has ended", directory = .directory.display())]
+    Locked {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// The key directory has no key for the class.
     #[error("{directory} has no key for {class}; make development keys there or import a ceremony's", directory = .directory.display(), class = .class.name())]
     NoKey {

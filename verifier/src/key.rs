@@ -139,8 +139,8 @@ impl VerifyingKey {
     /// Checks a key and prepares it.
     ///
     /// # Errors
-    /// A number of inputs that is not the class's; a point that is infinite; gamma and delta that are equal or
-    /// opposite, with which anybody can forge; a production key that was made from the development secrets.
+    /// A number of inputs that is not the class's; a point that is infinite; two of beta, gamma and delta that are equal or opposite, with
+    /// which anybody can forge; a production key that has a point of the development secrets.
     pub fn new(
         class: SizeClass,
         kind: KeyKind,
@@ -150,14 +150,16 @@ impl VerifyingKey {
         if groth16.gamma_abc_g1.len() != inputs + 1 {
             return Err(VerifyError::UnsafeKey("its number of public inputs is not its class's"));
         }
-        if groth16.gamma_g2 == groth16.delta_g2 || groth16.gamma_g2 == -groth16.delta_g2 {
-            return Err(VerifyError::UnsafeKey(
-                "gamma and delta are equal or opposite, so anybody can forge proofs",
-            ));
-        }
-        let fixed = [groth16.beta_g2, groth16.gamma_g2, groth16.delta_g2];
-        if groth16.alpha_g1.is_zero() || fixed.iter().any(AffineRepr::is_zero) {
+        let [beta, gamma, delta] = [groth16.beta_g2, groth16.gamma_g2, groth16.delta_g2];
+        if groth16.alpha_g1.is_zero() || [beta, gamma, delta].iter().any(AffineRepr::is_zero) {
             return Err(VerifyError::UnsafeKey("one of its points is infinite"));
+        }
+        // With I the inputs' sum: gamma = delta accepts (alpha, beta, -I), beta = gamma (alpha + I, beta + delta, alpha + I) and
+        // beta = delta (I, gamma, -alpha), each up to signs.
+        if beta.x == gamma.x || gamma.x == delta.x || delta.x == beta.x {
+            return Err(VerifyError::UnsafeKey(
+                "two of beta, gamma and delta are equal or opposite, so anybody can forge proofs",
+            ));
         }
         if groth16.gamma_abc_g1.iter().any(AffineRepr::is_zero) {
             return Err(VerifyError::UnsafeKey("it does not bind one of the public inputs"));

@@ -1,7 +1,7 @@
 //! What `production = true` refuses: keys under which anybody can forge.
 
 use crate::{config::Config, error::ServiceError};
-use nightingale_prover::cohort::keys::verifying_keys;
+use nightingale_prover::{ProveError, cohort::keys::check_production};
 use nightingale_verifier::{KeyKind, VerifyingKey};
 use std::path::PathBuf;
 
@@ -30,21 +30,21 @@ pub(crate) fn cohort_keys(config: &Config) -> PathBuf {
     config.keys_dir.join("cohort")
 }
 
-/// Refuses to answer questions with development keys in production. Nothing is loaded yet.
+/// Refuses to answer questions with development keys in production: verifying keys are read, setups are not yet.
 ///
 /// # Errors
-/// A folder without a ceremony's setup, and what to do.
+/// A folder without a ceremony's setup, and what to do; one whose keys are not those that were imported.
 pub(crate) fn check_cohorts(config: &Config) -> Result<(), ServiceError> {
     if !config.production || !config.cohorts {
         return Ok(());
     }
     let folder = cohort_keys(config);
-    match verifying_keys(&folder).map_err(|error| ServiceError::Keys(error.to_string()))? {
-        (_, KeyKind::Production) => Ok(()),
-        (_, KeyKind::Development) => Err(refused(format!(
+    check_production(&folder).map_err(|error| match error {
+        ProveError::NoSetup { .. } => refused(format!(
             "{} has no setup of a ceremony, and under the development setup anybody can forge answers; import powers of tau with \
              `nightingale keys import-ptau` (docs/ceremony.md), or set work.cohorts = false",
             folder.display()
-        ))),
-    }
+        )),
+        other => ServiceError::Keys(other.to_string()),
+    })
 }

@@ -14,6 +14,7 @@ use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
 use ark_ff::{BigInt, PrimeField};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 use nightingale_circuits::Fr;
+use nightingale_verifier::development;
 use rand::CryptoRng;
 use std::borrow::Cow;
 
@@ -45,7 +46,7 @@ impl<'a> CheckedPowers<'a> {
     ///
     /// # Errors
     /// Another file than the one with this digest; whatever is not exactly such a file; powers of different numbers, or
-    /// of a number that is known.
+    /// of a number that everybody knows.
     pub fn check(
         file: &'a [u8],
         expected: &FileDigest,
@@ -73,6 +74,11 @@ impl<'a> CheckedPowers<'a> {
         powers.check_ratio(&beta, "its powers times beta are not those of tau", rng)?;
         if !same_ratio((g1, beta[0]), (g2, powers.ptau.beta_g2)) {
             return Err(CeremonyError::Powers("its beta is another one in G2"));
+        }
+        if development::has_secret(&alpha[0], &[powers.ptau.tau_g2, powers.ptau.beta_g2]) {
+            return Err(CeremonyError::Powers(
+                "its tau, alpha or beta is a development secret, which everybody knows",
+            ));
         }
         Ok(powers)
     }

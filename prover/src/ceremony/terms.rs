@@ -102,8 +102,8 @@ impl Terms {
         if number < minimum {
             return Err(CeremonyError::TooFew { kept: number, minimum });
         }
-        // One that nobody published could be chosen after the beacon's value was known.
-        let last = contributions.iter().rposition(|made| made.beacon().is_none());
+        // One that nobody published, be it a beacon, could be chosen after the last beacon's value was known.
+        let last = contributions.len().checked_sub(2);
         if let Some(at) = last.filter(|at| !kept[*at]) {
             return Err(CeremonyError::Unvouched(at + 1));
         }

@@ -8,7 +8,7 @@ use halo2_proofs::{
     plonk::{self, Circuit, keygen_pk, keygen_vk},
 };
 use nightingale_circuits::cohort::{
-    Size,
+    Class, Size,
     circuit::QueryCircuit,
     registration::{RegistrationCircuit, Shape},
 };
@@ -163,7 +163,7 @@ impl CohortKeyStore {
         check_processor()?;
         let directory = directory.into();
         let ceremony = Setups::read(&directory)?;
-        let published = published(&directory, ceremony.is_some());
+        let published = published(&directory, ceremony.as_ref())?;
         Ok(Self { ceremony, ..Self::with_published(directory, published)? })
     }
 
@@ -183,6 +183,12 @@ impl CohortKeyStore {
     #[must_use]
     pub const fn kind(&self) -> KeyKind {
         if self.ceremony.is_some() { KeyKind::Production } else { KeyKind::Development }
+    }
+
+    /// The smallest size that it has keys of.
+    #[must_use]
+    pub fn smallest(&self) -> Size {
+        self.ceremony.iter().flat_map(Setups::known).next().unwrap_or(Size::Small)
     }
 
     /// Development keys that must be those of `published`; setups are kept in `directory`.
@@ -272,9 +278,10 @@ impl CohortKeyStore {
     }
 }
 
-/// The verifying keys of a directory.
-fn published(directory: &Path, ceremony: bool) -> CohortKeys {
-    if ceremony { CohortKeys::directory(directory) } else { CohortKeys::development() }
+/// The verifying keys of a directory: of a ceremony's, those that its list has.
+fn published(directory: &Path, ceremony: Option<&Setups>) -> Result<CohortKeys, ProveError> {
+    let Some(setups) = ceremony else { return Ok(CohortKeys::development()) };
+    Ok(CohortKeys::directory(directory).pinned(setups.pins(directory)?))
 }
 
 /// What the answers of a directory's keys verify under, and whether those are production keys. Reads no setup.
@@ -282,9 +289,26 @@ fn published(directory: &Path, ceremony: bool) -> CohortKeys {
 /// # Errors
 /// A list of setups that cannot be read.
 pub fn verifying_keys(directory: &Path) -> Result<(CohortKeys, KeyKind), ProveError> {
-    let ceremony = Setups::read(directory)?.is_some();
-    let kind = if ceremony { KeyKind::Production } else { KeyKind::Development };
-    Ok((published(directory, ceremony), kind))
+    let ceremony = Setups::read(directory)?;
+    let kind = if ceremony.is_some() { KeyKind::Production } else { KeyKind::Development };
+    Ok((published(directory, ceremony.as_ref())?, kind))
+}
+
+/// Reads a verifying key of each size of a ceremony's setups, and so all of them: they are those that the list has.
+///
+/// # Errors
+/// A directory without a ceremony's setup; a key that is missing, exchanged or no production key.
+pub fn check_production(directory: &Path) -> Result<(), ProveError> {
+    let none = || ProveError::NoSetup { directory: directory.to_owned() };
+    let setups = Setups::read(directory)?.ok_or_else(none)?;
+    let keys = published(directory, Some(&setups))?;
+    for size in setups.known() {
+        let key = keys.key(CircuitName::Query(Class::Narrow), size).map_err(ProveError::UnsafeKey)?;
+        if key.kind() == KeyKind::Development {
+            return Err(none());
+        }
+    }
+    Ok(())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,13 +1,13 @@
 //! Setups of a ceremony: imported from powers of tau, listed in `setup.json` beside them.
 //!
-//! The list has the SHA-256 of each setup's file and of the powers that it came from, so that a file that was exchanged is
-//! refused before anything is proven with it. Whoever can write the list too is found by who pins a setup's digest
-//! ([`nightingale_verifier::cohort::SetupDigest`]).
+//! The list has the SHA-256 of each setup's file, the digest of its verifying keys and that of the powers that they came from, so that a
+//! file that was exchanged is refused before anything is proven or verified with it. Whoever can write the list too is found by who pins
+//! a setup's digest ([`SetupDigest`]).
 
 use super::{CohortKeyStore, CohortProvingKey, Progress, Srs, Step, files, tell};
 use crate::{ProveError, ceremony::CheckedPowers, keys::locked};
 use nightingale_circuits::cohort::Size;
-use nightingale_verifier::cohort::CircuitName;
+use nightingale_verifier::cohort::{CircuitName, CohortKeys, SetupDigest};
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -39,6 +39,8 @@ pub struct Setup {
     pub k: u32,
     /// SHA-256 of its file.
     pub sha256: String,
+    /// Which verifying keys were made with it: their [`SetupDigest`].
+    pub digest: String,
 }
 
 fn path(directory: &Path, k: u32) -> PathBuf {
@@ -68,6 +70,29 @@ impl Setups {
             .map_err(|error| ProveError::Bug(format!("{FILE}: {error}")))?;
         text.push('\n');
         files::Staged::new(&directory.join(FILE), &[text.as_bytes()], files::Readers::Everybody)?.commit()
+    }
+
+    /// The digests of its setups.
+    ///
+    /// # Errors
+    /// A list that has none, or something else in a digest's place.
+    pub(super) fn pins(&self, directory: &Path) -> Result<Vec<SetupDigest>, ProveError> {
+        let corrupt = |problem: &str| ProveError::Corrupt {
+            path: directory.join(FILE),
+            problem: format!("{problem}; restore the file, or import the powers of tau again"),
+        };
+        if self.sizes.is_empty() {
+            return Err(corrupt("lists no setup"));
+        }
+        let pins = self.sizes.iter().map(|setup| setup.digest.parse());
+        pins.collect::<Result<_, _>>().map_err(|_| corrupt("has no digest of a setup's keys"))
+    }
+
+    /// The sizes, the smallest first.
+    pub(super) fn known(&self) -> Vec<Size> {
+        let mut sizes: Vec<Size> = self.sizes.iter().filter_map(|setup| Size::from_k(setup.k)).collect();
+        sizes.sort_unstable();
+        sizes
     }
 
     /// The setup of a size, from its file.
@@ -130,8 +155,10 @@ impl CohortKeyStore {
                 let path = directory.join(circuit.file_name(*size));
                 files::Staged::new(&path, &[key.to_bytes()], files::Readers::Everybody)?.commit()?;
             }
+            let digest =
+                CohortKeys::directory(directory).setup_digest(*size).map_err(ProveError::UnsafeKey)?;
             setups.sizes.retain(|setup| setup.k != size.k());
-            setups.sizes.push(Setup { k: size.k(), sha256 });
+            setups.sizes.push(Setup { k: size.k(), sha256, digest: digest.to_string() });
             // A size is listed once its files are whole.
             setups.write(directory)?;
         }

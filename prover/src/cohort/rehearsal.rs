@@ -8,7 +8,7 @@ use super::{
 use crate::ProveError;
 use halo2_proofs::halo2curves::{bn256::G1Affine, group::prime::PrimeCurveAffine};
 use nightingale_circuits::cohort::{
-    self, Class, Committed, Kind, Query, Schema, Size, Table, Unit, circuit::QueryCircuit, columns::values,
+    self, Class, Committed, Kind, Query, Schema, Table, Unit, circuit::QueryCircuit, columns::values,
     instances::instances, slots,
 };
 use nightingale_verifier::cohort::CircuitName;
@@ -40,7 +40,7 @@ impl CohortKeyStore {
             .map_err(|error| bug(error.to_string()))?;
         let query =
             Query::new(&schema, Vec::new(), Vec::new(), vec![1]).map_err(|error| bug(error.to_string()))?;
-        let (class, size) = (Class::Narrow, Size::Small);
+        let (class, size) = (Class::Narrow, self.smallest());
         let key = self.key(CircuitName::Query(class), size, progress)?;
         let (circuit, answer) = QueryCircuit::new(class, size.layout(), &query, &table, THRESHOLD)?;
         let inputs = instances(class, &schema, &query, THRESHOLD, &answer)

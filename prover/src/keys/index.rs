@@ -9,7 +9,13 @@ use crate::{ProveError, ceremony::Manifest};
 use nightingale_circuits::claim::SizeClass;
 use nightingale_verifier::{KeyDigest, KeyKind, VerifyError, key::class_from_name};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fs::File, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs::{File, TryLockError},
+    path::Path,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 const FILE: &str = "keys.json";
 
@@ -106,22 +112,40 @@ impl Index {
         self.entries.iter().rev().find(|entry| entry.class == class)
     }
 
-    /// Lists a key as its class's current one.
+    /// Lists a key as its class's current one. A development key never takes a production key's place: one may have been imported while it
+    /// was made.
     pub(super) fn add(&mut self, entry: Entry) {
+        let current = self.current(entry.class).map(|current| current.kind);
+        if (entry.kind, current) == (KeyKind::Development, Some(KeyKind::Production)) {
+            return;
+        }
         self.entries.retain(|known| known.digest != entry.digest);
         self.entries.push(entry);
     }
 }
 
+/// How long one who changes a list waits for another who does.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Keeps other programs of this kind from changing a directory's list until the file is dropped: a lock of the directory itself, which leaves
 /// nothing behind.
+///
+/// # Errors
+/// A directory that cannot be opened; another program that keeps it locked for longer than a minute.
 pub(crate) fn locked(directory: &Path) -> Result<File, ProveError> {
-    let lock = || {
-        let file = File::open(directory)?;
-        file.lock()?;
-        Ok(file)
-    };
-    lock().map_err(|source| ProveError::Io { path: directory.to_owned(), source })
+    let io = |source| ProveError::Io { path: directory.to_owned(), source };
+    let file = File::open(directory).map_err(io)?;
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => sleep(Duration::from_millis(20)),
+            Err(TryLockError::WouldBlock) => {
+                return Err(ProveError::Locked { directory: directory.to_owned() });
+            }
+            Err(TryLockError::Error(source)) => return Err(io(source)),
+        }
+    }
 }
 
 fn entry(file: &EntryFile) -> Result<Entry, VerifyError> {
@@ -154,6 +178,15 @@ mod tests {
             })
         })?;
         assert_eq!(Index::read(directory.path())?.entries.len(), 16);
+        // A development key that was being made when these were imported stays out of their way.
+        let entry = Entry {
+            class: SizeClass::Two,
+            digest: KeyDigest([99; 32]),
+            kind: KeyKind::Development,
+            proving: None,
+        };
+        let index = Index::change(directory.path(), |index| index.add(entry))?;
+        assert_eq!(index.current(SizeClass::Two).map(|entry| entry.kind), Some(KeyKind::Production));
         Ok(())
     }
 

@@ -99,22 +99,24 @@ impl CohortKeys {
             return Ok(Arc::clone(key));
         }
         if !self.pins.is_empty() {
-            let found = self.digest(&mut loaded, size)?;
+            // Kept once the whole setup is a pinned one: of one that is not, or that cannot be read to its end, nothing stays.
+            let mut setup = Loaded::new();
+            let found = self.digest(&mut setup, size)?;
             if !self.pins.contains(&found) {
-                // Nothing of it stays: the next call is refused, too.
-                loaded.retain(|(_, other), _| *other != size);
                 return Err(VerifyError::UnpinnedSetup(found));
             }
+            loaded.append(&mut setup);
         }
         self.load(&mut loaded, circuit, size)
     }
 
-    /// The digest of the setup of a size: of all its keys, in the order of their numbers.
+    /// The digest of the setup of a size: of all its keys as they are now, in the order of their numbers. Whether it is a pinned one is not
+    /// asked.
     ///
     /// # Errors
     /// A key is missing, or is not one.
     pub fn setup_digest(&self, size: Size) -> Result<SetupDigest, VerifyError> {
-        self.digest(&mut self.loaded.lock().unwrap_or_else(PoisonError::into_inner), size)
+        self.digest(&mut Loaded::new(), size)
     }
 
     fn digest(&self, loaded: &mut Loaded, size: Size) -> Result<SetupDigest, VerifyError> {

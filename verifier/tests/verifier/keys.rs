@@ -1,8 +1,9 @@
 //! Verifying keys: their file, their digest, and what must never be one.
 
 use super::golden::{bytes, key, path, proof};
-use ark_bn254::{Fr, G1Affine, G2Affine};
+use ark_bn254::{Bn254, Fr, G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup};
+use ark_groth16::{Groth16, Proof, prepare_verifying_key};
 use nightingale_circuits::claim::SizeClass;
 use nightingale_verifier::{
     Context, KeyDigest, KeyDirectory, KeyKind, VerifyError, VerifyingKey, key::file_name, verify_claim,
@@ -41,7 +42,7 @@ fn every_byte_of_a_key_file_counts() {
 
 #[test]
 fn a_key_that_lets_anybody_forge_is_refused() {
-    let refused = |change: &dyn Fn(&mut ark_groth16::VerifyingKey<ark_bn254::Bn254>)| {
+    let refused = |change: &dyn Fn(&mut ark_groth16::VerifyingKey<Bn254>)| {
         let mut groth16 = golden().groth16().clone();
         change(&mut groth16);
         matches!(
@@ -52,9 +53,29 @@ fn a_key_that_lets_anybody_forge_is_refused() {
     assert!(!refused(&|_| ()));
     assert!(refused(&|key| key.delta_g2 = key.gamma_g2));
     assert!(refused(&|key| key.delta_g2 = -key.gamma_g2));
+    assert!(refused(&|key| key.beta_g2 = key.gamma_g2));
+    assert!(refused(&|key| key.beta_g2 = -key.gamma_g2));
+    assert!(refused(&|key| key.beta_g2 = key.delta_g2));
+    assert!(refused(&|key| key.beta_g2 = -key.delta_g2));
     assert!(refused(&|key| key.alpha_g1 = G1Affine::identity()));
     assert!(refused(&|key| key.gamma_abc_g1[4] = G1Affine::identity()));
     assert!(refused(&|key| key.gamma_abc_g1.truncate(12)));
+}
+
+#[test]
+fn whoever_finds_beta_in_another_place_of_a_key_forges() {
+    let mut key = golden().groth16().clone();
+    let inputs: Vec<Fr> = (1..key.gamma_abc_g1.len() as u64).map(|i| Fr::from(1_000_000 + i)).collect();
+    let sum = key.gamma_abc_g1[1..].iter().zip(&inputs).map(|(point, input)| *point * input);
+    let sum = sum.fold(key.gamma_abc_g1[0].into_group(), |sum, point| sum + point);
+    let accepts = |key: &ark_groth16::VerifyingKey<Bn254>, proof| {
+        Groth16::<Bn254>::verify_proof(&prepare_verifying_key(key), &proof, &inputs).unwrap()
+    };
+    let a = (sum + key.alpha_g1).into_affine();
+    key.beta_g2 = key.gamma_g2;
+    assert!(accepts(&key, Proof { a, b: (key.beta_g2 + key.delta_g2).into_affine(), c: a }));
+    key.beta_g2 = key.delta_g2;
+    assert!(accepts(&key, Proof { a: sum.into_affine(), b: key.gamma_g2, c: -key.alpha_g1 }));
 }
 
 #[test]
@@ -74,7 +95,7 @@ fn a_proof_is_judged_by_the_key_that_it_names_and_no_other() {
 #[test]
 fn a_key_from_the_development_secrets_is_no_production_key() {
     // Its label changed, it is refused. Each of the points that give it away is enough; the other points are somebody's.
-    let relabelled = |groth16: &ark_groth16::VerifyingKey<ark_bn254::Bn254>| {
+    let relabelled = |groth16: &ark_groth16::VerifyingKey<Bn254>| {
         VerifyingKey::new(SizeClass::Two, KeyKind::Production, groth16.clone())
     };
     let development = golden().groth16().clone();
@@ -91,7 +112,7 @@ fn a_key_from_the_development_secrets_is_no_production_key() {
     };
     assert!(relabelled(&others).is_ok());
     let eight = key(&proof("claim-8-approve")).groth16().clone();
-    type Change<'a> = &'a dyn Fn(&mut ark_groth16::VerifyingKey<ark_bn254::Bn254>);
+    type Change<'a> = &'a dyn Fn(&mut ark_groth16::VerifyingKey<Bn254>);
     let changes: [Change<'_>; 5] = [
         &|key| key.alpha_g1 = development.alpha_g1,
         &|key| key.alpha_g1 = -development.alpha_g1,

@@ -88,7 +88,9 @@ fn trouble(error: ProveError) -> ServiceError {
 fn log() -> Listener {
     Arc::new(|event| match event {
         Event::Measured { .. } | Event::Reopened(_) => tracing::info!(%event, "device"),
-        Event::Failed(_) | Event::Halved { .. } => tracing::warn!(%event, "device"),
+        Event::Failed(_) | Event::Halved { .. } | Event::Unmeasured { .. } => {
+            tracing::warn!(%event, "device");
+        }
         Event::Retired { .. } => tracing::error!(%event, "device"),
     })
 }
@@ -154,6 +156,7 @@ fn failure(error: ProveError) -> ProveFailure {
         | ProveError::UnsafeKey(_)
         | ProveError::Ceremony(_)
         | ProveError::NoSetup { .. }
+        | ProveError::Locked { .. }
         | ProveError::Io { .. }
         | ProveError::WrongClass { .. } => ProveFailure::Key(error.to_string()),
         ProveError::Device(ref device) if device.ends_device() => ProveFailure::Unserved(error.to_string()),

@@ -5,9 +5,11 @@ mod import;
 
 use super::{Outcome, Remote, meter::meter, say, wait};
 use clap::{Args, Subcommand};
-use nightingale_circuits::cohort::Size;
-use nightingale_prover::{KeyStore, ProveError, cohort::Setups, keys::SetupStep};
-use nightingale_verifier::cohort::CohortKeys;
+use nightingale_prover::{
+    KeyStore,
+    cohort::{Setups, keys::check_production},
+    keys::SetupStep,
+};
 use std::path::{Path, PathBuf};
 
 #[derive(Subcommand)]
@@ -99,13 +101,10 @@ fn list(store: &KeyStore) {
 
 fn list_setups(folder: &Path) -> Outcome {
     let Some(setups) = Setups::read(folder)? else { return Ok(()) };
-    let keys = CohortKeys::directory(folder);
+    check_production(folder)?;
     for setup in &setups.sizes {
         say(format_args!("cohort.{} {} production", setup.k, setup.sha256));
-        let size = Size::from_k(setup.k).map(|size| keys.setup_digest(size)).transpose();
-        if let Some(digest) = size.map_err(ProveError::UnsafeKey)? {
-            say(format_args!("  setup digest {digest}"));
-        }
+        say(format_args!("  setup digest {}", setup.digest));
     }
     say(format_args!("  ptau         {} (2^{})", setups.ptau, setups.power));
     for (number, name) in (1..).zip(&setups.contributions) {

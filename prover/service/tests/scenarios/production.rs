@@ -88,6 +88,7 @@ async fn a_server_in_production_answers_no_question_under_the_development_setup(
         cohort.join("setup.json"),
         r#"{"ptau": "00", "power": 14, "contributions": ["a"], "sizes": []}"#,
     )?;
-    drop(start(production(folder.path()), KeyKind::Production).await??);
+    let text = refusal(start(production(folder.path()), KeyKind::Production).await?)?;
+    ensure!(text.contains("setup.json") && text.contains("lists no setup"), "{text}");
     Ok(())
 }

@@ -118,6 +118,10 @@ fn a_contribution_that_nobody_published_is_not_the_last_before_the_beacon() {
     contribute(at, "2.zkey", "stranger.zkey", "stranger");
     finish(at, "stranger.zkey", "ground.zkey");
     assert!(matches!(stage.refused(&stage.read("ground.zkey")), Error::Unvouched(3)));
+    // A beacon of a value that nobody announced is one like any other.
+    super::snarkjs::run(at, "zkey beacon 2.zkey chosen.zkey 77 10 -n=chosen");
+    finish(at, "chosen.zkey", "steered.zkey");
+    assert!(matches!(stage.refused(&stage.read("steered.zkey")), Error::Unvouched(3)));
 }
 
 #[test]

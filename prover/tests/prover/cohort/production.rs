@@ -12,11 +12,15 @@ use nightingale_circuits::cohort::{Class, Size};
 use nightingale_prover::{
     CohortKeyStore, ProveError,
     ceremony::{CeremonyError, CheckedPowers, FileDigest},
-    cohort::{Setups, keys::verifying_keys},
+    cohort::{
+        Setups,
+        keys::{check_production, verifying_keys},
+    },
 };
 use nightingale_verifier::{
-    KeyKind,
+    KeyKind, VerifyError,
     cohort::{CircuitName, CohortKeys},
+    development,
 };
 use std::{fs, ops::ControlFlow};
 
@@ -33,9 +37,13 @@ fn g2(points: &[G2Affine]) -> Vec<u8> {
     coordinates.flat_map(|c| c.0.0).flat_map(u64::to_le_bytes).collect()
 }
 
-/// A file of powers of `tau`, with one contribution by `name`. What nothing reads is zero.
+/// A file of powers of `tau`, with one contribution by `name`.
 fn ptau(tau: u64, name: &str) -> Vec<u8> {
-    let (tau, alpha, beta) = (Fr::from(tau), Fr::from(5u64), Fr::from(7u64));
+    powers_of([Fr::from(tau), Fr::from(5u64), Fr::from(7u64)], name)
+}
+
+/// A file of powers of tau, beside alpha and beta. What nothing reads is zero.
+fn powers_of([tau, alpha, beta]: [Fr; 3], name: &str) -> Vec<u8> {
     let rows = 1_usize << POWER;
     let multiples = |scalars: &[Fr]| g1(&G1Projective::generator().batch_mul(scalars));
     let powers = |first: Fr, number: usize| -> Vec<Fr> {
@@ -83,11 +91,33 @@ fn ptau(tau: u64, name: &str) -> Vec<u8> {
 }
 
 #[test]
+fn powers_of_a_secret_that_everybody_knows_are_refused() {
+    let theirs = [2u64, 3, 4].map(Fr::from);
+    for (place, name) in ["tau", "alpha", "beta"].into_iter().enumerate() {
+        let mut secrets = theirs;
+        secrets[place] = development::secret(name);
+        let file = powers_of(secrets, "somebody");
+        let refused = CheckedPowers::check(&file, &FileDigest::of(&file), &mut rng(1)).err().unwrap();
+        assert!(
+            matches!(refused, CeremonyError::Powers(why) if why.contains("development secret")),
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn a_directory_of_a_ceremonys_setup_has_production_keys_and_refuses_exchanged_ones() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     assert_eq!(CohortKeyStore::open(at).unwrap().kind(), KeyKind::Development);
     assert!(matches!(CohortKeyStore::production(at), Err(ProveError::NoSetup { .. })));
+    assert!(matches!(check_production(at), Err(ProveError::NoSetup { .. })));
+    let nothing = r#"{"ptau": "", "power": 14, "contributions": [], "sizes": []}"#;
+    fs::write(at.join("setup.json"), nothing).unwrap();
+    assert!(
+        matches!(check_production(at), Err(ProveError::Corrupt { problem, .. }) if problem.contains("lists no setup"))
+    );
+    fs::remove_file(at.join("setup.json")).unwrap();
 
     let file = ptau(123_456_789, "somebody");
     let powers = CheckedPowers::check(&file, &FileDigest::of(&file), &mut rng(1)).unwrap();
@@ -100,6 +130,8 @@ fn a_directory_of_a_ceremonys_setup_has_production_keys_and_refuses_exchanged_on
 
     // It proves, links and verifies, under keys that a verifier reads from the directory and takes for production keys.
     let store = CohortKeyStore::production(at).unwrap();
+    check_production(at).unwrap();
+    assert_eq!(store.smallest(), Size::Small);
     store.rehearse(go).unwrap();
     let (keys, kind) = verifying_keys(at).unwrap();
     let key = keys.key(QUERY, Size::Small).unwrap();
@@ -137,11 +169,20 @@ fn a_directory_of_a_ceremonys_setup_has_production_keys_and_refuses_exchanged_on
         matches!(exchanged, Err(ProveError::Corrupt { problem, .. }) if problem.contains("setup.json lists"))
     );
     fs::write(at.join(name), right).unwrap();
-    // A verifying key of another setup.
-    let key = QUERY.file_name(Size::Small);
-    fs::copy(elsewhere.path().join(&key), at.join(&key)).unwrap();
-    let exchanged = CohortKeyStore::production(at).unwrap().key(QUERY, Size::Small, go).err();
-    assert!(
-        matches!(exchanged, Some(ProveError::Corrupt { problem, .. }) if problem.contains("not the key of this setup"))
-    );
+    // The verifying keys, all of them: another setup, whole and right in itself.
+    for circuit in CircuitName::ALL {
+        let key = circuit.file_name(Size::Small);
+        fs::copy(elsewhere.path().join(&key), at.join(&key)).unwrap();
+    }
+    let (keys, _) = verifying_keys(at).unwrap();
+    assert!(matches!(keys.key(QUERY, Size::Small), Err(VerifyError::UnpinnedSetup(_))));
+    let store = CohortKeyStore::production(at).unwrap();
+    assert!(matches!(
+        store.key(QUERY, Size::Small, go),
+        Err(ProveError::UnsafeKey(VerifyError::UnpinnedSetup(_)))
+    ));
+    assert!(matches!(check_production(at), Err(ProveError::UnsafeKey(VerifyError::UnpinnedSetup(_)))));
+    // The list too: found by whoever compares the digest with the one that was published.
+    fs::copy(elsewhere.path().join("setup.json"), at.join("setup.json")).unwrap();
+    assert_ne!(verifying_keys(at).unwrap().0.setup_digest(Size::Small).unwrap(), digest);
 }

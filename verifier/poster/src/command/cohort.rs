@@ -9,7 +9,7 @@ use nightingale_poster::{
     cohort::read_dataset,
     report::{LogReport, PostedReport, TableReport},
 };
-use nightingale_verifier::cohort::{CohortKeys, Dataset, QueryProof};
+use nightingale_verifier::cohort::{CohortKeys, Dataset, QueryProof, SetupDigest};
 use std::{fs, path::PathBuf, process::ExitCode};
 
 /// The dataset and the keys.
@@ -22,6 +22,10 @@ struct About {
     /// local chains only.
     #[arg(long, value_name = "DIR")]
     keys: Option<PathBuf>,
+    /// Accept keys of this setup only: 64 digits, as the ceremony's publisher tells them by another way than the keys came; may be repeated,
+    /// once for each size.
+    #[arg(long, value_name = "DIGEST", requires = "keys")]
+    setup_digest: Vec<SetupDigest>,
 }
 
 impl About {
@@ -30,7 +34,8 @@ impl About {
     }
 
     fn keys(&self) -> CohortKeys {
-        self.keys.as_ref().map_or_else(CohortKeys::development, CohortKeys::directory)
+        let keys = self.keys.as_ref().map_or_else(CohortKeys::development, CohortKeys::directory);
+        keys.pinned(self.setup_digest.clone())
     }
 }
 

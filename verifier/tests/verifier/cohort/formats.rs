@@ -130,6 +130,19 @@ fn a_pinned_setup_is_the_only_one_that_is_used() {
         assert!(matches!(refused, Err(VerifyError::UnpinnedSetup(found)) if found == medium));
     }
     here().pinned(vec![small, medium]).key(narrow, Size::Medium).unwrap();
+    // Asking for the digest of a setup that is not pinned does not make it one.
+    let pinned = here().pinned(vec![medium]);
+    assert_eq!(pinned.setup_digest(Size::Small).unwrap(), small);
+    assert!(pinned.key(narrow, Size::Small).is_err());
+    // Nor does a key that cannot be read: what was read before it is not used at the second time.
+    let last = directory.path().join("keys.14.vk");
+    let right = std::fs::read(&last).unwrap();
+    std::fs::remove_file(&last).unwrap();
+    let pinned = here().pinned(vec![medium]);
+    for _ in 0..2 {
+        assert!(matches!(pinned.key(narrow, Size::Small), Err(VerifyError::Io { .. })));
+    }
+    std::fs::write(&last, right).unwrap();
     // One key that is exchanged is enough, whichever is asked for: here the frame's gets another fixed column.
     let path = directory.path().join("frame.14.vk");
     let mut altered = std::fs::read(&path).unwrap();

@@ -6,11 +6,12 @@ use super::{
     world::World,
 };
 use anyhow::{Context, Result, ensure};
+use nightingale_circuits::cohort::Size;
 use nightingale_poster::{
     PosterError,
     cohort::{Registering, read_dataset},
 };
-use nightingale_verifier::cohort::Dataset;
+use nightingale_verifier::cohort::{CohortKeys, Dataset, keys::DEVELOPMENT};
 use serde_json::Value;
 use std::{fs, path::Path};
 
@@ -79,6 +80,15 @@ async fn what_does_not_verify_or_is_not_the_sponsors_is_not_sent() -> Result<()>
     world.write(&registered()?, &[])?;
     let (code, _, stderr) = world.register("operator", "rival", &[])?;
     ensure!(code == 1 && stderr.contains("sponsor is 0x") && stderr.contains("nothing was sent"), "{stderr}");
+    // Under keys that are not those of the setup whose digest was published.
+    for (name, bytes) in DEVELOPMENT {
+        fs::write(world.path(name), bytes)?;
+    }
+    let here = world.path("").display().to_string();
+    let digest = CohortKeys::directory(&here).setup_digest(Size::Medium)?.to_string();
+    let (code, _, stderr) =
+        world.register("operator", "sponsor", &["--keys", &here, "--setup-digest", &digest])?;
+    ensure!(code == 1 && stderr.contains("which was not asked for"), "{stderr}");
     let mut forged = registered()?;
     let proof = forged.tables_mut()[0].proofs.first_mut().context("no proofs")?;
     *proof.proof.last_mut().context("empty")? ^= 1;
