@@ -116,6 +116,8 @@ mod production;
 mod raw_call;
 #[path = "scenarios/refusals.rs"]
 mod refusals;
+#[path = "scenarios/release_race.rs"]
+mod release_race;
 #[path = "scenarios/retention.rs"]
 mod retention;
 #[path = "scenarios/roles.rs"]
