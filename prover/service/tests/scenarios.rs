@@ -84,6 +84,8 @@ mod everything_killed;
 mod fleet;
 #[path = "scenarios/hostile_transport.rs"]
 mod hostile_transport;
+#[path = "scenarios/idempotency.rs"]
+mod idempotency;
 #[path = "scenarios/identity_command.rs"]
 mod identity_command;
 #[path = "scenarios/isolation.rs"]

@@ -15,6 +15,7 @@ use nightingale::{
     store::{
         Store,
         consents::{Asked, Naming, versions::TableVersion},
+        idempotency::Space,
         jobs::{Submission, Submitted},
         questions::{Answered, LedgerLine},
         queue::Share,
@@ -163,6 +164,7 @@ async fn no_answer_ends_under_consents_that_were_superseded_before() -> Result<(
         let key = format!("k{version}");
         let submission = Submission {
             tenant: &tenant,
+            space: Space::Research,
             idempotency_key: &key,
             request: b"{}",
             payer: None,
@@ -185,6 +187,7 @@ async fn no_answer_ends_under_consents_that_were_superseded_before() -> Result<(
             tokio::spawn(async move {
                 tokio::time::sleep(delays[0]).await;
                 let naming = Naming {
+                    space: Space::RevokeSubjects,
                     key: &key,
                     request: &[key.as_bytes()],
                     entry: Draft::by_service(Event::Revoked),
