@@ -10,7 +10,7 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use nightingale::{
     CohortError, Config,
-    artefacts::{Artefacts, folder::FolderArtefacts},
+    artefacts::{ArtefactError, ArtefactId, Artefacts, folder::FolderArtefacts},
     audit::{Draft, Event},
     cohort::{
         Archive,
@@ -21,6 +21,7 @@ use nightingale::{
 };
 use std::{
     fs,
+    io::Read,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
@@ -205,6 +206,52 @@ async fn consents_move_on_and_a_folder_that_is_put_back_is_refused() -> Result<(
         .import(&tenant("north")?, &custodian.ds(), "other", entry(), Instant::now())
         .await;
     assert_eq!(elsewhere.err().context("registered twice")?.reason(), "DATASET_ELSEWHERE");
+    Ok(())
+}
+
+/// A store whose purge deletes a public file after it was put and before it is named.
+struct Purging {
+    store: FolderArtefacts,
+    purged: std::sync::atomic::AtomicBool,
+}
+
+impl Artefacts for Purging {
+    fn put(&self, content: &mut dyn Read) -> Result<ArtefactId, ArtefactError> {
+        self.store.put(content)
+    }
+
+    fn get(&self, id: &ArtefactId) -> Result<Box<dyn Read + Send>, ArtefactError> {
+        self.store.get(id)
+    }
+
+    fn exists(&self, id: &ArtefactId) -> Result<bool, ArtefactError> {
+        // Whoever asks is about to name it.
+        if !self.purged.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            self.store.delete(id)?;
+        }
+        self.store.exists(id)
+    }
+
+    fn delete(&self, id: &ArtefactId) -> Result<bool, ArtefactError> {
+        self.store.delete(id)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_a_purge_deletes_while_it_is_imported_is_put_again() -> Result<()> {
+    let mut custodian = Custodian::new().await?;
+    let store = FolderArtefacts::open(&custodian.config.secrets.artefacts_dir)?;
+    custodian.artefacts = Arc::new(Purging { store, purged: std::sync::atomic::AtomicBool::new(false) });
+    assert!(custodian.import(&custodian.ds()).await?.is_new);
+    let archive = custodian.archive().await?;
+    assert_eq!(archive.open()?.public().digest(), dataset(&custodian.ds())?.digest());
+    let digest = *dataset(&custodian.ds())?.digest();
+    let files = custodian.store.dataset_files(&tenant("north")?, &digest).await?.context("no files")?;
+    for file in &files.files {
+        ensure!(custodian.artefacts.exists(&file.artefact)?, "{} is named and gone", file.name);
+    }
+    // Nor does anything lie about that nobody names.
+    assert_eq!(self::files(&custodian.config.secrets.artefacts_dir)?.len(), files.files.len());
     Ok(())
 }
 
