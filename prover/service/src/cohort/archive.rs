@@ -298,11 +298,16 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// Refuses consents that were moved back: somebody who revoked would be counted again.
+/// Refuses consents that do not go on from those that are known, version by version: somebody who revoked would be counted again. A version of
+/// the same number that was made from another copy is another version.
 fn check_consents(place: &Path, known: &Dataset, found: &Dataset) -> Result<(), CohortError> {
     for table in known.tables() {
         let other = found.table(table.name()).map_err(CohortError::Release)?;
-        if other.newest_consent() < table.newest_consent() {
+        let goes_on = other.consents.len() >= table.consents.len()
+            && table.consents.iter().zip(&other.consents).all(|(known, found)| {
+                known.commitment.words() == found.commitment.words()
+            });
+        if !goes_on {
             let (path, table) = (place.to_owned(), table.name().to_owned());
             return Err(CohortError::OlderConsents { path, table });
         }

@@ -176,18 +176,21 @@ async fn a_damaged_swapped_or_missing_file_is_named_and_nothing_is_opened() -> R
 async fn consents_move_on_and_a_folder_that_is_put_back_is_refused() -> Result<()> {
     let custodian = Custodian::new().await?;
     custodian.import(&custodian.ds()).await?;
-    let before = custodian.folder.path().join("before");
+    let (before, fork) = (custodian.folder.path().join("before"), custodian.folder.path().join("fork"));
     place(&before)?;
+    place(&fork)?;
     let key = custodian.folder.path().join("sponsor.key");
     fs::write(&key, SPONSOR_KEY)?;
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
     let subjects: Vec<String> =
         serde_json::from_slice(&fs::read(custodian.ds().join("private/subjects.json"))?)?;
-    let subject = subjects.first().context("no subject")?;
-    done(
-        custodian.folder.path(),
-        &["dataset", "revoke", "--dataset", "ds", subject, "--sponsor-key", "sponsor.key"],
-    )?;
+    for (copy, subject) in [("ds", 0), ("fork", 1)] {
+        let subject = subjects.get(subject).context("no subject")?;
+        done(
+            custodian.folder.path(),
+            &["dataset", "revoke", "--dataset", copy, subject, "--sponsor-key", "sponsor.key"],
+        )?;
+    }
     assert_eq!(
         custodian.archive().await?.public()?.table("t")?.newest_consent(),
         Some(0),
@@ -195,8 +198,11 @@ async fn consents_move_on_and_a_folder_that_is_put_back_is_refused() -> Result<(
     );
     assert!(custodian.import(&custodian.ds()).await?.is_new);
     assert_eq!(custodian.archive().await?.public()?.table("t")?.newest_consent(), Some(1));
-    let refused = custodian.import(&before).await.err().context("revoked consents came back")?;
-    assert!(matches!(refused, CohortError::OlderConsents { .. }), "{refused}");
+    // The fork's version has the same number, and the first subject's consent in it.
+    for copy in [&before, &fork] {
+        let refused = custodian.import(copy).await.err().context("revoked consents came back")?;
+        assert!(matches!(refused, CohortError::OlderConsents { .. }), "{refused}");
+    }
     let digest = *dataset(&before)?.digest();
     let files = custodian.store.dataset_files(&tenant("north")?, &digest).await?.context("no files")?;
     assert_eq!(files.revision, 2);
