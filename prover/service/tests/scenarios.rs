@@ -4,6 +4,8 @@
 
 #[path = "scenarios/account_race.rs"]
 mod account_race;
+#[path = "scenarios/append_only.rs"]
+mod append_only;
 #[path = "scenarios/archive.rs"]
 mod archive;
 #[path = "scenarios/audit.rs"]
