@@ -6,7 +6,7 @@ use crate::{
     audit::{
         Draft, Event,
         release::Releases,
-        repeats::{FLUSH, Repeats},
+        repeats::Repeats,
     },
     clock::Watch,
     cohort::{Archive, archive::Importer},
@@ -337,7 +337,6 @@ impl Engine {
         let sweep = SWEEP.min(self.config.lease / 4);
         let (mut leases, mut clock) = (LeaseWatch::default(), Watch::default());
         let mut next_purge = Moment::now();
-        let mut next_flush = Moment::now() + FLUSH;
         loop {
             tokio::select! {
                 () = tokio::time::sleep(sweep) => {}
@@ -345,10 +344,6 @@ impl Engine {
             }
             if let Err(error) = self.look_around(&mut leases).await {
                 tracing::warn!(%error, "looking through leases failed");
-            }
-            if Moment::now() >= next_flush {
-                next_flush = Moment::now() + FLUSH;
-                self.flush_repeats().await;
             }
             if let Some(by) = clock.jumped() {
                 tracing::error!(

@@ -12,6 +12,8 @@ mod archive;
 mod audit;
 #[path = "scenarios/audit_access.rs"]
 mod audit_access;
+#[path = "scenarios/audit_repeats.rs"]
+mod audit_repeats;
 #[path = "scenarios/authority.rs"]
 mod authority;
 #[path = "scenarios/backup.rs"]
