@@ -3,11 +3,7 @@
 use crate::{
     adjudicator::Adjudicator,
     artefacts::{Artefacts, folder::FolderArtefacts},
-    audit::{
-        Draft, Event,
-        release::Releases,
-        repeats::Repeats,
-    },
+    audit::{Draft, Event, release::Releases, repeats::Repeats},
     clock::Watch,
     cohort::{Archive, archive::Importer},
     config::Config,

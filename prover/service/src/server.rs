@@ -147,7 +147,7 @@ impl Server {
         background.spawn(engine.clone().housekeeping(true));
         let counting = tokio::spawn(engine.clone().keep_repeats());
         let mut keeping = JoinSet::new();
-        entrance.keep(&mut keeping);
+        entrance.keep(&mut keeping, &engine.metrics);
         let (health, router) = router(&engine, &entrance)?;
         // Until the end, so that the drain is seen too.
         let mut watch = JoinSet::new();

@@ -304,9 +304,11 @@ fn check_consents(place: &Path, known: &Dataset, found: &Dataset) -> Result<(), 
     for table in known.tables() {
         let other = found.table(table.name()).map_err(CohortError::Release)?;
         let goes_on = other.consents.len() >= table.consents.len()
-            && table.consents.iter().zip(&other.consents).all(|(known, found)| {
-                known.commitment.words() == found.commitment.words()
-            });
+            && table
+                .consents
+                .iter()
+                .zip(&other.consents)
+                .all(|(known, found)| known.commitment.words() == found.commitment.words());
         if !goes_on {
             let (path, table) = (place.to_owned(), table.name().to_owned());
             return Err(CohortError::OlderConsents { path, table });

@@ -114,7 +114,8 @@ impl Table {
             format!("DELETE FROM {name} WHERE tenant = 'nobody' OR tenant LIKE '%'"),
         ];
         let is_sqlite = matches!(oracle, Oracle::Sqlite(_));
-        let verbs: &[&str] = if is_sqlite { &["INSERT", "INSERT OR REPLACE", "REPLACE"] } else { &["INSERT"] };
+        let verbs: &[&str] =
+            if is_sqlite { &["INSERT", "INSERT OR REPLACE", "REPLACE"] } else { &["INSERT"] };
         for verb in verbs {
             for key in [1, 2].iter().chain(self.out_of_turn) {
                 all.push(self.insert(oracle, verb, *key));
@@ -157,7 +158,10 @@ async fn a_table_that_is_only_appended_to_takes_the_next_row_and_nothing_else(si
         ),
     };
     let named: BTreeSet<String> = TABLES.iter().map(|table| table.name.to_owned()).collect();
-    ensure!(tables(&oracle, guarded).await? == named, "tables that are guarded and not tried, or not guarded");
+    ensure!(
+        tables(&oracle, guarded).await? == named,
+        "tables that are guarded and not tried, or not guarded"
+    );
     let mut known: BTreeSet<String> = CHANGING.iter().map(|name| (*name).to_owned()).collect();
     known.extend(named);
     known.insert("story_ends".to_owned());

@@ -65,7 +65,8 @@ impl Store {
         let (key, request) = self.consent_request(tenant, naming)?;
         // A row of an earlier release does not say of which kind its request is: another one under its key is refused, as that release did.
         let earlier = naming.space.earlier(&self.held_seal(tenant)?, naming.key);
-        let select = "SELECT id, request, outcome FROM consent_requests WHERE tenant = $1 AND idempotency = $2";
+        let select =
+            "SELECT id, request, outcome FROM consent_requests WHERE tenant = $1 AND idempotency = $2";
         let mut found = None;
         for key in [key, earlier] {
             if found.is_none() {
