@@ -14,6 +14,8 @@ mod audit;
 mod audit_access;
 #[path = "scenarios/audit_repeats.rs"]
 mod audit_repeats;
+#[path = "scenarios/audit_rotation.rs"]
+mod audit_rotation;
 #[path = "scenarios/authority.rs"]
 mod authority;
 #[path = "scenarios/backup.rs"]
