@@ -52,6 +52,8 @@ mod consent_claims;
 mod consent_cohorts;
 #[path = "scenarios/consent_ledger.rs"]
 mod consent_ledger;
+#[path = "scenarios/consent_numbers.rs"]
+mod consent_numbers;
 #[path = "scenarios/consent_race.rs"]
 mod consent_race;
 #[path = "scenarios/corpora.rs"]

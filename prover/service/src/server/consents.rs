@@ -297,7 +297,7 @@ impl ConsentService for Consents {
         let listing = Listing { member, history: message.history, before, most };
         let statements = self.engine.store.list_consents(&tenant, &listing).await?;
         let next = statements.last().filter(|_| statements.len() == most as usize);
-        let next_page_token = next.map(|last| last.sequence.to_string()).unwrap_or_default();
+        let next_page_token = next.map(|last| last.number.to_string()).unwrap_or_default();
         let statements = statements.iter().map(wire::statement).collect();
         Ok(Response::new(v1::ListConsentsResponse { statements, next_page_token }))
     }
@@ -359,7 +359,7 @@ impl ConsentService for Consents {
         let next = page.last().filter(|_| page.len() == most as usize);
         Ok(Response::new(v1::ConsentRegisterResponse {
             epoch: Some(wire::epoch(&epoch)),
-            next_page_token: next.map(|last| last.sequence.to_string()).unwrap_or_default(),
+            next_page_token: next.map(|last| last.number.to_string()).unwrap_or_default(),
             consents: page.iter().map(|statement| wire::consent_message(&statement.consent)).collect(),
         }))
     }

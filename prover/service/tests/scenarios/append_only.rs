@@ -43,10 +43,10 @@ const TABLES: [Table; 7] = [
     },
     Table {
         name: "consent_statements",
-        row: "(sequence, tenant, id, subject, member, effect, stated, statement) GIVEN \
-              VALUES (KEY, 'north', BYTES, BYTES, BYTES, 'permit', 1, BYTES)",
-        conflicts: &["sequence", "id"],
-        out_of_turn: &[0],
+        row: "(sequence, tenant, id, subject, member, effect, stated, statement, number) GIVEN \
+              VALUES (KEY, 'north', BYTES, BYTES, BYTES, 'permit', 1, BYTES, KEY)",
+        conflicts: &["sequence", "id", "tenant, number"],
+        out_of_turn: &[0, 9],
     },
     Table {
         name: "consent_requests",
