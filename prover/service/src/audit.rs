@@ -11,6 +11,7 @@ pub(crate) mod repeats;
 use crate::{
     identity::{Caller, Means},
     jobs::JobId,
+    store::master::KeyId,
 };
 use nightingale_circuits::cohort::Keccak;
 use std::collections::BTreeMap;
@@ -60,11 +61,13 @@ pub enum Event {
     Revoked,
     /// The tenant's keys were destroyed.
     Erased,
+    /// The master key was changed, or the tenant was given a new data key.
+    Rotated,
 }
 
 impl Event {
     /// All.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Accepted,
         Self::Refused,
         Self::RefusedAgain,
@@ -83,6 +86,7 @@ impl Event {
         Self::Granted,
         Self::Revoked,
         Self::Erased,
+        Self::Rotated,
     ];
 
     /// Its word in the log.
@@ -107,6 +111,7 @@ impl Event {
             Self::Granted => "granted",
             Self::Revoked => "revoked",
             Self::Erased => "erased",
+            Self::Rotated => "rotated",
         }
     }
 }
@@ -273,6 +278,12 @@ impl Draft {
             .with("question", sql.to_owned())
             .digest("query", digest)
             .number("threshold", threshold.into())
+    }
+
+    /// Which master key wrapped before, and which does now: names, which say nothing about the keys.
+    #[must_use]
+    pub fn keys(self, from: &KeyId, to: &KeyId) -> Self {
+        self.with("from", from.as_str().to_owned()).with("to", to.as_str().to_owned())
     }
 
     /// Why somebody breaks the glass, in their words.

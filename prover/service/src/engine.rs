@@ -3,11 +3,7 @@
 use crate::{
     adjudicator::Adjudicator,
     artefacts::{Artefacts, folder::FolderArtefacts},
-    audit::{
-        Draft, Event,
-        release::Releases,
-        repeats::{FLUSH, Repeats},
-    },
+    audit::{Draft, Event, release::Releases, repeats::Repeats},
     clock::Watch,
     cohort::{Archive, archive::Importer},
     config::Config,
@@ -337,7 +333,6 @@ impl Engine {
         let sweep = SWEEP.min(self.config.lease / 4);
         let (mut leases, mut clock) = (LeaseWatch::default(), Watch::default());
         let mut next_purge = Moment::now();
-        let mut next_flush = Moment::now() + FLUSH;
         loop {
             tokio::select! {
                 () = tokio::time::sleep(sweep) => {}
@@ -345,10 +340,6 @@ impl Engine {
             }
             if let Err(error) = self.look_around(&mut leases).await {
                 tracing::warn!(%error, "looking through leases failed");
-            }
-            if Moment::now() >= next_flush {
-                next_flush = Moment::now() + FLUSH;
-                self.flush_repeats().await;
             }
             if let Some(by) = clock.jumped() {
                 tracing::error!(

@@ -210,10 +210,10 @@ pub enum CohortError {
         .0.display()
     )]
     Served(PathBuf),
-    /// The folder has older consents than were recorded.
+    /// The folder has older consents than were recorded, or others that were not made from them.
     #[error(
-        "{}: the consents of table {table} are older than those that were recorded as the newest: somebody who revoked would be counted; \
-         restore the newest copy of the folder",
+        "{}: the consents of table {table} are older than those that were recorded as the newest, or were not made from them: somebody who \
+         revoked would be counted; restore the newest copy of the folder",
         path.display()
     )]
     OlderConsents {

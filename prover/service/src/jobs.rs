@@ -30,6 +30,9 @@ impl Instant {
     }
 }
 
+/// The name under which the operator's own log is kept.
+const OPERATOR: &str = ".operator";
+
 /// Whose data it is. Every row has one, and every read is scoped by one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tenant(String);
@@ -41,6 +44,13 @@ impl Tenant {
         let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b);
         let usable = (1..=64).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(fits);
         usable.then(|| Self(name.to_owned()))
+    }
+
+    /// Whose log tells what the operator does to all tenants: nobody's data. No caller can have or name it, because a tenant's name does
+    /// not begin so.
+    #[must_use]
+    pub fn operator() -> Self {
+        Self(OPERATOR.to_owned())
     }
 
     /// Its name.

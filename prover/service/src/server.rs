@@ -145,8 +145,9 @@ impl Server {
             background.spawn(worker::lane(engine.clone(), share, number));
         }
         background.spawn(engine.clone().housekeeping(true));
+        let counting = tokio::spawn(engine.clone().keep_repeats());
         let mut keeping = JoinSet::new();
-        entrance.keep(&mut keeping);
+        entrance.keep(&mut keeping, &engine.metrics);
         let (health, router) = router(&engine, &entrance)?;
         // Until the end, so that the drain is seen too.
         let mut watch = JoinSet::new();
@@ -178,17 +179,19 @@ impl Server {
         engine.drain();
         set_health(&health, ServingStatus::NotServing).await;
         while background.join_next().await.is_some() {}
-        engine.flush_repeats().await;
         let ended = match broken {
             Some(ended) => Ok(ended),
             None => tokio::time::timeout(LINGER, &mut transport).await,
         };
         transport.abort();
+        // After the last call, and before the database is closed.
+        let counted = engine.end_repeats(counting).await;
         watch.shutdown().await;
         engine.store.close().await;
         engine.tracer.flush(LINGER).await;
         tracing::info!("stopped");
         engine.trouble()?;
+        counted?;
         match ended {
             // A caller that holds its connection open after the drain loses it.
             Err(_) | Ok(Ok(Ok(()))) => Ok(()),

@@ -10,6 +10,7 @@ pub mod consents;
 pub mod dataset_files;
 pub mod datasets;
 pub mod epochs;
+pub mod idempotency;
 pub mod jobs;
 pub mod keys;
 pub mod ledger;

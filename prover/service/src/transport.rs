@@ -54,6 +54,7 @@ impl Peer {
     pub(crate) fn shown(&self) -> Shown<'_> {
         match &self.0 {
             None => Shown::Nothing,
+            Some(presented) if !presented.tls.knows_callers(std::time::Instant::now()) => Shown::Unchecked,
             Some(presented) if !presented.is_good() => Shown::Lapsed,
             Some(presented) => presented.names.as_ref().map_or(Shown::Lapsed, Shown::Certificate),
         }

@@ -233,9 +233,10 @@ async fn finish(engine: &Engine, lease: &Lease, proven: &Proven) -> Result<(), S
 }
 
 async fn answer(engine: &Engine, lease: &Lease, proven: &cohort::Proven) -> Result<(), StoreError> {
-    match engine.store.finish_question(lease, &proven.answer, &proven.line, Instant::now()).await? {
+    let cohort::Proven { answer, consents, line } = proven;
+    match engine.store.finish_question(lease, answer, consents, line, Instant::now()).await? {
         Answered::Committed => {
-            let seconds = Duration::from_millis(proven.answer.prove_ms).as_secs_f64();
+            let seconds = Duration::from_millis(answer.prove_ms).as_secs_f64();
             engine.metrics.prove_seconds.with_label_values(&[lease.class.name()]).observe(seconds);
             engine.settled(lease, "ANSWERED");
         }

@@ -4,12 +4,18 @@
 
 #[path = "scenarios/account_race.rs"]
 mod account_race;
+#[path = "scenarios/append_only.rs"]
+mod append_only;
 #[path = "scenarios/archive.rs"]
 mod archive;
 #[path = "scenarios/audit.rs"]
 mod audit;
 #[path = "scenarios/audit_access.rs"]
 mod audit_access;
+#[path = "scenarios/audit_repeats.rs"]
+mod audit_repeats;
+#[path = "scenarios/audit_rotation.rs"]
+mod audit_rotation;
 #[path = "scenarios/authority.rs"]
 mod authority;
 #[path = "scenarios/backup.rs"]
@@ -46,6 +52,8 @@ mod consent_claims;
 mod consent_cohorts;
 #[path = "scenarios/consent_ledger.rs"]
 mod consent_ledger;
+#[path = "scenarios/consent_numbers.rs"]
+mod consent_numbers;
 #[path = "scenarios/consent_race.rs"]
 mod consent_race;
 #[path = "scenarios/corpora.rs"]
@@ -84,6 +92,8 @@ mod everything_killed;
 mod fleet;
 #[path = "scenarios/hostile_transport.rs"]
 mod hostile_transport;
+#[path = "scenarios/idempotency.rs"]
+mod idempotency;
 #[path = "scenarios/identity_command.rs"]
 mod identity_command;
 #[path = "scenarios/isolation.rs"]
@@ -116,6 +126,8 @@ mod production;
 mod raw_call;
 #[path = "scenarios/refusals.rs"]
 mod refusals;
+#[path = "scenarios/release_race.rs"]
+mod release_race;
 #[path = "scenarios/retention.rs"]
 mod retention;
 #[path = "scenarios/roles.rs"]

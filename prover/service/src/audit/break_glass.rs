@@ -63,7 +63,8 @@ pub(crate) async fn open(
     let draft = Draft::new(Event::BreakGlass, caller, METHOD).stated(reason);
     let draft = shown(draft.purpose(Purpose::Emergency, basis), &job);
     let release = Release { tenant: tenant.clone(), job: id, draft };
-    engine.store.record_releases(std::slice::from_ref(&release), Instant::now()).await?;
+    let recorded = engine.store.record_releases(std::slice::from_ref(&release), Instant::now()).await?;
+    recorded.into_iter().collect::<Result<Vec<_>, _>>()?;
     engine.metrics.break_glass.inc();
     let subject = release.draft.actor.subject();
     tracing::warn!(%job.id, tenant = tenant.as_str(), subject, reason, "BREAK-GLASS access");

@@ -91,7 +91,7 @@ async fn commit(engine: &Engine, batch: Vec<Waiting>) {
         Ok(new) => {
             for (waiting, new) in batch.into_iter().zip(new) {
                 // A caller who has gone gets nothing; that it was to get it stays on record.
-                let _ = waiting.done.send(Ok(new));
+                let _ = waiting.done.send(new);
             }
         }
         Err(error) => {
@@ -125,7 +125,7 @@ fn released(draft: Draft, job: &Job) -> Option<Draft> {
 /// Lets a caller see a job: its result, if it has one, once the release is on record.
 ///
 /// # Errors
-/// The database does not take the entry: then nothing is shown.
+/// The tenant was erased since the job was read, or the database does not take the entry: then nothing is shown.
 pub(crate) async fn clear(
     engine: &Arc<Engine>,
     caller: &Caller,
@@ -145,7 +145,7 @@ pub(crate) async fn clear(
     let release = Release { tenant: job.tenant.clone(), job: job.id, draft: draft.clone() };
     if !Releases::record(engine, release).await? && !again(&draft) {
         let again = Draft::by(Event::ReleasedAgain, draft.actor.clone(), method).job(&job.id);
-        engine.store.audit(&job.tenant, vec![again.number("times", 1)], Instant::now()).await?;
+        engine.store.audit_shown(&job.tenant, again.number("times", 1), Instant::now()).await?;
     }
     let mut known = engine.releases.known();
     if known.len() >= REMEMBERED {

@@ -1,74 +1,122 @@
 //! What happens again and again is counted and put on record once in a while: the same refusal, the same result read by the same caller.
 //!
-//! The first of each is an entry of its own, so nothing that happened goes unmentioned; a crash loses at most a minute's counts of repetitions.
+//! The first of each is an entry of its own, so nothing that happened goes unmentioned. A count is kept until the entry that tells it is
+//! committed; a crash loses at most a minute's counts of repetitions. Each tenant has room of its own: where it is full, each repetition
+//! is an entry, and nobody else's counts go for it.
 
 use super::{Draft, Event};
 use crate::{
     engine::Engine,
-    error::StoreError,
+    error::{ServiceError, StoreError},
     identity::Caller,
     jobs::{Instant, Tenant},
     server::status::reason,
 };
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+use tokio::{sync::watch, task::JoinHandle};
 use tonic::{Code, Status};
 
 /// How often counts are put on record.
-pub(crate) const FLUSH: Duration = Duration::from_secs(60);
-/// Different things that are counted at once; beyond, each is an entry.
-const MOST: usize = 10_000;
+const FLUSH: Duration = Duration::from_secs(60);
+/// Different things that are counted of one tenant at once; beyond, each is an entry.
+const MOST: usize = 4_096;
+/// Tenants of which something is counted at once; beyond, each is an entry.
+const TENANTS: usize = 4_096;
+/// How often counts are tried to be put on record before the process ends, and how long after one another.
+const LAST_TRIES: u32 = 10;
+const LAST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Counts since the last flush.
+/// What was counted of one tenant.
+type Counts = HashMap<Draft, u64>;
+
+/// Counts that are not on record yet.
 #[derive(Default)]
-pub(crate) struct Repeats(Mutex<HashMap<(Tenant, Draft), u64>>);
+pub(crate) struct Repeats {
+    counts: Mutex<HashMap<Tenant, Counts>>,
+    /// Nothing is counted any more.
+    closed: watch::Sender<bool>,
+}
 
 impl Repeats {
-    fn counts(&self) -> MutexGuard<'_, HashMap<(Tenant, Draft), u64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn counts(&self) -> MutexGuard<'_, HashMap<Tenant, Counts>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a repetition; `false` when there is no room to, and the caller puts it on record itself.
     pub(crate) fn count(&self, tenant: &Tenant, draft: Draft) -> bool {
-        let mut counts = self.counts();
-        let (key, full) = ((tenant.clone(), draft), counts.len() >= MOST);
-        match counts.get_mut(&key) {
-            Some(count) => *count += 1,
-            None if full => return false,
-            None => drop(counts.insert(key, 1)),
-        }
-        true
+        self.add(tenant, draft, 1).is_some()
     }
 
     /// Whether this is the first of its kind since the last flush: it is put on record, and the next ones are counted.
     fn is_first(&self, tenant: &Tenant, again: Draft) -> bool {
-        let mut counts = self.counts();
-        let (key, full) = ((tenant.clone(), again), counts.len() >= MOST);
-        match counts.get_mut(&key) {
+        self.add(tenant, again, 0).is_none_or(|is_new| is_new)
+    }
+
+    /// Counts: what is new begins with `first`. Whether it is new; `None` without room.
+    fn add(&self, tenant: &Tenant, draft: Draft, first: u64) -> Option<bool> {
+        let mut all = self.counts();
+        // Under the lock, so that who closes finds what was counted before.
+        if *self.closed.borrow() || (all.len() >= TENANTS && !all.contains_key(tenant)) {
+            return None;
+        }
+        let counts = all.entry(tenant.clone()).or_default();
+        let full = counts.len() >= MOST;
+        match counts.get_mut(&draft) {
             Some(count) => {
                 *count += 1;
-                false
+                Some(false)
             }
+            None if full => None,
             None => {
-                if !full {
-                    counts.insert(key, 0);
-                }
-                true
+                counts.insert(draft, first);
+                Some(true)
             }
         }
     }
 
-    /// What was counted since the last time, by tenant.
-    fn take(&self) -> HashMap<Tenant, Vec<Draft>> {
-        let counts = std::mem::take(&mut *self.counts());
-        let mut all: HashMap<Tenant, Vec<Draft>> = HashMap::new();
-        for ((tenant, draft), times) in counts.into_iter().filter(|(_, times)| *times > 0) {
-            all.entry(tenant).or_default().push(draft.number("times", times));
+    /// The first of its kind was not put on record: the next one is first, unless others were counted meanwhile.
+    fn was_not_recorded(&self, tenant: &Tenant, again: &Draft) {
+        self.settle(tenant, &[(again.clone(), 0)]);
+    }
+
+    /// What was counted, by tenant. It stays counted until it is [settled](Self::settle); what was not repeated is forgotten.
+    fn counted(&self) -> Vec<(Tenant, Vec<(Draft, u64)>)> {
+        let mut all = self.counts();
+        all.retain(|_, counts| {
+            counts.retain(|_, times| *times > 0);
+            !counts.is_empty()
+        });
+        let counted = |(tenant, counts): (&Tenant, &Counts)| {
+            let counts = counts.iter().map(|(draft, times)| (draft.clone(), *times));
+            (tenant.clone(), counts.collect())
+        };
+        all.iter().map(counted).collect()
+    }
+
+    /// Takes away what is on record by now.
+    fn settle(&self, tenant: &Tenant, recorded: &[(Draft, u64)]) {
+        let mut all = self.counts();
+        let Some(counts) = all.get_mut(tenant) else { return };
+        for (draft, times) in recorded {
+            if let Some(count) = counts.get_mut(draft) {
+                *count = count.saturating_sub(*times);
+                if *count == 0 {
+                    counts.remove(draft);
+                }
+            }
         }
-        all
+        if counts.is_empty() {
+            all.remove(tenant);
+        }
+    }
+
+    fn close(&self) {
+        let _all = self.counts();
+        self.closed.send_replace(true);
     }
 }
 
@@ -93,20 +141,66 @@ impl Engine {
         let Some(tenant) = caller.tenant(named).ok().or_else(|| caller.tenant.clone()) else { return Ok(()) };
         let reason = reason(status);
         let draft = |event| Draft::new(event, caller, method).reason(&reason);
-        if !self.repeats.is_first(&tenant, draft(Event::RefusedAgain)) {
+        let again = draft(Event::RefusedAgain);
+        if !self.repeats.is_first(&tenant, again.clone()) {
             return Ok(());
         }
-        self.store.audit(&tenant, vec![draft(Event::Refused)], Instant::now()).await
+        let recorded = self.store.audit(&tenant, vec![draft(Event::Refused)], Instant::now()).await;
+        recorded.inspect_err(|_| self.repeats.was_not_recorded(&tenant, &again))
     }
 
-    /// Puts on record what was counted.
-    pub(crate) async fn flush_repeats(&self) {
-        for (tenant, drafts) in self.repeats.take() {
-            let many = drafts.len();
-            if let Err(error) = self.store.audit(&tenant, drafts, Instant::now()).await {
-                tracing::error!(%error, many, "counts of repetitions were not put on record");
+    /// Puts on record what was counted, every minute, until [`end_repeats`](Self::end_repeats).
+    pub(crate) async fn keep_repeats(self: Arc<Self>) {
+        let mut closed = self.repeats.closed.subscribe();
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(FLUSH) => {}
+                // The sender lives as long as the engine.
+                _ = closed.wait_for(|closed| *closed) => return,
+            }
+            self.flush_repeats().await;
+        }
+    }
+
+    /// Counts nothing any more, ends [`keep_repeats`](Self::keep_repeats), and puts on record what was counted. Whoever is still served puts
+    /// each repetition on record.
+    ///
+    /// # Errors
+    /// What was to end panicked; what was counted is on record all the same.
+    pub(crate) async fn end_repeats(&self, keeping: JoinHandle<()>) -> Result<(), ServiceError> {
+        self.repeats.close();
+        // Two at once would put the same counts on record.
+        let ended = keeping.await.map_err(|_| ServiceError::Bug("putting repetitions on record panicked"));
+        for _ in 1..LAST_TRIES {
+            if self.flush_repeats().await {
+                return ended;
+            }
+            tokio::time::sleep(LAST_PAUSE).await;
+        }
+        if !self.flush_repeats().await {
+            let lost: u64 =
+                self.repeats.counted().iter().flat_map(|(_, counts)| counts).map(|(_, times)| times).sum();
+            tracing::error!(lost, "the process ends with counts of repetitions that are not on record");
+        }
+        ended
+    }
+
+    /// Puts on record what was counted; `false` when some of it was not: it stays counted. A commit of which nobody heard whether it
+    /// went through is tried again, and what it held is then on record twice.
+    async fn flush_repeats(&self) -> bool {
+        let mut is_all = true;
+        for (tenant, counts) in self.repeats.counted() {
+            let told = |(draft, times): &(Draft, u64)| draft.clone().number("times", *times);
+            let drafts: Vec<Draft> = counts.iter().map(told).collect();
+            match self.store.audit(&tenant, drafts, Instant::now()).await {
+                Ok(()) => self.repeats.settle(&tenant, &counts),
+                Err(error) => {
+                    is_all = false;
+                    tracing::error!(%error, kept = counts.len(), "counts of repetitions were not put on record, and are kept");
+                }
             }
         }
+        is_all
     }
 }
 
@@ -114,35 +208,72 @@ impl Engine {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_first_is_an_entry_and_the_rest_are_counted() {
-        let (repeats, tenant) = (Repeats::default(), Tenant::new("north").into_iter().next());
-        let Some(tenant) = tenant else { return };
-        let draft = || Draft::by_service(Event::RefusedAgain).reason("INVALID");
-        assert!(repeats.is_first(&tenant, draft()));
-        assert!(!repeats.is_first(&tenant, draft()));
-        assert!(!repeats.is_first(&tenant, draft()));
-        assert!(repeats.is_first(&tenant, draft().reason("NO_CONSENT")));
-        let taken = repeats.take();
-        let drafts = taken.get(&tenant).map(Vec::as_slice).unwrap_or_default();
-        assert_eq!(drafts, [draft().number("times", 2)]);
-        assert!(repeats.take().is_empty() && repeats.is_first(&tenant, draft()));
+    fn named(name: &str) -> Result<Tenant, &'static str> {
+        Tenant::new(name).ok_or("no tenant")
+    }
+
+    fn again() -> Draft {
+        Draft::by_service(Event::RefusedAgain).reason("INVALID")
+    }
+
+    fn read(job: u64) -> Draft {
+        Draft::by_service(Event::ReleasedAgain).number("job", job)
     }
 
     #[test]
-    fn there_is_room_for_so_many_only() {
-        let (repeats, tenant) = (Repeats::default(), Tenant::new("north"));
-        let Some(tenant) = tenant else { return };
-        let draft = |n| Draft::by_service(Event::ReleasedAgain).number("job", n);
-        for n in 0..10_000 {
-            assert!(repeats.count(&tenant, draft(n)));
+    fn the_first_is_an_entry_and_the_rest_are_counted() -> Result<(), &'static str> {
+        let (repeats, tenant) = (Repeats::default(), named("north")?);
+        assert!(repeats.is_first(&tenant, again()));
+        assert!(!repeats.is_first(&tenant, again()));
+        assert!(!repeats.is_first(&tenant, again()));
+        assert!(repeats.is_first(&tenant, again().reason("NO_CONSENT")));
+        let counted = repeats.counted();
+        assert_eq!(counted, [(tenant.clone(), vec![(again(), 2)])]);
+        repeats.settle(&tenant, &counted[0].1);
+        assert!(repeats.counted().is_empty() && repeats.is_first(&tenant, again()));
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_not_on_record_yet_stays_counted() -> Result<(), &'static str> {
+        let (repeats, tenant) = (Repeats::default(), named("north")?);
+        assert!(repeats.count(&tenant, read(1)) && repeats.count(&tenant, read(1)));
+        let flushed = repeats.counted();
+        // Counted while those two are put on record, which fails; and again, which succeeds.
+        assert!(repeats.count(&tenant, read(1)));
+        assert_eq!(repeats.counted(), [(tenant.clone(), vec![(read(1), 3)])]);
+        repeats.settle(&tenant, &flushed[0].1);
+        assert_eq!(repeats.counted(), [(tenant.clone(), vec![(read(1), 1)])]);
+        repeats.close();
+        assert!(!repeats.count(&tenant, read(1)) && repeats.is_first(&tenant, again()));
+        assert_eq!(repeats.counted(), [(tenant, vec![(read(1), 1)])], "closed, it counts nothing more");
+        Ok(())
+    }
+
+    #[test]
+    fn a_noisy_tenant_takes_nobody_elses_room() -> Result<(), &'static str> {
+        let (repeats, noisy, quiet) = (Repeats::default(), named("noisy")?, named("quiet")?);
+        for job in 0..4_096 {
+            assert!(repeats.count(&noisy, read(job)));
         }
-        assert!(!repeats.count(&tenant, draft(10_000)));
-        assert!(repeats.count(&tenant, draft(0)), "what is counted already goes on being");
-        assert!(repeats.is_first(&tenant, Draft::by_service(Event::RefusedAgain)));
-        assert!(
-            repeats.is_first(&tenant, Draft::by_service(Event::RefusedAgain)),
-            "without room each is an entry"
-        );
+        assert!(!repeats.count(&noisy, read(4_096)));
+        assert!(repeats.count(&noisy, read(0)), "what is counted already goes on being");
+        assert!(repeats.is_first(&noisy, again()));
+        assert!(repeats.is_first(&noisy, again()), "without room each is an entry");
+        assert!(repeats.count(&quiet, read(0)) && repeats.is_first(&quiet, again()));
+        assert!(!repeats.is_first(&quiet, again()));
+        Ok(())
+    }
+
+    #[test]
+    fn a_first_that_was_not_put_on_record_is_followed_by_a_first() -> Result<(), &'static str> {
+        let (repeats, tenant) = (Repeats::default(), named("north")?);
+        assert!(repeats.is_first(&tenant, again()));
+        repeats.was_not_recorded(&tenant, &again());
+        assert!(repeats.is_first(&tenant, again()));
+        assert!(!repeats.is_first(&tenant, again()));
+        repeats.was_not_recorded(&tenant, &again());
+        assert_eq!(repeats.counted(), [(tenant, vec![(again(), 1)])]);
+        Ok(())
     }
 }

@@ -37,7 +37,8 @@ pub(super) enum Audit {
 pub(super) struct Export {
     #[command(flatten)]
     remote: Remote,
-    /// Read the database of this configuration instead of asking a server; the server may run.
+    /// Read the database of this configuration instead of asking a server, which may run. With it, `--tenant .operator` is the log of what the
+    /// operator did to all tenants.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where to write it.
@@ -224,8 +225,11 @@ impl Export {
     }
 
     async fn offline(&self, config: &Config, lines: &mut Lines) -> Result<u64, Trouble> {
-        let tenant = Tenant::new(self.remote.tenant_name())
-            .ok_or_else(|| Trouble::Unusable("--tenant: is no name of a tenant".to_owned()))?;
+        let (named, operator) = (self.remote.tenant_name(), Tenant::operator());
+        // Whoever has the configuration and the database is the operator.
+        let tenant = if named == operator.as_str() { Some(operator) } else { Tenant::new(named) };
+        let tenant =
+            tenant.ok_or_else(|| Trouble::Unusable("--tenant: is no name of a tenant".to_owned()))?;
         let store = Store::attach(config).await?;
         let none = || Trouble::Refused("nothing was put on record for this tenant yet".to_owned());
         let unusable = |error: nightingale::error::StoreError| Trouble::unusable(error);

@@ -15,7 +15,7 @@ use crate::{
     production,
     store::{
         Store,
-        dataset_files::{DatasetFile, DatasetFiles},
+        dataset_files::{DatasetFile, DatasetFiles, ImportOutcome},
         datasets::DatasetRow,
         seal::Seal,
     },
@@ -36,6 +36,8 @@ const REGULATOR: &str = "public/regulator.key";
 const PRIVATE: &str = "private/";
 /// The largest file that is read: codes of 2^22 rows in 250 columns.
 const MOST_BYTES: u64 = 1 << 32;
+/// How often files are put: again where a purge deleted one of them before they were named.
+const PUTS: usize = 3;
 
 /// A dataset's files, and what opens them. No `Debug`.
 #[derive(Clone)]
@@ -250,9 +252,40 @@ impl<'a> Importer<'a> {
             }
         }
         let after = held.map_or(0, |held: DatasetFiles| held.revision);
+        let known = known.map(Arc::new);
+        for _ in 0..PUTS {
+            let (archive, dataset) = self.take(&from, seal.clone(), digest, known.clone()).await?;
+            let files = (self.artefacts, archive.files.as_slice());
+            let stored = store.import_dataset(tenant, &row, files, after, entry.clone(), now).await;
+            if !matches!(stored, Ok(ImportOutcome::Imported(_))) {
+                let unused = archive.clone();
+                blocking(move || {
+                    unused.discard();
+                    Ok(())
+                })
+                .await?;
+            }
+            match stored? {
+                ImportOutcome::Imported(_) => return Ok(Imported { row, dataset, archive, is_new: true }),
+                ImportOutcome::Overtaken => break,
+                ImportOutcome::Missing => tracing::warn!("a file that was put was purged, and is put again"),
+            }
+        }
+        Err(StoreError::Busy.into())
+    }
+
+    /// Puts a folder's files into the artefact store, once they and the registration were checked.
+    async fn take(
+        &self,
+        folder: &Path,
+        seal: Seal,
+        digest: Keccak,
+        known: Option<Arc<Dataset>>,
+    ) -> Result<(Archive, Dataset), CohortError> {
+        let (folder, artefacts) = (folder.to_owned(), self.artefacts.clone());
         let (keys, production) = (self.keys.clone(), self.production);
-        let taken = blocking(move || {
-            let (archive, dataset) = take_in(&from, artefacts, seal, digest, known.as_ref())?;
+        blocking(move || {
+            let (archive, dataset) = take_in(&folder, artefacts, seal, digest, known.as_deref())?;
             let verified = verifying_keys(&keys).map_err(CohortError::from).and_then(|(keys, _)| {
                 verify_registration(&dataset, &keys, production).map_err(CohortError::Release)
             });
@@ -260,29 +293,23 @@ impl<'a> Importer<'a> {
                 archive.discard();
             }
             verified.map(|_| (archive, dataset))
-        });
-        let (archive, dataset) = taken.await?;
-        let stored = store.import_dataset(tenant, &row, &archive.files, after, entry, now).await;
-        if !matches!(stored, Ok(Some(_))) {
-            let unused = archive.clone();
-            blocking(move || {
-                unused.discard();
-                Ok(())
-            })
-            .await?;
-        }
-        match stored? {
-            Some(_) => Ok(Imported { row, dataset, archive, is_new: true }),
-            None => Err(StoreError::Busy.into()),
-        }
+        })
+        .await
     }
 }
 
-/// Refuses consents that were moved back: somebody who revoked would be counted again.
+/// Refuses consents that do not go on from those that are known, version by version: somebody who revoked would be counted again. A version of
+/// the same number that was made from another copy is another version.
 fn check_consents(place: &Path, known: &Dataset, found: &Dataset) -> Result<(), CohortError> {
     for table in known.tables() {
         let other = found.table(table.name()).map_err(CohortError::Release)?;
-        if other.newest_consent() < table.newest_consent() {
+        let goes_on = other.consents.len() >= table.consents.len()
+            && table
+                .consents
+                .iter()
+                .zip(&other.consents)
+                .all(|(known, found)| known.commitment.words() == found.commitment.words());
+        if !goes_on {
             let (path, table) = (place.to_owned(), table.name().to_owned());
             return Err(CohortError::OlderConsents { path, table });
         }

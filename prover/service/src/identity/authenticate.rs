@@ -24,6 +24,8 @@ pub(crate) enum Shown<'a> {
     Certificate(&'a Names),
     /// One that did and no longer does: its time is over, it was revoked, or its authority is no longer trusted.
     Lapsed,
+    /// One of which nobody knows whether it was revoked: authorities and revocations could not be read for too long.
+    Unchecked,
 }
 
 impl Authenticator {
@@ -38,7 +40,8 @@ impl Authenticator {
     /// Who sent a request.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` with the reason; `UNAVAILABLE`, `KEYS_UNAVAILABLE` while the issuer's keys cannot be had.
+    /// `UNAUTHENTICATED` with the reason; `UNAVAILABLE`, `KEYS_UNAVAILABLE` while the issuer's keys cannot be had, and `REVOCATIONS_UNAVAILABLE` while
+    /// it is not known who was revoked.
     pub(crate) async fn caller(&self, headers: &HeaderMap, shown: Shown<'_>) -> Result<Caller, Status> {
         if !self.required {
             return Ok(Caller::anybody());
@@ -48,6 +51,10 @@ impl Authenticator {
                 "CERTIFICATE_UNKNOWN",
                 "the certificate is no longer valid; connect with a new one",
             ));
+        }
+        if let Shown::Unchecked = shown {
+            let text = "who vouches for callers, and who was revoked, cannot be read; the operator restores the server's files, and its log says which";
+            return Err(typed(Code::Unavailable, "REVOCATIONS_UNAVAILABLE", text));
         }
         let mut sent = headers.get_all(AUTHORIZATION).iter();
         match (sent.next(), sent.next()) {
@@ -73,7 +80,7 @@ impl Authenticator {
                             the server's [[callers]]";
                 refused("CERTIFICATE_UNKNOWN", text)
             }),
-            Shown::Nothing | Shown::Lapsed => {
+            Shown::Nothing | Shown::Lapsed | Shown::Unchecked => {
                 let text = match &self.tokens {
                     Some(_) => "send a bearer token in `authorization`, or connect with a client certificate where the server asks for one",
                     None => "connect with a client certificate",

@@ -13,6 +13,7 @@ use crate::{
     store::{
         consents::Reliance,
         epochs::EpochStanding,
+        idempotency::Space,
         jobs::{Submission, Submitted},
         quotas::{Quota, until_tomorrow},
     },
@@ -97,7 +98,7 @@ impl Claims {
         };
         let now = Instant::now();
         let deadline = message.deadline.map(|time| wire::instant("deadline", time)).transpose()?;
-        if let Some(known) = engine.store.find(&tenant, key, &request).await? {
+        if let Some(known) = engine.store.find(&tenant, Space::Claim, key, &request).await? {
             return known_job(tenant, known);
         }
         if deadline.is_some_and(|deadline| deadline <= now) {
@@ -125,6 +126,7 @@ impl Claims {
             .purpose(Purpose::Payment, &engine.config.audit.bases.claims);
         let submission = Submission {
             tenant: &tenant,
+            space: Space::Claim,
             idempotency_key: key,
             request: &request,
             payer: Some(facts.payer),

@@ -15,6 +15,7 @@ use crate::{
     identity::{self, Caller},
     jobs::{Instant, Job, JobClass, SpentAccount, Tenant},
     store::{
+        idempotency::Space,
         jobs::{Submission, Submitted},
         questions::{LedgerLine, StoredQuestion},
     },
@@ -122,7 +123,8 @@ impl Cohorts {
         }
         let request = serde_json::to_vec(&question)
             .map_err(|_| typed(Code::Internal, "INTERNAL", "the question cannot be kept; report it"))?;
-        if let Some(known) = engine.store.find(&tenant, key, &request).await? {
+        let space = if question.regulator { Space::Oversight } else { Space::Research };
+        if let Some(known) = engine.store.find(&tenant, space, key, &request).await? {
             return Ok(known_job(tenant, known)?);
         }
         if deadline.is_some_and(|deadline| deadline <= now) {
@@ -152,6 +154,7 @@ impl Cohorts {
         let entry = entry.question(&line.role, &line.query, &line.digest, line.threshold);
         let submission = Submission {
             tenant: &tenant,
+            space,
             idempotency_key: key,
             request: &request,
             payer: None,

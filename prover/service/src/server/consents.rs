@@ -14,9 +14,12 @@ use crate::{
     engine::Engine,
     identity::{self, Caller},
     jobs::{Instant, JobId, Tenant},
-    store::consents::{
-        Asked, Effect, Ledgered, Listing, Naming, Proposal, Stated,
-        epochs::{Built, EpochRow, Publication},
+    store::{
+        consents::{
+            Asked, Effect, Ledgered, Listing, Naming, Proposal, Stated,
+            epochs::{Built, EpochRow, Publication},
+        },
+        idempotency::Space,
     },
 };
 use nightingale_circuits::claim::{Consent, Date};
@@ -147,6 +150,7 @@ impl ConsentService for Consents {
         let parts = wire::parts(&consent);
         let request: [&[u8]; 3] = [b"grant", &parts, source.as_bytes()];
         let naming = Naming {
+            space: Space::Grant,
             key: &message.idempotency_key,
             request: &request,
             entry: Draft::new(Event::Granted, &caller, "ConsentService.Grant"),
@@ -175,6 +179,7 @@ impl ConsentService for Consents {
         let parts = wire::parts(&consent);
         let request: [&[u8]; 3] = [b"revoke", &parts, source.as_bytes()];
         let naming = Naming {
+            space: Space::Revoke,
             key: &message.idempotency_key,
             request: &request,
             entry: Draft::new(Event::Revoked, &caller, "ConsentService.Revoke"),
@@ -238,6 +243,7 @@ impl ConsentService for Consents {
         }
         let parts: [&[u8]; 4] = [b"import", &fhir, &message.payer, names.as_bytes()];
         let naming = Naming {
+            space: Space::Import,
             key: &message.idempotency_key,
             request: &parts,
             entry: Draft::new(Event::Granted, &caller, "ConsentService.Import"),
@@ -291,7 +297,7 @@ impl ConsentService for Consents {
         let listing = Listing { member, history: message.history, before, most };
         let statements = self.engine.store.list_consents(&tenant, &listing).await?;
         let next = statements.last().filter(|_| statements.len() == most as usize);
-        let next_page_token = next.map(|last| last.sequence.to_string()).unwrap_or_default();
+        let next_page_token = next.map(|last| last.number.to_string()).unwrap_or_default();
         let statements = statements.iter().map(wire::statement).collect();
         Ok(Response::new(v1::ListConsentsResponse { statements, next_page_token }))
     }
@@ -304,6 +310,7 @@ impl ConsentService for Consents {
         let message = request.into_inner();
         let tenant = self.open(&caller, &message.tenant, &message.idempotency_key).await?;
         let naming = Naming {
+            space: Space::Publish,
             key: &message.idempotency_key,
             request: &[b"publish"],
             entry: Draft::new(Event::Published, &caller, "ConsentService.Publish"),
@@ -352,7 +359,7 @@ impl ConsentService for Consents {
         let next = page.last().filter(|_| page.len() == most as usize);
         Ok(Response::new(v1::ConsentRegisterResponse {
             epoch: Some(wire::epoch(&epoch)),
-            next_page_token: next.map(|last| last.sequence.to_string()).unwrap_or_default(),
+            next_page_token: next.map(|last| last.number.to_string()).unwrap_or_default(),
             consents: page.iter().map(|statement| wire::consent_message(&statement.consent)).collect(),
         }))
     }

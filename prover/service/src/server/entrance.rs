@@ -9,6 +9,7 @@ use crate::{
         authenticate::Authenticator,
         token::{Keys, Tokens},
     },
+    telemetry::metrics::Metrics,
     transport::tls::Tls,
 };
 use std::sync::Arc;
@@ -45,15 +46,16 @@ impl Entrance {
     }
 
     /// Keeps certificates and keys new, until it is aborted.
-    pub(super) fn keep(&self, tasks: &mut JoinSet<()>) {
+    pub(super) fn keep(&self, tasks: &mut JoinSet<()>, metrics: &Metrics) {
         if let Some(tls) = self.tls.clone() {
-            tasks.spawn(async move { tls.keep().await });
+            let metrics = metrics.clone();
+            tasks.spawn(async move { tls.keep(&metrics).await });
         }
-        let authenticator = self.authenticator.clone();
+        let (authenticator, metrics) = (self.authenticator.clone(), metrics.clone());
         if authenticator.tokens().is_some() {
             tasks.spawn(async move {
                 if let Some(tokens) = authenticator.tokens() {
-                    tokens.keys().keep().await;
+                    tokens.keys().keep(&metrics).await;
                 }
             });
         }

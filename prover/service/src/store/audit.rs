@@ -162,6 +162,33 @@ pub(super) async fn append_each(
     Ok(())
 }
 
+/// Puts a release on record, unless this caller had the result before; says whether it did.
+async fn record(tx: &mut Connection, release: &Release, now: Instant) -> Result<bool, StoreError> {
+    let Release { tenant, job, draft } = release;
+    let text = format!(
+        "SELECT event, subject, roles, facts FROM audit_entries WHERE tenant = $1 AND job = $2 \
+         AND event IN ('{}', '{}')",
+        Event::Accepted.name(),
+        Event::Released.name()
+    );
+    let known = tx.all(sql(text).bind(tenant.as_str()).bind(job.0)).await?;
+    let (mut accepted, mut is_released) = (Facts::new(), false);
+    for row in &known {
+        match rows::column::<&str>(row, "event")? == Event::Accepted.name() {
+            true => accepted = facts(row)?,
+            false => {
+                is_released |= rows::column::<&str>(row, "subject")? == draft.actor.subject()
+                    && rows::column::<&str>(row, "roles")? == draft.actor.roles().join(",");
+            }
+        }
+    }
+    if is_released && draft.event == Event::Released {
+        return Ok(false);
+    }
+    append(tx, tenant, vec![draft.clone().inherit(&accepted, &INHERITED)], now).await?;
+    Ok(true)
+}
+
 impl Store {
     /// Puts something on record that changes nothing else.
     ///
@@ -174,7 +201,23 @@ impl Store {
         tx.commit().await
     }
 
-    /// Puts releases on record, in one transaction: each once for a job and a caller. Says of each whether it is new.
+    /// As [`Store::audit`], of a tenant that is served: an entry of what its caller is shown.
+    ///
+    /// # Errors
+    /// [`StoreError::TenantErased`]; the database refuses; nothing is on record.
+    pub(crate) async fn audit_shown(
+        &self,
+        tenant: &Tenant,
+        draft: Draft,
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin_for(tenant).await?;
+        append(&mut tx, tenant, vec![draft], now).await?;
+        tx.commit().await
+    }
+
+    /// Puts releases on record, in one transaction: each once for a job and a caller. Says of each whether it is new, or
+    /// [`StoreError::TenantErased`]: a tenant that was erased meanwhile costs the others nothing.
     ///
     /// # Errors
     /// The database refuses; none is on record, and none may leave.
@@ -182,41 +225,35 @@ impl Store {
         &self,
         releases: &[Release],
         now: Instant,
-    ) -> Result<Vec<bool>, StoreError> {
+    ) -> Result<Vec<Result<bool, StoreError>>, StoreError> {
         let mut order: Vec<usize> = (0..releases.len()).collect();
         order.sort_by_key(|place| releases.get(*place).map(|release| release.tenant.as_str()));
-        let mut new = vec![false; releases.len()];
+        let mut new: Vec<Result<bool, StoreError>> = releases.iter().map(|_| Ok(false)).collect();
         let mut tx = self.begin().await?;
+        let mut asked: Option<(&Tenant, bool)> = None;
         for place in order {
-            let Some(Release { tenant, job, draft }) = releases.get(place) else { continue };
-            let text = format!(
-                "SELECT event, subject, roles, facts FROM audit_entries WHERE tenant = $1 AND job = $2 \
-                 AND event IN ('{}', '{}')",
-                Event::Accepted.name(),
-                Event::Released.name()
-            );
-            let known = tx.all(sql(text).bind(tenant.as_str()).bind(job.0)).await?;
-            let (mut accepted, mut is_released) = (Facts::new(), false);
-            for row in &known {
-                match rows::column::<&str>(row, "event")? == Event::Accepted.name() {
-                    true => accepted = facts(row)?,
-                    false => {
-                        is_released |= rows::column::<&str>(row, "subject")? == draft.actor.subject()
-                            && rows::column::<&str>(row, "roles")? == draft.actor.roles().join(",");
-                    }
-                }
-            }
-            if is_released && draft.event == Event::Released {
-                continue;
-            }
-            let draft = draft.clone().inherit(&accepted, &INHERITED);
-            append(&mut tx, tenant, vec![draft], now).await?;
-            if let Some(flag) = new.get_mut(place) {
-                *flag = true;
-            }
+            let Some((release, outcome)) = releases.get(place).zip(new.get_mut(place)) else { continue };
+            let is_erased = match asked {
+                Some((tenant, is_erased)) if *tenant == release.tenant => is_erased,
+                _ => self.is_erased_within(&mut tx, &release.tenant).await?,
+            };
+            asked = Some((&release.tenant, is_erased));
+            *outcome = match is_erased {
+                true => Err(StoreError::TenantErased),
+                false => Ok(record(&mut tx, release, now).await?),
+            };
         }
         tx.commit().await?;
         Ok(new)
+    }
+
+    /// Whether a tenant was erased; it is not before this transaction over all tenants ends.
+    async fn is_erased_within(&self, tx: &mut Connection, tenant: &Tenant) -> Result<bool, StoreError> {
+        tx.and_for(tenant.as_str()).await?;
+        match self.refuse_erased_within(tx, tenant).await {
+            Err(StoreError::TenantErased) => Ok(true),
+            other => other.map(|()| false),
+        }
     }
 
     /// A tenant's log up to now; `None` where nothing was put on record yet.

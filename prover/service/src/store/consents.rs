@@ -67,7 +67,7 @@ pub struct Proposal {
 /// What became of a proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stated {
-    /// It is this line of the ledger.
+    /// It is this line of the table, counted for all tenants; what is shown is its [number](Statement::number).
     Line(i64),
     /// The ledger says so already.
     Unchanged,
@@ -80,8 +80,8 @@ pub enum Stated {
 /// A line of the ledger. No `Debug`.
 #[derive(Clone)]
 pub struct Statement {
-    /// Its place.
-    pub sequence: i64,
+    /// Its number in its tenant's ledger, from 1: what is shown. Its place among all tenants' lines is nobody's to see.
+    pub number: i64,
     /// When it was stated.
     pub stated: Instant,
     /// Member, payer, purpose, data class and period.
@@ -127,13 +127,13 @@ pub struct Listing {
     pub member: Option<Id>,
     /// All, and not only those in force.
     pub history: bool,
-    /// Before this line.
+    /// Before the line with this number.
     pub before: i64,
     /// At most so many.
     pub most: u32,
 }
 
-const COLUMNS: &str = "s.sequence, s.id, s.effect, s.stated, s.statement";
+const COLUMNS: &str = "s.number, s.id, s.effect, s.stated, s.statement";
 /// No later line says otherwise.
 const NEWEST: &str = "NOT EXISTS (SELECT 1 FROM consent_statements n \
     WHERE n.tenant = s.tenant AND n.subject = s.subject AND n.sequence > s.sequence";
@@ -214,8 +214,9 @@ impl Store {
         };
         let plain = Zeroizing::new(serde_json::to_vec(&file).map_err(|_| rows::damaged("statement"))?);
         let sealed = seal.seal(Kind::Consent, &id, &plain)?;
-        let insert = "INSERT INTO consent_statements (tenant, id, subject, member, effect, stated, statement) \
-                      VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING sequence";
+        let insert = "INSERT INTO consent_statements (tenant, id, subject, member, effect, stated, statement, number) \
+                      VALUES ($1, $2, $3, $4, $5, $6, $7, \
+                      (SELECT 1 + COALESCE(MAX(number), 0) FROM consent_statements WHERE tenant = $1)) RETURNING sequence";
         let added = sql(insert)
             .bind(tenant.as_str())
             .bind(id.0.as_slice())
@@ -251,7 +252,7 @@ impl Store {
         let day = |days: u32| Date::from_days(days).ok();
         let effect = Effect::parse(rows::column(row, "effect")?)?;
         Ok(Statement {
-            sequence: rows::column(row, "sequence")?,
+            number: rows::column(row, "number")?,
             stated: Instant(rows::column(row, "stated")?),
             consent: Consent {
                 member: number(&file.member).ok_or_else(damaged)?,
@@ -267,7 +268,7 @@ impl Store {
         })
     }
 
-    /// One line of a tenant's ledger.
+    /// One line of a tenant's ledger, by its place among all.
     ///
     /// # Errors
     /// The database refuses.
@@ -299,8 +300,8 @@ impl Store {
         let in_force =
             if listing.history { String::new() } else { format!(" AND s.effect <> 'revoke' AND {NEWEST})") };
         let select = format!(
-            "SELECT {COLUMNS} FROM consent_statements s WHERE s.tenant = $1 AND s.sequence < $2{of_member}{in_force} \
-             ORDER BY s.sequence DESC LIMIT $3"
+            "SELECT {COLUMNS} FROM consent_statements s WHERE s.tenant = $1 AND s.number < $2{of_member}{in_force} \
+             ORDER BY s.number DESC LIMIT $3"
         );
         let mut page = sql(select).bind(tenant.as_str()).bind(listing.before).bind(listing.most);
         if let Some(member) = member {

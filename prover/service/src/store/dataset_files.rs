@@ -16,7 +16,15 @@ use crate::{
     jobs::{Instant, Tenant},
 };
 use nightingale_circuits::cohort::Keccak;
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant as Moment},
+};
+
+/// Artefacts that are deleted in one transaction, at most.
+const AT_ONCE: i64 = 64;
+/// How long one transaction deletes: well below the time after which PostgreSQL ends one that is idle, and lets an import begin.
+const DELETING: Duration = Duration::from_secs(2);
 
 /// A file of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +46,18 @@ pub struct DatasetFiles {
     pub revision: i64,
     /// All of them.
     pub files: Vec<DatasetFile>,
+}
+
+/// What became of an import.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImportOutcome {
+    /// These are the dataset's files now.
+    Imported(DatasetFiles),
+    /// Another import came between, and nothing was changed.
+    Overtaken,
+    /// A file is not in the artefact store any more: it was on its way out when it was put, and a purge deleted it. Nothing was changed; put
+    /// the files again.
+    Missing,
 }
 
 fn artefact(row: &Row) -> Result<ArtefactId, StoreError> {
@@ -72,20 +92,20 @@ impl Store {
         Ok(Some(DatasetFiles { revision, files: found.iter().map(file).collect::<Result<_, _>>()? }))
     }
 
-    /// Registers a dataset with its files, which is put on record, or puts them in the place of revision `after`: all of it or nothing. `None` when another import came
-    /// between, and nothing was changed.
+    /// Registers a dataset with its files, which is put on record, or puts them in the place of revision `after`: all of it or nothing. Each file
+    /// is in the artefact store when this ends, and stays there as long as it is named.
     ///
     /// # Errors
-    /// The tenant was erased meanwhile; the database refuses.
+    /// The tenant was erased meanwhile; the database refuses, or the artefact store.
     pub async fn import_dataset(
         &self,
         tenant: &Tenant,
         row: &DatasetRow,
-        files: &[DatasetFile],
+        (artefacts, files): (&Arc<dyn Artefacts>, &[DatasetFile]),
         after: i64,
         entry: Draft,
         now: Instant,
-    ) -> Result<Option<DatasetFiles>, StoreError> {
+    ) -> Result<ImportOutcome, StoreError> {
         // Alone among all tenants': what is deleted from the artefact store is deleted between two of these.
         let mut tx = self.begin().await?;
         tx.and_for(tenant.as_str()).await?;
@@ -94,7 +114,11 @@ impl Store {
         let newest = "SELECT COALESCE(MAX(revision), 0) AS revision FROM dataset_files WHERE tenant = $1 AND dataset = $2";
         let newest: i64 = rows::column(&tx.one(sql(newest).bind(name).bind(digest)).await?, "revision")?;
         if newest != after {
-            return Ok(None);
+            return Ok(ImportOutcome::Overtaken);
+        }
+        // What was put may have been on the list, and gone before this transaction began. From here on nothing is deleted before it ends.
+        if !are_stored(artefacts.clone(), files).await? {
+            return Ok(ImportOutcome::Missing);
         }
         let register = "INSERT INTO datasets (tenant, dataset, path, registered) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
         let register = sql(register).bind(name).bind(digest).bind(&row.path).bind(now.0);
@@ -115,7 +139,7 @@ impl Store {
         })
         .await?;
         tx.commit().await?;
-        Ok(Some(DatasetFiles { revision: after + 1, files: files.to_vec() }))
+        Ok(ImportOutcome::Imported(DatasetFiles { revision: after + 1, files: files.to_vec() }))
     }
 
     /// Drops a tenant's datasets and their files, within the caller's transaction.
@@ -168,29 +192,69 @@ impl Store {
         artefacts: Arc<dyn Artefacts>,
         before: Instant,
     ) -> Result<u64, StoreError> {
-        let waiting =
-            sql("SELECT 1 AS one FROM dropped_artefacts WHERE dropped <= $1 LIMIT 1").bind(before.0);
-        if self.optional(waiting).await?.is_none() {
-            return Ok(0);
-        }
-        let mut tx = self.begin().await?;
-        let text = "DELETE FROM dropped_artefacts WHERE dropped <= $1 RETURNING artefact, \
-                    (SELECT COUNT(*) FROM dataset_files WHERE dataset_files.artefact = dropped_artefacts.artefact) AS named";
-        let mut gone = Vec::new();
-        for row in tx.all(sql(text).bind(before.0)).await? {
-            if rows::column::<i64>(&row, "named")? == 0 {
-                gone.push(artefact(&row)?);
+        let mut deleted = 0;
+        loop {
+            let waiting =
+                sql("SELECT 1 AS one FROM dropped_artefacts WHERE dropped <= $1 LIMIT 1").bind(before.0);
+            if self.optional(waiting).await?.is_none() {
+                return Ok(deleted);
             }
+            deleted += self.collect_some(artefacts.clone(), before).await?;
         }
-        // While the transaction holds: an import of the same content waits, and stores it anew.
-        let deleted = tokio::task::spawn_blocking(move || {
-            gone.iter().try_fold(0, |count, id| Ok(count + u64::from(artefacts.delete(id)?)))
-        });
-        let deleted = deleted.await.map_err(|_| StoreError::Bug("deleting an artefact panicked".into()))?;
-        let deleted = deleted.map_err(|error: ArtefactError| StoreError::Io(error.to_string()))?;
+    }
+
+    /// Takes some off the list, at least one.
+    async fn collect_some(&self, artefacts: Arc<dyn Artefacts>, before: Instant) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        let text = "SELECT artefact, (SELECT COUNT(*) FROM dataset_files WHERE dataset_files.artefact = dropped_artefacts.artefact) AS named \
+                    FROM dropped_artefacts WHERE dropped <= $1 ORDER BY dropped, artefact LIMIT $2";
+        let mut listed = Vec::new();
+        for row in tx.all(sql(text).bind(before.0).bind(AT_ONCE)).await? {
+            listed.push((artefact(&row)?, rows::column::<i64>(&row, "named")? > 0));
+        }
+        // While the transaction holds, so that no import names one of them meanwhile.
+        let delete = move || {
+            let (begun, mut done, mut deleted) = (Moment::now(), Vec::new(), 0);
+            for (id, is_named) in listed {
+                if !is_named {
+                    deleted += u64::from(artefacts.delete(&id)?);
+                }
+                done.push(id);
+                if begun.elapsed() > DELETING {
+                    break;
+                }
+            }
+            Ok((done, deleted))
+        };
+        let (done, deleted) = of_store(delete).await?;
+        for id in done {
+            tx.execute(sql("DELETE FROM dropped_artefacts WHERE artefact = $1").bind(id.0)).await?;
+        }
         tx.commit().await?;
         Ok(deleted)
     }
+}
+
+/// Whether every file is in the artefact store.
+async fn are_stored(artefacts: Arc<dyn Artefacts>, files: &[DatasetFile]) -> Result<bool, StoreError> {
+    let ids: Vec<ArtefactId> = files.iter().map(|file| file.artefact).collect();
+    of_store(move || {
+        for id in ids {
+            if !artefacts.exists(&id)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    })
+    .await
+}
+
+async fn of_store<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ArtefactError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    let done = done.map_err(|_| StoreError::Bug("the artefact store panicked".into()))?;
+    done.map_err(|error| StoreError::Io(error.to_string()))
 }
 
 /// Drops the file rows of a condition, and lists their artefacts.

@@ -3,6 +3,7 @@
 use super::{
     Store, audit,
     consents::Reliance,
+    idempotency::Space,
     ledger::Standing,
     quotas::{self, Quota},
     rows,
@@ -12,7 +13,7 @@ use crate::{
     audit::Draft,
     error::StoreError,
     jobs::{Instant, Job, JobClass, JobId, SpentAccount, State, Tenant},
-    store::seal::Kind,
+    store::seal::{Kind, Seal},
 };
 use nightingale_circuits::claim::Id;
 use nightingale_trace::Traceparent;
@@ -21,6 +22,8 @@ use nightingale_trace::Traceparent;
 pub struct Submission<'a> {
     /// Whose it is.
     pub tenant: &'a Tenant,
+    /// What is asked for: where the caller's name for it counts.
+    pub space: Space,
     /// The caller's name for it.
     pub idempotency_key: &'a str,
     /// The request's bytes.
@@ -100,13 +103,13 @@ impl Store {
     ) -> Result<Submitted, StoreError> {
         let quota = quota.into();
         let seal = self.seal(new.tenant).await?;
-        let idempotency = seal.digest("idempotency", &[new.idempotency_key.as_bytes()]);
+        let names = Names::of(&seal, new.space, new.idempotency_key);
         let digest = seal.digest("request", &[new.request]);
         let lock = new.account.map(|account| seal.digest("account", &[account]).to_vec());
         let id = JobId::random();
         let witness = seal.seal(Kind::Witness, &id, new.request)?;
         let mut tx = self.begin_for(new.tenant).await?;
-        if let Some((id, same)) = known(&mut tx, new.tenant, &idempotency, &digest).await? {
+        if let Some((id, same)) = known(&mut tx, new.tenant, &names, &digest).await? {
             drop(tx);
             return self.known_job(new.tenant, &id, same).await;
         }
@@ -138,7 +141,7 @@ impl Store {
                 sql(insert)
                     .bind(new.tenant.as_str())
                     .bind(id.0.as_slice())
-                    .bind(idempotency.as_slice())
+                    .bind(names.own)
                     .bind(digest.as_slice())
                     .bind(new.payer.map(payer_bytes).unwrap_or_default())
                     .bind(lock)
@@ -176,14 +179,15 @@ impl Store {
     pub async fn find(
         &self,
         tenant: &Tenant,
+        space: Space,
         key: &str,
         request: &[u8],
     ) -> Result<Option<Submitted>, StoreError> {
         let Some(seal) = self.seal_if_any(tenant).await? else { return Ok(None) };
-        let idempotency = seal.digest("idempotency", &[key.as_bytes()]);
+        let names = Names::of(&seal, space, key);
         let digest = seal.digest("request", &[request]);
         let mut connection = self.snapshot().await?;
-        let Some((id, same)) = known(&mut connection, tenant, &idempotency, &digest).await? else {
+        let Some((id, same)) = known(&mut connection, tenant, &names, &digest).await? else {
             return Ok(None);
         };
         drop(connection);
@@ -295,22 +299,37 @@ impl Store {
     }
 }
 
-/// The job under an idempotency key, and whether it is of the same request.
+/// A caller's name for a request, as it is stored, and as an earlier release stored it.
+struct Names {
+    space: Space,
+    own: [u8; 32],
+    earlier: [u8; 32],
+}
+
+impl Names {
+    fn of(seal: &Seal, space: Space, key: &str) -> Self {
+        Self { space, own: space.digest(seal, key), earlier: space.earlier(seal, key) }
+    }
+}
+
+/// The job under a name, and whether it is of the same request.
 async fn known(
     connection: &mut Connection,
     tenant: &Tenant,
-    idempotency: &[u8; 32],
+    names: &Names,
     digest: &[u8; 32],
 ) -> Result<Option<(JobId, bool)>, StoreError> {
-    let row = connection
-        .optional(
-            sql("SELECT id, request_digest FROM jobs WHERE tenant = $1 AND idempotency = $2")
-                .bind(tenant.as_str())
-                .bind(idempotency.as_slice()),
-        )
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some((rows::id(&row)?, rows::column::<&[u8]>(&row, "request_digest")? == digest)))
+    for name in [names.own, names.earlier] {
+        let select = "SELECT id, request_digest, size_class FROM jobs WHERE tenant = $1 AND idempotency = $2";
+        let row = connection.optional(sql(select).bind(tenant.as_str()).bind(name)).await?;
+        // An earlier release kept claims and questions under one name; those of another kind are in nobody's way any more.
+        if let Some(row) = row
+            && names.space.has(rows::class(&row)?)
+        {
+            return Ok(Some((rows::id(&row)?, rows::column::<&[u8]>(&row, "request_digest")? == digest)));
+        }
+    }
+    Ok(None)
 }
 
 /// A payer as it is stored: 12 bytes, big-endian.

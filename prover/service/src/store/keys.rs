@@ -10,7 +10,7 @@ pub use erasure::Erased;
 pub use rotation::Rotated;
 
 use super::{
-    Store,
+    Store, audit,
     master::{
         self, KEY_BYTES, KeyId, MasterKeys,
         source::{Found, MasterSource, Place},
@@ -21,6 +21,7 @@ use super::{
     times::Times,
 };
 use crate::{
+    audit::{Draft, Event},
     error::{ServiceError, StoreError},
     jobs::{Instant, Tenant},
 };
@@ -338,6 +339,11 @@ impl Store {
                 Some(newest) if newest > after => return Ok(newest),
                 _ if wraps_still => {
                     insert(&mut tx, tenant, version, wrapped, &id, false).await?;
+                    if after > 0 {
+                        let entry = Draft::by_service(Event::Rotated).word("what", "data_key");
+                        let entry = entry.number("version", version.into());
+                        audit::append(&mut tx, tenant, vec![entry], Instant::now()).await?;
+                    }
                     tx.commit().await?;
                     tracing::info!(tenant = tenant.as_str(), version, "data key made");
                     return Ok(version);
@@ -356,7 +362,7 @@ impl Store {
         }
     }
 
-    /// Gives a tenant a new data key: what is stored from now on is sealed under it, what was stored still opens.
+    /// Gives a tenant a new data key, which is put on record: what is stored from now on is sealed under it, what was stored still opens.
     ///
     /// # Errors
     /// As [`Store::seal`].

@@ -17,6 +17,8 @@ macro_rules! migrations_of {
             (6, "identity", include_str!(concat!("migrations/", $folder, "/0006_identity.sql"))),
             (7, "trace", include_str!(concat!("migrations/", $folder, "/0007_trace.sql"))),
             (8, "leases", include_str!(concat!("migrations/", $folder, "/0008_leases.sql"))),
+            (9, "guards", include_str!(concat!("migrations/", $folder, "/0009_guards.sql"))),
+            (10, "numbers", include_str!(concat!("migrations/", $folder, "/0010_numbers.sql"))),
         ])
     };
 }

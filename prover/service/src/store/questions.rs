@@ -2,7 +2,7 @@
 
 use super::{
     Store, audit,
-    consents::versions::is_superseded,
+    consents::versions::{TableVersion, is_superseded},
     queue::Lease,
     rows,
     seal::Kind,
@@ -105,7 +105,7 @@ impl Store {
         connection.commit().await
     }
 
-    /// Ends the job with its answer and puts it on record, or changes nothing.
+    /// Ends the job with its answer, which was made under `consents`, and puts it on record, or changes nothing.
     ///
     /// # Errors
     /// The database refuses; nothing was changed.
@@ -113,6 +113,7 @@ impl Store {
         &self,
         lease: &Lease,
         answer: &Answer,
+        consents: &TableVersion,
         line: &LedgerLine,
         now: Instant,
     ) -> Result<Answered, StoreError> {
@@ -123,8 +124,7 @@ impl Store {
         if !lease.conclude(&mut tx, sealed, now).await? {
             return Ok(Answered::Stale);
         }
-        let Answer { dataset, table, consent_version, .. } = answer;
-        if is_superseded(&mut tx, &lease.tenant, dataset, table, *consent_version).await? {
+        if is_superseded(&mut tx, &lease.tenant, &answer.dataset, consents).await? {
             return Ok(Answered::Superseded);
         }
         record(&mut tx, &lease.tenant, line, Some(&lease.id), now).await?;

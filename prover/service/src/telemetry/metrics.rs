@@ -16,6 +16,7 @@ use prometheus::{
     Encoder, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
     TextEncoder, exponential_buckets,
 };
+use std::time::Duration;
 
 /// Every metric there is.
 ///
@@ -60,6 +61,8 @@ pub struct Metrics {
     pub connections: IntGauge,
     /// Connections that were not taken, by reason.
     pub connections_refused: IntCounterVec,
+    /// Seconds since something that callers are believed by could not be read, by what it is.
+    pub unread: GaugeVec,
     /// Jobs that somebody read in an emergency.
     pub break_glass: IntCounter,
     /// Answered calls by method and code.
@@ -135,6 +138,11 @@ impl Metrics {
                 "Connections not taken",
                 &["reason"],
             )?,
+            unread: make.ages(
+                "trust_unread_seconds",
+                "For how long what callers are believed by could not be read; 0 when it can",
+                &["source"],
+            )?,
             break_glass: make.counter("break_glass_total", "Jobs read in an emergency")?,
             calls: make.counters("grpc_requests_total", "Answered calls", &["method", "code"])?,
             call_seconds: make.histograms(
@@ -170,6 +178,10 @@ impl Metrics {
             let counter = self.spans.with_label_values(&[outcome]);
             counter.inc_by(count.saturating_sub(counter.get()));
         }
+    }
+
+    pub(crate) fn note_unread(&self, source: &str, time: Duration) {
+        self.unread.with_label_values(&[source]).set(time.as_secs_f64());
     }
 
     pub(crate) fn note_readiness(&self, readiness: Readiness) {

@@ -10,6 +10,7 @@ use crate::{
     error::CohortError,
     jobs::{Answer, Failure, FailureCode, Instant, Phase},
     store::{
+        consents::versions::TableVersion,
         questions::{LedgerLine, StoredQuestion},
         queue::Lease,
     },
@@ -32,6 +33,8 @@ use std::{
 /// An answer and what the ledger says about it.
 pub(super) struct Proven {
     pub(super) answer: Answer,
+    /// Under which consents it was made.
+    pub(super) consents: TableVersion,
     pub(super) line: LedgerLine,
 }
 
@@ -135,7 +138,11 @@ fn prove(
     let released = answer::prove(folder, keys, &understood, progress)?;
     let version = u32::try_from(released.proof.consent_version).unwrap_or(u32::MAX);
     let line = LedgerLine::of(&understood, folder.public(), Ok(version));
-    Ok(Box::new(Proven { answer: stored_answer(&understood, released, version)?, line }))
+    let answer = stored_answer(&understood, released, version)?;
+    let consents = folder.newest_consents().into_iter().find(|held| held.table == answer.table);
+    let consents = consents.filter(|held| held.version == version);
+    let consents = consents.ok_or(CohortError::Bug("an answer under consents that are not the newest"))?;
+    Ok(Box::new(Proven { answer, consents, line }))
 }
 
 fn stored_answer(

@@ -10,7 +10,7 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use nightingale::{
     CohortError, Config,
-    artefacts::{Artefacts, folder::FolderArtefacts},
+    artefacts::{ArtefactError, ArtefactId, Artefacts, folder::FolderArtefacts},
     audit::{Draft, Event},
     cohort::{
         Archive,
@@ -21,6 +21,7 @@ use nightingale::{
 };
 use std::{
     fs,
+    io::Read,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
@@ -175,18 +176,21 @@ async fn a_damaged_swapped_or_missing_file_is_named_and_nothing_is_opened() -> R
 async fn consents_move_on_and_a_folder_that_is_put_back_is_refused() -> Result<()> {
     let custodian = Custodian::new().await?;
     custodian.import(&custodian.ds()).await?;
-    let before = custodian.folder.path().join("before");
+    let (before, fork) = (custodian.folder.path().join("before"), custodian.folder.path().join("fork"));
     place(&before)?;
+    place(&fork)?;
     let key = custodian.folder.path().join("sponsor.key");
     fs::write(&key, SPONSOR_KEY)?;
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
     let subjects: Vec<String> =
         serde_json::from_slice(&fs::read(custodian.ds().join("private/subjects.json"))?)?;
-    let subject = subjects.first().context("no subject")?;
-    done(
-        custodian.folder.path(),
-        &["dataset", "revoke", "--dataset", "ds", subject, "--sponsor-key", "sponsor.key"],
-    )?;
+    for (copy, subject) in [("ds", 0), ("fork", 1)] {
+        let subject = subjects.get(subject).context("no subject")?;
+        done(
+            custodian.folder.path(),
+            &["dataset", "revoke", "--dataset", copy, subject, "--sponsor-key", "sponsor.key"],
+        )?;
+    }
     assert_eq!(
         custodian.archive().await?.public()?.table("t")?.newest_consent(),
         Some(0),
@@ -194,8 +198,11 @@ async fn consents_move_on_and_a_folder_that_is_put_back_is_refused() -> Result<(
     );
     assert!(custodian.import(&custodian.ds()).await?.is_new);
     assert_eq!(custodian.archive().await?.public()?.table("t")?.newest_consent(), Some(1));
-    let refused = custodian.import(&before).await.err().context("revoked consents came back")?;
-    assert!(matches!(refused, CohortError::OlderConsents { .. }), "{refused}");
+    // The fork's version has the same number, and the first subject's consent in it.
+    for copy in [&before, &fork] {
+        let refused = custodian.import(copy).await.err().context("revoked consents came back")?;
+        assert!(matches!(refused, CohortError::OlderConsents { .. }), "{refused}");
+    }
     let digest = *dataset(&before)?.digest();
     let files = custodian.store.dataset_files(&tenant("north")?, &digest).await?.context("no files")?;
     assert_eq!(files.revision, 2);
@@ -205,6 +212,52 @@ async fn consents_move_on_and_a_folder_that_is_put_back_is_refused() -> Result<(
         .import(&tenant("north")?, &custodian.ds(), "other", entry(), Instant::now())
         .await;
     assert_eq!(elsewhere.err().context("registered twice")?.reason(), "DATASET_ELSEWHERE");
+    Ok(())
+}
+
+/// A store whose purge deletes a public file after it was put and before it is named.
+struct Purging {
+    store: FolderArtefacts,
+    purged: std::sync::atomic::AtomicBool,
+}
+
+impl Artefacts for Purging {
+    fn put(&self, content: &mut dyn Read) -> Result<ArtefactId, ArtefactError> {
+        self.store.put(content)
+    }
+
+    fn get(&self, id: &ArtefactId) -> Result<Box<dyn Read + Send>, ArtefactError> {
+        self.store.get(id)
+    }
+
+    fn exists(&self, id: &ArtefactId) -> Result<bool, ArtefactError> {
+        // Whoever asks is about to name it.
+        if !self.purged.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            self.store.delete(id)?;
+        }
+        self.store.exists(id)
+    }
+
+    fn delete(&self, id: &ArtefactId) -> Result<bool, ArtefactError> {
+        self.store.delete(id)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_a_purge_deletes_while_it_is_imported_is_put_again() -> Result<()> {
+    let mut custodian = Custodian::new().await?;
+    let store = FolderArtefacts::open(&custodian.config.secrets.artefacts_dir)?;
+    custodian.artefacts = Arc::new(Purging { store, purged: std::sync::atomic::AtomicBool::new(false) });
+    assert!(custodian.import(&custodian.ds()).await?.is_new);
+    let archive = custodian.archive().await?;
+    assert_eq!(archive.open()?.public().digest(), dataset(&custodian.ds())?.digest());
+    let digest = *dataset(&custodian.ds())?.digest();
+    let files = custodian.store.dataset_files(&tenant("north")?, &digest).await?.context("no files")?;
+    for file in &files.files {
+        ensure!(custodian.artefacts.exists(&file.artefact)?, "{} is named and gone", file.name);
+    }
+    // Nor does anything lie about that nobody names.
+    assert_eq!(self::files(&custodian.config.secrets.artefacts_dir)?.len(), files.files.len());
     Ok(())
 }
 

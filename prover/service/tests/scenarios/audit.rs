@@ -170,7 +170,7 @@ async fn a_claims_whole_life_is_on_record_and_the_export_holds(site: Site) -> Re
 }
 
 /// The test's own trigger refuses every entry of one event.
-async fn refuse(oracle: &Oracle, event: &str) -> Result<()> {
+pub(crate) async fn refuse(oracle: &Oracle, event: &str) -> Result<()> {
     let (begin, end) = match oracle {
         Oracle::Sqlite(_) => (
             format!("CREATE TRIGGER refused_{event} BEFORE INSERT ON audit_entries WHEN NEW.event = '{event}' BEGIN SELECT RAISE(ABORT, 'told to'); END"),
@@ -184,7 +184,7 @@ async fn refuse(oracle: &Oracle, event: &str) -> Result<()> {
     execute(oracle, &(begin + &end)).await
 }
 
-async fn allow(oracle: &Oracle, event: &str) -> Result<()> {
+pub(crate) async fn allow(oracle: &Oracle, event: &str) -> Result<()> {
     let drop = match oracle {
         Oracle::Sqlite(_) => format!("DROP TRIGGER refused_{event}"),
         Oracle::Postgres(_) => format!("DROP TRIGGER refused_{event} ON audit_entries"),

@@ -6,6 +6,7 @@ use crate::{
     raw_call::{call_with, encrypted, verdict},
     running::{Running, SOON, config},
     stand_in::StandIn,
+    surroundings::get,
 };
 use anyhow::{Context, Result};
 use nightingale::{
@@ -171,6 +172,57 @@ async fn a_revoked_certificate_is_refused_on_a_connection_that_is_open() -> Resu
         "{refused}"
     );
     assert_eq!(answer(&server, &good).await, "no connection");
+    server.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_list_that_cannot_be_read_is_told_and_read_again() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let authority = Authority::new(folder.path(), "authority")?;
+    let mut tls = authority.tls()?;
+    let list = authority.revoke(&[1])?;
+    tls.client_crl = Some(list.clone());
+    let identity = Identity { tls: Some(tls.clone()), ..Identity::default() };
+    let local = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
+    let config = Config { identity, metrics: local, ..config(folder.path()) };
+    let server = Running::start(config, StandIn::default()).await?;
+    let metrics = server.metrics.context("no metrics")?;
+    let unread = async |source: &str| -> Result<f64> {
+        let text = get(metrics, "/metrics").await?;
+        let name = format!("nightingale_trust_unread_seconds{{source=\"{source}\"}} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&name)).context("not told")?;
+        Ok(line.parse()?)
+    };
+    let until = async |is_unread: bool| {
+        let wait = async {
+            while (unread("callers").await? > 0.0) != is_unread {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(SOON, wait).await.context("the metrics do not tell")?
+    };
+    let uri = ["nightingale://north/custodian/a"];
+    let [revoked, good] = [1, 2].map(|serial| {
+        authority.client(&format!("c{serial}"), &Wanted { names: &uri, serial, ..Wanted::default() })
+    });
+    let (revoked, good) = (revoked?, good?);
+    until(false).await?;
+    // Gone: what was read last counts.
+    let kept = list.with_extension("kept");
+    std::fs::rename(&list, &kept)?;
+    until(true).await?;
+    assert_eq!(
+        (answer(&server, &good).await, answer(&server, &revoked).await),
+        ("Ok".into(), "no connection".into())
+    );
+    assert_eq!(unread("certificate").await?, 0.0, "the other files can be read");
+    // Half a pair of the server's own keeps the new list out no longer.
+    std::fs::write(&tls.certificate, "half")?;
+    authority.revoke(&[1, 2])?;
+    until(false).await?;
+    assert_eq!(answer(&server, &good).await, "no connection");
+    assert!(unread("certificate").await? > 0.0);
     server.stop().await
 }
 

@@ -17,6 +17,7 @@ use nightingale::{
     store::{
         Store,
         consents::{Asked, Effect, Naming, Proposal, Reliance},
+        idempotency::Space,
         jobs::{Submission, Submitted},
         ledger::{Finish, Standing},
         queue::{Lease, Share},
@@ -166,7 +167,8 @@ pub(crate) async fn state(
     let consent = request.consent.leaf.record.clone().context("no consent")?;
     let consent = nightingale_circuits::claim::Consent { to, permit: effect == Effect::Permit, ..consent };
     let proposal = Proposal { consent, effect, source: String::new(), is_import: false, updated: None };
-    let naming = Naming { key, request: &[key.as_bytes()], entry: Draft::by_service(Event::Revoked) };
+    let space = if effect == Effect::Revoke { Space::Revoke } else { Space::Grant };
+    let naming = Naming { space, key, request: &[key.as_bytes()], entry: Draft::by_service(Event::Revoked) };
     let asked = store.state_consents(tenant, &naming, &[proposal], Instant::now()).await?;
     anyhow::ensure!(matches!(asked, Asked::Done(_)));
     Ok(())
@@ -181,6 +183,7 @@ pub(crate) async fn leased(folder: &std::path::Path, member: usize) -> Result<Le
     state(&store, &tenant, "grant", &request, Effect::Permit, Date::MAX).await?;
     let submission = Submission {
         tenant: &tenant,
+        space: Space::Claim,
         idempotency_key: "k",
         request: bytes.as_bytes(),
         payer: Some(request.epoch.payer),

@@ -5,6 +5,7 @@ use crate::{
     clinic::{Clinic, failure},
     consent_ledger::{granting, revoking},
     running::{Running, config, ended, keyed},
+    site::{Site, on_both},
     stand_in::StandIn,
 };
 use anyhow::{Context, Result};
@@ -15,6 +16,7 @@ use nightingale::{
     store::{
         Store,
         consents::{Asked, Naming, versions::TableVersion},
+        idempotency::Space,
         jobs::{Submission, Submitted},
         questions::{Answered, LedgerLine},
         queue::Share,
@@ -123,6 +125,11 @@ async fn no_claim_ends_with_a_proof_after_its_consent_was_revoked() -> Result<()
     server.stop().await
 }
 
+/// A version of the consents of table `t`, with a commitment of its own.
+fn under(version: u32, commitment: u8) -> TableVersion {
+    TableVersion { table: "t".to_owned(), version, commitment: vec![commitment; 64] }
+}
+
 fn answer(dataset: [u8; 32], version: u32) -> (Answer, LedgerLine) {
     let answer = Answer {
         dataset,
@@ -163,6 +170,7 @@ async fn no_answer_ends_under_consents_that_were_superseded_before() -> Result<(
         let key = format!("k{version}");
         let submission = Submission {
             tenant: &tenant,
+            space: Space::Research,
             idempotency_key: &key,
             request: b"{}",
             payer: None,
@@ -185,18 +193,18 @@ async fn no_answer_ends_under_consents_that_were_superseded_before() -> Result<(
             tokio::spawn(async move {
                 tokio::time::sleep(delays[0]).await;
                 let naming = Naming {
+                    space: Space::RevokeSubjects,
                     key: &key,
                     request: &[key.as_bytes()],
                     entry: Draft::by_service(Event::Revoked),
                 };
-                let tables =
-                    [TableVersion { table: "t".to_owned(), version: version + 1, commitment: vec![5; 64] }];
+                let tables = [under(version + 1, 5)];
                 store.record_consents(&tenant, &naming, &[5; 32], &tables, Instant::now()).await
             })
         };
         tokio::time::sleep(delays[1]).await;
         let (answer, line) = answer([5; 32], version);
-        match store.finish_question(&lease, &answer, &line, Instant::now()).await? {
+        match store.finish_question(&lease, &answer, &under(version, 5), &line, Instant::now()).await? {
             Answered::Committed => committed += 1,
             Answered::Superseded => {
                 superseded += 1;
@@ -205,7 +213,9 @@ async fn no_answer_ends_under_consents_that_were_superseded_before() -> Result<(
                 let again =
                     store.lease(Share::Cohorts, Instant::now(), until).await?.context("not given back")?;
                 let (answer, line) = self::answer([5; 32], version + 1);
-                let ended = store.finish_question(&again, &answer, &line, Instant::now()).await?;
+                let ended = store
+                    .finish_question(&again, &answer, &under(version + 1, 5), &line, Instant::now())
+                    .await?;
                 assert_eq!(ended, Answered::Committed);
             }
             Answered::Stale => anyhow::bail!("the lease is gone"),
@@ -217,5 +227,42 @@ async fn no_answer_ends_under_consents_that_were_superseded_before() -> Result<(
     assert_eq!(count(&pool, after).await?, 0, "an answer was committed under older consents");
     assert_eq!(count(&pool, "SELECT COUNT(*) FROM witness WHERE what = 'answer'").await?, i64::from(ROUNDS));
     assert!(committed >= 10 && superseded >= 10, "{committed} committed, {superseded} superseded");
+    Ok(())
+}
+
+on_both!(an_answer_under_another_version_of_the_same_number_is_dropped);
+
+async fn an_answer_under_another_version_of_the_same_number_is_dropped(site: Site) -> Result<()> {
+    let store = Store::open(&Config::read(&site.file()?)?).await?;
+    let tenant = Tenant::new("north").context("tenant")?;
+    let submission = Submission {
+        tenant: &tenant,
+        space: Space::Research,
+        idempotency_key: "k",
+        request: b"{}",
+        payer: None,
+        account: None,
+        class: JobClass::Cohort(Class::Narrow),
+        priority: 0,
+        deadline: None,
+        spent_account: SpentAccount::Fail,
+        entry: Draft::by_service(Event::Accepted),
+        trace: None,
+    };
+    anyhow::ensure!(matches!(store.submit(submission, 10, Instant::now()).await?, Submitted::New(_)));
+    let lasts = Duration::from_secs(60);
+    let lease = store.lease(Share::Cohorts, Instant::now(), lasts).await?.context("nothing to lease")?;
+    store.note_consents(&tenant, &[5; 32], &[under(1, 5)], Instant::now()).await?;
+    let noted = store.note_consents(&tenant, &[5; 32], &[under(1, 6)], Instant::now()).await;
+    anyhow::ensure!(noted.is_err(), "recorded under the number of another");
+    let (answer, line) = answer([5; 32], 1);
+    for (version, commitment) in [(0, 5), (1, 6)] {
+        let late = under(version, commitment);
+        let ended = store.finish_question(&lease, &answer, &late, &line, Instant::now()).await?;
+        assert_eq!(ended, Answered::Superseded, "{version}, {commitment}");
+    }
+    let ended = store.finish_question(&lease, &answer, &under(1, 5), &line, Instant::now()).await?;
+    assert_eq!(ended, Answered::Committed);
+    store.close().await;
     Ok(())
 }

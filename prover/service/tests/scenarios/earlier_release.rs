@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use nightingale::{
     Config,
     jobs::{Instant, JobId, State},
-    store::{Store, jobs::Submitted, queue::Share},
+    store::{Store, idempotency::Space, jobs::Submitted, queue::Share},
 };
 use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
@@ -60,7 +60,7 @@ async fn what_the_release_before_data_keys_sealed_still_opens() -> Result<()> {
     assert!(job.decision.context("no decision")?.proof_json.starts_with(b"{"));
 
     let south = tenant("south")?;
-    let Some(Submitted::Known(known)) = store.find(&south, KEY, REQUEST).await? else {
+    let Some(Submitted::Known(known)) = store.find(&south, Space::Claim, KEY, REQUEST).await? else {
         anyhow::bail!("the earlier submission is not found")
     };
     assert_eq!(known.id.to_string(), WAITING);

@@ -14,6 +14,7 @@ use nightingale::{
     jobs::{Decision, Instant, JobClass, SpentAccount, State, Tenant},
     store::{
         Store,
+        idempotency::Space,
         jobs::{Submission, Submitted},
         ledger::Finish,
         lifecycle::LeaseWatch,
@@ -33,6 +34,7 @@ async fn submit(store: &Store, tenant: &Tenant, request: &[u8]) -> Result<()> {
     let facts = nightingale_records::request::from_json(request)?;
     let submission = Submission {
         tenant,
+        space: Space::Claim,
         idempotency_key: "k",
         request,
         payer: Some(facts.epoch.payer),

@@ -13,8 +13,13 @@ use nightingale::{
     artefacts::{Artefacts, folder::FolderArtefacts},
     audit::{Draft, Event},
     config::Retention,
-    jobs::{Instant, JobId, State},
-    store::{Store, dataset_files::DatasetFile, datasets::DatasetRow, retention::Purged},
+    jobs::{Instant, JobId, State, Tenant},
+    store::{
+        Store,
+        dataset_files::{DatasetFile, ImportOutcome},
+        datasets::DatasetRow,
+        retention::Purged,
+    },
 };
 use std::{sync::Arc, time::Duration};
 
@@ -78,15 +83,12 @@ async fn a_datasets_files_go_with_it_but_not_those_that_another_still_has(site: 
     let row = |dataset| DatasetRow { dataset, path: "d".to_owned(), registered: start };
     let later = start.plus(5 * DAY);
     let files = [shared.clone(), own.clone()];
-    store.import_dataset(&north, &row([1; 32]), &files, 0, entry(), start).await?.context("not imported")?;
-    store
-        .import_dataset(&south, &row([2; 32]), &files[..1], 0, entry(), later)
-        .await?
-        .context("not imported")?;
-    assert!(
-        store.import_dataset(&south, &row([2; 32]), &files, 0, entry(), later).await?.is_none(),
-        "of another revision"
-    );
+    let import = async |of: &Tenant, number: u8, files: &[DatasetFile], at: Instant| {
+        store.import_dataset(of, &row([number; 32]), (&artefacts, files), 0, entry(), at).await
+    };
+    assert!(matches!(import(&north, 1, &files, start).await?, ImportOutcome::Imported(_)));
+    assert!(matches!(import(&south, 2, &files[..1], later).await?, ImportOutcome::Imported(_)));
+    assert_eq!(import(&south, 2, &files, later).await?, ImportOutcome::Overtaken, "of another revision");
 
     let keep = Retention { datasets: Some(10 * DAY), ..Retention::default() };
     let purge = |at: Instant| store.purge(&keep, artefacts.clone(), at);
@@ -97,6 +99,11 @@ async fn a_datasets_files_go_with_it_but_not_those_that_another_still_has(site: 
     assert_eq!(purge(start.plus(11 * DAY + DAY / 12)).await?, Purged { artefacts: 1, ..Purged::default() });
     assert!(!artefacts.exists(&own.artefact)? && artefacts.exists(&shared.artefact)?);
     assert_eq!(store.dataset_files(&south, &[2; 32]).await?.context("no files")?.files, [shared]);
+    // Whoever put the file again just before that purge must not name it now: nothing is registered.
+    assert_eq!(import(&south, 3, &files, later).await?, ImportOutcome::Missing);
+    assert!(store.dataset(&south, &[3; 32]).await?.is_none());
+    artefacts.put(&mut b"of the first".as_slice())?;
+    assert!(matches!(import(&south, 3, &files, later).await?, ImportOutcome::Imported(_)));
     store.close().await;
     Ok(())
 }

@@ -140,6 +140,8 @@ pub(crate) enum Oracle {
     Postgres(PgPool),
 }
 
+/// The advisory lock of the service's transactions over all tenants.
+const ALL_TENANTS: &str = "SELECT pg_advisory_xact_lock(5650160905840324199)";
 const ON_SQLITE: &str = "CREATE TABLE story_ends (job TEXT NOT NULL, state TEXT NOT NULL); \
      CREATE TRIGGER story_ends AFTER UPDATE ON jobs WHEN NEW.ended IS NOT NULL \
      BEGIN INSERT INTO story_ends VALUES (lower(hex(NEW.id)), NEW.state); END";
@@ -218,6 +220,18 @@ impl Oracle {
         })
     }
 
+    /// Keeps everybody from writing about several tenants at once, on SQLite about any, until it is dropped or committed.
+    pub(crate) async fn hold_tenants(&self) -> Result<Hold> {
+        Ok(match self {
+            Self::Sqlite(pool) => Hold::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => {
+                let mut held = pool.begin().await?;
+                held.execute(ALL_TENANTS).await?;
+                Hold::Postgres(held)
+            }
+        })
+    }
+
     /// Keeps everybody from committing to the table of jobs until it is dropped.
     pub(crate) async fn hold(&self) -> Result<Hold> {
         Ok(match self {
@@ -231,11 +245,27 @@ impl Oracle {
     }
 }
 
-/// A lock on the table of jobs: it can be read, and not written.
-#[expect(dead_code, reason = "what they hold is let go when they are dropped")]
+/// A lock: what is under it can be read, and not written.
 pub(crate) enum Hold {
     /// On SQLite.
     Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
     /// On PostgreSQL.
     Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+impl Hold {
+    /// Writes under the lock, and lets it go.
+    pub(crate) async fn commit_with(self, statements: &'static str) -> Result<()> {
+        match self {
+            Self::Sqlite(mut held) => {
+                held.execute(sqlx::raw_sql(statements)).await?;
+                held.commit().await?;
+            }
+            Self::Postgres(mut held) => {
+                held.execute(sqlx::raw_sql(statements)).await?;
+                held.commit().await?;
+            }
+        }
+        Ok(())
+    }
 }

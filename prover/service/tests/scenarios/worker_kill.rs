@@ -1,14 +1,16 @@
 //! A worker's process is killed, in each phase of its work, and another one takes the job over within two lease periods.
 
 use crate::{
+    audit::execute,
     crowd::Crowd,
     end_to_end::keys,
     process::{Behaviour, Process, real_server, real_worker, server, worker},
     running::SOON,
     site::{Oracle, Site, on_both},
 };
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use nightingale::client::Client;
+use sqlx::Executor;
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -23,6 +25,7 @@ on_both!(
     in_each_phase_of_proving,
     before_it_begins_to_prove,
     before_its_commit_and_after_it,
+    between_its_update_and_its_commit,
     a_real_worker_while_it_proves,
 );
 
@@ -62,6 +65,87 @@ impl Scene {
         // Two leases; the rest is for a machine that does something else beside.
         ensure!(took < 2 * LEASE + Duration::from_secs(5), "taken over after {took:?}");
         next.kill().await
+    }
+}
+
+/// A trigger of the test's own that holds the transaction which ends a claim, once everything is written but the commit.
+enum Stall {
+    /// It counts to a number that nobody reaches.
+    Sqlite,
+    /// It waits for a lock that the test has.
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+const LOCK: &str = "SELECT pg_advisory_xact_lock(4711)";
+
+impl Stall {
+    async fn before_the_commit(oracle: &Oracle) -> Result<Self> {
+        Ok(match oracle {
+            Oracle::Sqlite(_) => {
+                let made = "CREATE VIEW endless AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
+                            SELECT COUNT(*) AS many FROM n WHERE i < 0; \
+                            CREATE TRIGGER stall AFTER INSERT ON audit_entries WHEN NEW.event = 'decided' \
+                            BEGIN SELECT many FROM endless; END";
+                execute(oracle, made).await?;
+                Self::Sqlite
+            }
+            Oracle::Postgres(pool) => {
+                let made = "CREATE FUNCTION stall() RETURNS trigger LANGUAGE plpgsql AS \
+                            'BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END'; \
+                            CREATE TRIGGER stall AFTER INSERT ON audit_entries FOR EACH ROW \
+                            WHEN (NEW.event = 'decided') EXECUTE FUNCTION stall()";
+                execute(oracle, made).await?;
+                let mut held = pool.begin().await?;
+                held.execute(LOCK).await?;
+                Self::Postgres(held)
+            }
+        })
+    }
+
+    /// Waits until it holds somebody.
+    async fn holds(&self, oracle: &Oracle) -> Result<()> {
+        let wait = async {
+            let mut looks = 0;
+            while looks < 5 {
+                looks = if is_held(oracle).await? { looks + 1 } else { 0 };
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(SOON, wait).await.context("nobody comes to the end of a transaction")?
+    }
+
+    /// Lets go, and removes it.
+    async fn end(self, oracle: &Oracle) -> Result<()> {
+        let removed = match self {
+            Self::Sqlite => "DROP TRIGGER stall; DROP VIEW endless",
+            Self::Postgres(held) => {
+                held.rollback().await?;
+                "DROP TRIGGER stall ON audit_entries"
+            }
+        };
+        execute(oracle, removed).await
+    }
+}
+
+/// Whether somebody is held: on SQLite has the right to write and does not give it back, on PostgreSQL waits for the lock.
+async fn is_held(oracle: &Oracle) -> Result<bool> {
+    match oracle {
+        Oracle::Sqlite(pool) => {
+            let mut connection = pool.acquire().await?;
+            sqlx::query("PRAGMA busy_timeout = 1").execute(&mut *connection).await?;
+            let taken = sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await.is_ok();
+            if taken {
+                sqlx::query("ROLLBACK").execute(&mut *connection).await?;
+            }
+            sqlx::query("PRAGMA busy_timeout = 5000").execute(&mut *connection).await?;
+            Ok(!taken)
+        }
+        Oracle::Postgres(_) => {
+            let waiting = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted \
+                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+            Ok(oracle.number(waiting).await? == 1)
+        }
     }
 }
 
@@ -124,6 +208,35 @@ async fn before_its_commit_and_after_it(site: Site) -> Result<()> {
     let next = scene.worker(&Behaviour::default()).await?;
     tokio::time::sleep(2 * LEASE).await;
     next.kill().await?;
+    crowd.reckon(&mut scene.client, &scene.oracle, &[], None).await
+}
+
+/// The transaction that ends a job has written everything by then but its commit: none of it is there.
+async fn between_its_update_and_its_commit(site: Site) -> Result<()> {
+    let site = front(site);
+    let mut scene = Scene::set(&site).await?;
+    let mut crowd = Crowd::of(1)?;
+    let stall = Stall::before_the_commit(&scene.oracle).await?;
+    let mut doomed = scene.worker(&Behaviour::default()).await?;
+    crowd.submit(&mut scene.client, 0).await?;
+    doomed.says("proven", SOON).await?;
+    stall.holds(&scene.oracle).await?;
+    doomed.kill().await?;
+    stall.end(&scene.oracle).await?;
+    assert_eq!(scene.oracle.count("done").await?, 0, "it was committed");
+    for trace in [
+        "SELECT COUNT(*) FROM jobs WHERE result IS NOT NULL OR ended IS NOT NULL",
+        "SELECT COUNT(*) FROM nullifiers",
+        "SELECT COUNT(*) FROM spends",
+        "SELECT COUNT(*) FROM audit_entries WHERE event = 'decided'",
+        "SELECT COUNT(*) FROM story_ends",
+    ] {
+        assert_eq!(scene.oracle.number(trace).await?, 0, "{trace}");
+    }
+    let next = scene.worker(&Behaviour::default()).await?;
+    scene.oracle.until("done", 1, SOON).await?;
+    next.kill().await?;
+    assert_eq!(scene.oracle.number("SELECT COUNT(*) FROM audit_entries WHERE event = 'decided'").await?, 1);
     crowd.reckon(&mut scene.client, &scene.oracle, &[], None).await
 }
 

@@ -1,8 +1,13 @@
 //! The issuer's keys: from a file, or from where its discovery document says. Few, kept for a while, and fetched anew when a token names
-//! one that is not known, which strangers can make happen once a minute and no more.
+//! one that is not known, which strangers can make happen once a minute and no more. What cannot be read counts for a day ([`Watched`]).
 
 use super::{Refusal, fetch};
-use crate::{config::identity::Oidc, error::ServiceError};
+use crate::{
+    config::identity::Oidc,
+    error::ServiceError,
+    telemetry::metrics::Metrics,
+    watched::{Stamp, Watched, stamp},
+};
 use bytes::Bytes;
 use jsonwebtoken::{
     Algorithm, DecodingKey,
@@ -14,19 +19,17 @@ use serde_json::Value;
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
+    sync::{Arc, PoisonError},
+    time::{Duration, Instant},
 };
-use tokio::{sync::Mutex, time::Instant};
+use tokio::sync::Mutex;
 
 /// Keys that are held at most.
 const KEYS: usize = 64;
 /// Tokens that name an unknown key have the keys fetched at most so often.
 const UNKNOWN: Duration = Duration::from_secs(60);
-/// Without keys, the next try is so long after.
+/// Where keys cannot be fetched, the next try is so long after.
 const RETRY: Duration = Duration::from_secs(15);
-/// Keys that could not be fetched anew for so long are no longer believed.
-const STALE: Duration = Duration::from_secs(86_400);
 /// How often a file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -42,17 +45,16 @@ enum Source {
     Issuer { issuer: String, roots: Arc<RootCertStore> },
 }
 
-#[derive(Default)]
-struct Held {
-    keys: HashMap<String, Arc<Key>>,
-    fetched: Option<Instant>,
-}
+/// Keys by name.
+type Named = Arc<HashMap<String, Arc<Key>>>;
 
 /// The issuer's keys.
 pub(crate) struct Keys {
     source: Source,
     refresh: Duration,
-    held: RwLock<Held>,
+    held: Watched<Named>,
+    /// The file as it was when it was looked at last.
+    seen: std::sync::Mutex<Stamp>,
     /// When a token that names an unknown key last had them fetched. Held while that happens, so that one fetch serves all who wait.
     unknown: Mutex<Option<Instant>>,
 }
@@ -70,98 +72,85 @@ impl Keys {
                 roots: Arc::new(fetch::roots(settings.ca.as_deref())?),
             },
         };
-        let keys =
-            Self { source, refresh: settings.refresh, held: RwLock::default(), unknown: Mutex::new(None) };
-        if let Source::File(path) = &keys.source {
-            keys.read_file(path).map_err(|problem| ServiceError::Path { path: path.clone(), problem })?;
+        let (mut seen, mut first) = (None, (Named::default(), None));
+        if let Source::File(path) = &source {
+            seen = stamp(path);
+            let keys =
+                read_file(path).map_err(|problem| ServiceError::Path { path: path.clone(), problem })?;
+            first = (keys, Some(Instant::now()));
         }
-        Ok(keys)
+        let held = Watched::new("issuer", first.0, first.1);
+        let (seen, refresh) = (std::sync::Mutex::new(seen), settings.refresh);
+        Ok(Self { source, refresh, held, seen, unknown: Mutex::new(None) })
     }
 
     /// The key of this name.
     pub(crate) async fn find(&self, kid: &str) -> Result<Arc<Key>, Refusal> {
-        if let Some(key) = self.held(kid)? {
+        if let Some(key) = self.held(kid, Instant::now()) {
             return Ok(key);
         }
         let mut last = self.unknown.lock().await;
         // Who waited for another's fetch finds its outcome here.
-        if let Some(key) = self.held(kid)? {
+        if let Some(key) = self.held(kid, Instant::now()) {
             return Ok(key);
         }
         if last.is_none_or(|last| last.elapsed() >= UNKNOWN) {
             *last = Some(Instant::now());
-            self.fetch().await;
+            self.fetch(Instant::now()).await;
         }
         drop(last);
-        if self.is_empty() {
-            return Err(Refusal::NoKeys);
-        }
-        self.held(kid)?.ok_or(Refusal::Invalid("its key is not one of the issuer's"))
+        let keys = self.held.believed(Instant::now()).ok_or(Refusal::NoKeys)?;
+        keys.get(kid).cloned().ok_or(Refusal::Invalid("its key is not one of the issuer's"))
     }
 
-    fn held(&self, kid: &str) -> Result<Option<Arc<Key>>, Refusal> {
-        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
-        // A file is as new as the operator keeps it.
-        let ages = matches!(self.source, Source::Issuer { .. });
-        if ages && held.fetched.is_some_and(|at| at.elapsed() > STALE) {
-            return Err(Refusal::NoKeys);
-        }
-        Ok(held.keys.get(kid).cloned())
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.held.read().unwrap_or_else(PoisonError::into_inner).keys.is_empty()
+    fn held(&self, kid: &str, now: Instant) -> Option<Arc<Key>> {
+        self.held.believed(now)?.get(kid).cloned()
     }
 
     /// Keeps the keys new, for ever.
-    pub(crate) async fn keep(&self) {
-        let mut seen = None;
+    pub(crate) async fn keep(&self, metrics: &Metrics) {
         loop {
-            match &self.source {
+            let now = Instant::now();
+            let pause = match &self.source {
                 Source::File(path) => {
-                    let changed = std::fs::metadata(path).and_then(|data| data.modified()).ok();
-                    if seen.is_some() && changed != seen {
-                        self.fetch().await;
-                    }
-                    seen = changed;
-                    tokio::time::sleep(LOOK).await;
+                    self.look(path, now);
+                    LOOK
                 }
                 Source::Issuer { .. } => {
-                    self.fetch().await;
-                    tokio::time::sleep(if self.is_empty() { RETRY } else { self.refresh }).await;
+                    self.fetch(now).await;
+                    if self.held.is_in_trouble() { RETRY.min(self.refresh) } else { self.refresh }
                 }
-            }
+            };
+            metrics.note_unread(self.held.what(), self.held.unread(Instant::now()));
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Reads the file where it changed, or could not be read.
+    fn look(&self, path: &Path, now: Instant) {
+        let found = stamp(path);
+        let seen = std::mem::replace(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner), found);
+        if self.held.look(found != seen, now, || read_file(path)) {
+            tracing::info!("the token issuer's keys changed and were read again");
         }
     }
 
     /// Fetches the keys; those that are held stay when that fails.
-    async fn fetch(&self) {
+    async fn fetch(&self, now: Instant) {
         let fetched = match &self.source {
-            Source::File(path) => self.read_file(path),
+            Source::File(path) => read_file(path),
             Source::Issuer { issuer, roots } => match discover(issuer, roots).await {
-                Ok(text) => self.take(&text),
+                Ok(text) => read(&text).map(Arc::new),
                 Err(problem) => Err(problem),
             },
         };
-        match fetched {
-            Ok(()) => tracing::debug!("the token issuer's keys were read"),
-            Err(problem) => {
-                tracing::warn!(problem, "the token issuer's keys cannot be read; those held stay")
-            }
-        }
+        self.held.take(fetched, now);
     }
+}
 
-    fn read_file(&self, path: &Path) -> Result<(), String> {
-        let text = std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
-        self.take(&text)
-    }
-
-    fn take(&self, text: &[u8]) -> Result<(), String> {
-        let keys = read(text)?;
-        *self.held.write().unwrap_or_else(PoisonError::into_inner) =
-            Held { keys, fetched: Some(Instant::now()) };
-        Ok(())
-    }
+fn read_file(path: &Path) -> Result<Named, String> {
+    let text = std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
+    read(&text).map(Arc::new)
 }
 
 #[derive(Deserialize)]
@@ -247,6 +236,7 @@ fn usable(jwk: &Jwk) -> Option<(String, Key)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watched::STALE;
 
     const EC: &str = r#""kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0""#;
 
@@ -282,5 +272,35 @@ mod tests {
         assert!(kids(&[good.clone(), good.clone()]).is_err());
         assert!(kids(&vec![good; KEYS + 1]).is_err());
         assert!(kids(&[]).is_err());
+    }
+
+    #[test]
+    fn a_key_file_that_cannot_be_read_is_read_again_and_counts_for_a_day() -> Result<(), String> {
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let path = folder.path().join("jwks.json");
+        let write = |text: &str| std::fs::write(&path, text).map_err(|error| error.to_string());
+        let good = format!(r#"{{"keys":[{{"kid":"a",{EC}}}]}}"#);
+        write(&good)?;
+        let begun = Instant::now();
+        let keys = Keys {
+            source: Source::File(path.clone()),
+            refresh: Duration::from_secs(600),
+            held: Watched::new("issuer", read_file(&path)?, Some(begun)),
+            seen: std::sync::Mutex::new(stamp(&path)),
+            unknown: Mutex::new(None),
+        };
+        // A file that nobody changes is as new as ever.
+        let week = begun + 7 * STALE;
+        keys.look(&path, week);
+        assert!(keys.held("a", week).is_some());
+        write("{}")?;
+        keys.look(&path, week);
+        keys.look(&path, week + STALE);
+        assert!(keys.held("a", week + STALE).is_some() && keys.held.is_in_trouble());
+        assert!(keys.held("a", week + STALE + Duration::from_secs(1)).is_none(), "believed for ever");
+        write(&good)?;
+        keys.look(&path, week + 2 * STALE);
+        assert!(keys.held("a", week + 2 * STALE).is_some() && !keys.held.is_in_trouble());
+        Ok(())
     }
 }

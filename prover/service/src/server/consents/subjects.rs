@@ -10,7 +10,10 @@ use crate::{
     error::CohortError,
     identity::Caller,
     jobs::Instant,
-    store::consents::{Asked, Naming},
+    store::{
+        consents::{Asked, Naming},
+        idempotency::Space,
+    },
 };
 use nightingale_proto::v1;
 use std::ops::ControlFlow;
@@ -40,7 +43,7 @@ impl Consents {
                 .into_iter()
                 .chain(subjects.iter().map(String::as_bytes))
                 .collect();
-            let naming = Naming { key: &key, request: &parts, entry };
+            let naming = Naming { space: Space::RevokeSubjects, key: &key, request: &parts, entry };
             let store = &service.engine.store;
             if let Some(known) = store.known_revocation(&tenant, &naming).await? {
                 return Ok::<_, Status>(known);

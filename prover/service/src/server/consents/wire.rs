@@ -88,7 +88,7 @@ pub(super) fn consent_message(consent: &Consent) -> v1::Consent {
 
 pub(super) fn statement(statement: &Statement) -> v1::ConsentStatement {
     v1::ConsentStatement {
-        sequence: statement.sequence,
+        sequence: statement.number,
         stated: Some(wire::timestamp(statement.stated)),
         consent: Some(consent_message(&statement.consent)),
         revokes: statement.effect == Effect::Revoke,

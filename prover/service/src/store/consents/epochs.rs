@@ -173,7 +173,7 @@ impl Store {
         row.as_ref().map(epoch).transpose()
     }
 
-    /// A page of the leaves of an epoch's register, after a line of the ledger.
+    /// A page of the leaves of an epoch's register, after the line of the ledger with this number.
     ///
     /// # Errors
     /// The database refuses.
@@ -188,8 +188,8 @@ impl Store {
         self.seal(tenant).await?;
         let select = format!(
             "SELECT {COLUMNS} FROM consent_statements s \
-             WHERE s.tenant = $1 AND s.sequence > $2 AND s.sequence <= $3 AND s.effect <> 'revoke' \
-             AND {NEWEST} AND n.sequence <= $3) ORDER BY s.sequence LIMIT $4"
+             WHERE s.tenant = $1 AND s.number > $2 AND s.sequence <= $3 AND s.effect <> 'revoke' \
+             AND {NEWEST} AND n.sequence <= $3) ORDER BY s.number LIMIT $4"
         );
         let page = sql(select).bind(tenant.as_str()).bind(after).bind(epoch.through).bind(most);
         self.all(page).await?.iter().map(|row| self.statement(tenant, row)).collect()

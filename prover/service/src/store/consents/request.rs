@@ -1,6 +1,6 @@
 //! Requests to the ledger, known by their keys: the same one again is answered as before, and does nothing.
 
-use super::super::{Store, rows, seal::Kind, sql::Connection, sql::sql};
+use super::super::{Store, idempotency::Space, rows, seal::Kind, sql::Connection, sql::sql};
 use crate::{
     audit::{Draft, Event},
     error::StoreError,
@@ -10,6 +10,8 @@ use zeroize::Zeroizing;
 
 /// A request's name, and everything that it asks for.
 pub struct Naming<'a> {
+    /// What kind of request it is: where the key counts.
+    pub space: Space,
     /// The caller's key.
     pub key: &'a str,
     /// What is asked for, part by part.
@@ -50,7 +52,7 @@ impl Store {
         naming: &Naming<'_>,
     ) -> Result<([u8; 32], [u8; 32]), StoreError> {
         let seal = self.held_seal(tenant)?;
-        let key = seal.digest("consent idempotency", &[naming.key.as_bytes()]);
+        let key = naming.space.digest(&seal, naming.key);
         Ok((key, seal.digest("consent request", naming.request)))
     }
 
@@ -61,10 +63,17 @@ impl Store {
         naming: &Naming<'_>,
     ) -> Result<Option<Answer>, StoreError> {
         let (key, request) = self.consent_request(tenant, naming)?;
+        // A row of an earlier release does not say of which kind its request is: another one under its key is refused, as that release did.
+        let earlier = naming.space.earlier(&self.held_seal(tenant)?, naming.key);
         let select =
             "SELECT id, request, outcome FROM consent_requests WHERE tenant = $1 AND idempotency = $2";
-        let row = connection.optional(sql(select).bind(tenant.as_str()).bind(key.as_slice())).await?;
-        let Some(row) = row else { return Ok(None) };
+        let mut found = None;
+        for key in [key, earlier] {
+            if found.is_none() {
+                found = connection.optional(sql(select).bind(tenant.as_str()).bind(key)).await?;
+            }
+        }
+        let Some(row) = found else { return Ok(None) };
         if rows::column::<&[u8]>(&row, "request")? != request {
             return Ok(Some(Answer::Reused));
         }

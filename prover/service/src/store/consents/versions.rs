@@ -129,17 +129,18 @@ impl Store {
     }
 }
 
+/// The newest version that was recorded of a table's consents, and its commitment.
 async fn newest(
     connection: &mut Connection,
     tenant: &Tenant,
     dataset: &Keccak,
     table: &str,
-) -> Result<Option<u32>, StoreError> {
-    let select = "SELECT MAX(version) AS version FROM dataset_consents \
-                  WHERE tenant = $1 AND dataset = $2 AND name = $3";
-    let row = connection.one(sql(select).bind(tenant.as_str()).bind(dataset.as_slice()).bind(table)).await?;
-    let version: Option<i64> = rows::column(&row, "version")?;
-    version.map(|version| u32::try_from(version).map_err(|_| rows::damaged("version"))).transpose()
+) -> Result<Option<(u32, Vec<u8>)>, StoreError> {
+    let select = "SELECT version, commitment FROM dataset_consents \
+                  WHERE tenant = $1 AND dataset = $2 AND name = $3 ORDER BY version DESC LIMIT 1";
+    let select = sql(select).bind(tenant.as_str()).bind(dataset.as_slice()).bind(table);
+    let row = connection.optional(select).await?;
+    row.map(|row| Ok((rows::column(&row, "version")?, rows::column(&row, "commitment")?))).transpose()
 }
 
 /// Makes a version the newest where it is newer than what was recorded.
@@ -150,11 +151,15 @@ async fn advance(
     table: &TableVersion,
     now: Instant,
 ) -> Result<(), StoreError> {
-    if is_superseded_by(newest(tx, tenant, dataset, &table.table).await?, table.version) {
-        return Ok(());
+    if let Some((version, commitment)) = newest(tx, tenant, dataset, &table.table).await?
+        && version >= table.version
+    {
+        // One of this number is there: the same, or of a folder that went another way, which must not pass for it.
+        let is_another = version == table.version && commitment != table.commitment;
+        return if is_another { Err(StoreError::Busy) } else { Ok(()) };
     }
     let insert = "INSERT INTO dataset_consents (tenant, dataset, name, version, commitment, recorded) \
-                  VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+                  VALUES ($1, $2, $3, $4, $5, $6)";
     let recorded = sql(insert)
         .bind(tenant.as_str())
         .bind(dataset.as_slice())
@@ -162,29 +167,19 @@ async fn advance(
         .bind(table.version)
         .bind(&table.commitment)
         .bind(now.0);
-    if tx.execute(recorded).await? == 0 {
-        // A version of this number is there: the same, or of a folder that went another way, which must not pass for it.
-        let held = "SELECT commitment FROM dataset_consents WHERE tenant = $1 AND dataset = $2 AND name = $3 AND version = $4";
-        let held =
-            sql(held).bind(tenant.as_str()).bind(dataset.as_slice()).bind(&table.table).bind(table.version);
-        if rows::column::<&[u8]>(&tx.one(held).await?, "commitment")? != table.commitment {
-            return Err(StoreError::Busy);
-        }
-    }
-    Ok(())
+    tx.execute(recorded).await.map(drop)
 }
 
-fn is_superseded_by(held: Option<u32>, version: u32) -> bool {
-    held.is_some_and(|held| held > version)
-}
-
-/// Whether an answer under `version` comes too late, in the transaction that would end it.
+/// Whether an answer under `consents` comes too late, in the transaction that would end it: a newer version was recorded, or another one of the
+/// same number.
 pub(in crate::store) async fn is_superseded(
     tx: &mut Connection,
     tenant: &Tenant,
     dataset: &Keccak,
-    table: &str,
-    version: u32,
+    consents: &TableVersion,
 ) -> Result<bool, StoreError> {
-    Ok(is_superseded_by(newest(tx, tenant, dataset, table).await?, version))
+    let held = newest(tx, tenant, dataset, &consents.table).await?;
+    Ok(held.is_some_and(|(version, commitment)| {
+        version > consents.version || (version == consents.version && commitment != consents.commitment)
+    }))
 }

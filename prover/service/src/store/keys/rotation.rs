@@ -1,20 +1,26 @@
-//! A new master key: all data keys are wrapped anew in one transaction.
+//! A new master key: all data keys are wrapped anew in one transaction, which is on record in the log of every tenant that has one, and in the
+//! operator's own.
 //!
 //! Three steps, each durable before the next: the new key is in its file, the database's keys are under it, the file is in its place. A
 //! process that is killed between two leaves a database that opens with exactly one of the two keys, and the same command goes on.
 
 use super::{KeyId, NAME, Wrapped, blocking, master, wrapped_by};
 use crate::{
+    audit::{Draft, Event},
     error::{ServiceError, StoreError},
-    jobs::Tenant,
+    jobs::{Instant, Tenant},
     store::{
-        Store,
+        Store, audit,
         master::MasterKeys,
         rows,
         sql::{Row, sql},
     },
 };
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    sync::Arc,
+};
 
 const ALL: &str =
     "SELECT tenant, version, wrapped, wrapped_by, derived FROM tenant_keys ORDER BY tenant, version";
@@ -59,7 +65,7 @@ impl Store {
         made.await.map_err(|_| ServiceError::Bug("making a master key panicked"))?
     }
 
-    /// The second step: in one transaction, every data key is under the new key, and the database says so. Where it is already, nothing
+    /// The second step: in one transaction, every data key is under the new key, the database says so, and it is on record. Where it is already, nothing
     /// changes. Returns which key wrapped before, and how many data keys it was.
     ///
     /// # Errors
@@ -81,7 +87,7 @@ impl Store {
         let name = "UPDATE meta SET value = $1 WHERE name = $2";
         tx.execute(sql(name).bind(to.id().as_str().as_bytes()).bind(NAME)).await?;
         // From here on nobody makes a data key under the old one. Those that were made meanwhile are few.
-        let mut keys = 0;
+        let (mut keys, mut of) = (0, BTreeMap::<String, (Tenant, u64)>::new());
         for row in tx.all(sql(ALL)).await? {
             let (tenant, key) = (rows::tenant(&row)?, Wrapped::of(&row)?);
             let place = (tenant, key.version);
@@ -97,6 +103,17 @@ impl Store {
                 return Err(StoreError::Busy);
             }
             keys += 1;
+            let tenant = place.0;
+            of.entry(tenant.as_str().to_owned()).or_insert((tenant, 0)).1 += 1;
+        }
+        let (now, entry) = (Instant::now(), Draft::by_service(Event::Rotated).word("what", "master_key"));
+        let entry = entry.keys(&from, to.id());
+        let tenants = u64::try_from(of.len()).unwrap_or(u64::MAX);
+        let whole = entry.clone().number("keys", keys).number("tenants", tenants);
+        // The operator's comes first, by its name as well.
+        audit::append(&mut tx, &Tenant::operator(), vec![whole], now).await?;
+        for (tenant, keys) in of.into_values() {
+            audit::append(&mut tx, &tenant, vec![entry.clone().number("keys", keys)], now).await?;
         }
         tx.commit().await?;
         self.keyring.hold(to);

@@ -1,0 +1,43 @@
+//! Repetitions are counted and put on record at the end at the latest, also where the database does not take them at once.
+
+use crate::{
+    audit::{allow, entries, fact, of, refuse, serving},
+    clinic::Clinic,
+    running::keyed,
+    site::{Site, on_both},
+    stand_in::StandIn,
+};
+use anyhow::{Result, ensure};
+use std::time::Duration;
+
+on_both!(counts_that_the_database_refuses_are_kept_until_it_takes_them);
+
+async fn counts_that_the_database_refuses_are_kept_until_it_takes_them(site: Site) -> Result<()> {
+    let oracle = site.oracle().await?;
+    let server = serving(&site, StandIn::default()).await?;
+    let (mut client, mut clinic) = (server.client().await?, Clinic::new()?);
+    let job = client.adjudicate(clinic.file(0, &[1])?, keyed("a"), true).await?;
+    for _ in 0..3 {
+        client.job(&job.id).await?;
+        ensure!(client.job(&"0".repeat(32)).await.is_err());
+    }
+    for event in ["released_again", "refused_again"] {
+        refuse(&oracle, event).await?;
+    }
+    let stopping = tokio::spawn(server.stop());
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    ensure!(!stopping.is_finished(), "it ended with counts in its hands");
+    for event in ["released_again", "refused_again"] {
+        allow(&oracle, event).await?;
+    }
+    stopping.await??;
+
+    let server = serving(&site, StandIn::default()).await?;
+    let entries = entries(&mut server.client().await?).await?;
+    // The first of each is an entry of its own.
+    for (event, times) in [("released_again", "3"), ("refused_again", "2")] {
+        let again = of(&entries, event);
+        ensure!(again.len() == 1 && fact(again[0], "times")? == times, "{again:?}");
+    }
+    server.stop().await
+}
