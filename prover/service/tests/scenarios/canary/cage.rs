@@ -142,14 +142,19 @@ impl Cage {
         Ok(())
     }
 
-    /// Searches all of it, and `more` folders.
-    pub(super) fn search(&self, searcher: &Searcher, more: &[&Path]) -> Result<(Vec<Leak>, u64)> {
+    /// Searches all of it, and another folder with a searcher of its own.
+    pub(super) fn search(
+        &self,
+        searcher: &Searcher,
+        other: Option<(&Path, &Searcher)>,
+    ) -> Result<(Vec<Leak>, u64)> {
         let (mut leaks, mut read) = (Vec::new(), 0);
         for (place, bytes) in &self.told {
             leaks.extend(searcher.find(place, bytes));
             read += bytes.len() as u64;
         }
-        for folder in [self.folder.path()].iter().chain(more) {
+        read += searcher.folder(self.folder.path(), &mut leaks)?;
+        if let Some((folder, searcher)) = other {
             read += searcher.folder(folder, &mut leaks)?;
         }
         leaks.sort_unstable();

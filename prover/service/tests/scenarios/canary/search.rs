@@ -137,39 +137,62 @@ pub(crate) struct Searcher {
 
 impl Searcher {
     pub(crate) fn new(planted: Vec<Planted>) -> Self {
-        let mut searcher =
-            Self { planted, patterns: Vec::new(), heads: HashMap::new(), pairs: vec![false; 1 << 16] };
-        for number in 0..searcher.planted.len() {
-            for (form, pattern) in searcher.planted[number].forms() {
-                let head = [pattern[0], pattern[1], pattern[2], pattern[3]];
-                searcher.pairs[usize::from(u16::from_be_bytes([head[0], head[1]]))] = true;
-                searcher.heads.entry(head).or_default().push(searcher.patterns.len());
-                searcher.patterns.push((number, form, pattern));
-            }
+        let mut patterns = Vec::new();
+        for (number, value) in planted.iter().enumerate() {
+            patterns.extend(value.forms().into_iter().map(|(form, pattern)| (number, form, pattern)));
         }
-        searcher
+        Self::of(planted, patterns)
+    }
+
+    fn of(planted: Vec<Planted>, patterns: Vec<(usize, &'static str, Vec<u8>)>) -> Self {
+        let (mut heads, mut pairs) = (HashMap::<[u8; 4], Vec<usize>>::new(), vec![false; 1 << 16]);
+        for (place, (_, _, pattern)) in patterns.iter().enumerate() {
+            let head = [pattern[0], pattern[1], pattern[2], pattern[3]];
+            pairs[usize::from(u16::from_be_bytes([head[0], head[1]]))] = true;
+            heads.entry(head).or_default().push(place);
+        }
+        Self { planted, patterns, heads, pairs }
     }
 
     pub(crate) fn planted(&self) -> &[Planted] {
         &self.planted
     }
 
-    /// All that is in these bytes.
-    pub(crate) fn find(&self, place: &str, bytes: &[u8]) -> Vec<Leak> {
-        let mut leaks = Vec::new();
+    /// The same without what is in a folder in which nobody has written a record yet: a number of few bytes stands in every database. Also,
+    /// how many of the forms it is, and of how many.
+    pub(crate) fn without_what_is_in(&self, folder: &Path) -> Result<(Self, usize, usize)> {
+        let mut there = vec![false; self.patterns.len()];
+        for path in files(folder)? {
+            self.matches(&fs::read(path)?, |_, pattern| there[pattern] = true);
+        }
+        let kept = self.patterns.iter().zip(&there).filter(|(_, there)| !**there);
+        let kept: Vec<_> = kept.map(|(pattern, _)| pattern.clone()).collect();
+        let left_out = self.patterns.len() - kept.len();
+        Ok((Self::of(self.planted.clone(), kept), left_out, self.patterns.len()))
+    }
+
+    /// Tells of every place at which one of the patterns stands.
+    fn matches(&self, bytes: &[u8], mut tell: impl FnMut(usize, usize)) {
         for (offset, four) in bytes.windows(4).enumerate() {
             if !self.pairs[usize::from(u16::from_be_bytes([four[0], four[1]]))] {
                 continue;
             }
-            let Some(candidates) = self.heads.get(four) else { continue };
-            for candidate in candidates {
-                let (number, form, pattern) = &self.patterns[*candidate];
-                if bytes[offset..].starts_with(pattern) {
-                    let name = self.planted[*number].name.clone();
-                    leaks.push(Leak { place: place.to_owned(), name, form, offset });
+            for candidate in self.heads.get(four).into_iter().flatten() {
+                if bytes[offset..].starts_with(&self.patterns[*candidate].2) {
+                    tell(offset, *candidate);
                 }
             }
         }
+    }
+
+    /// All that is in these bytes.
+    pub(crate) fn find(&self, place: &str, bytes: &[u8]) -> Vec<Leak> {
+        let mut leaks = Vec::new();
+        self.matches(bytes, |offset, pattern| {
+            let (number, form, _) = &self.patterns[pattern];
+            let name = self.planted[*number].name.clone();
+            leaks.push(Leak { place: place.to_owned(), name, form, offset });
+        });
         leaks
     }
 
