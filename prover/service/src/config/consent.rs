@@ -1,11 +1,50 @@
 //! `[consent]`: what claims need of the ledger of consents, and who signs datasets' consents.
 
-use super::within;
+use super::{
+    reference::{FLAG, Key, Range, Section, Usual},
+    within,
+};
 use crate::{error::ServiceError, jobs::Tenant, store::consents::ConsentRules};
 use serde::Deserialize;
 use std::{
     path::{Path, PathBuf},
     time::Duration,
+};
+
+pub(super) static REFERENCE: Section = Section {
+    name: "consent",
+    meaning: "What claims need of the ledger of consents: see [consent.md](consent.md).",
+    optional: false,
+    keys: &[
+        Key {
+            name: "required",
+            usual: Usual::Value("false"),
+            unit: "",
+            range: FLAG,
+            meaning: "Whether a claim needs a consent in its tenant's ledger, and a root that this service published.",
+        },
+        Key {
+            name: "grace_seconds",
+            usual: Usual::Value("3600"),
+            unit: "s",
+            range: Range::Whole(0, 30 * 86_400),
+            meaning: "How long a superseded root is accepted, where one is required.",
+        },
+        Key {
+            name: "max_age_days",
+            usual: Usual::Value("30"),
+            unit: "days",
+            range: Range::Whole(1, 366),
+            meaning: "How long after its last publication any root is, where one is required.",
+        },
+        Key {
+            name: "sponsor_keys",
+            usual: Usual::Unset("datasets that a sponsor signed cannot be revoked from here", "\"sponsors\""),
+            unit: "",
+            range: Range::Text("a folder with `TENANT.key`"),
+            meaning: "The keys of sponsors, who sign versions of their datasets' consents.",
+        },
+    ],
 };
 
 /// How consents are kept.

@@ -3,6 +3,7 @@
 //! Each section has one table, beside its structure where that has a file of its own. Tests hold the tables to the structures that are
 //! read, to their defaults and to their ranges, so a key without its row, or with a wrong one, does not pass.
 
+mod callers;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -57,24 +58,21 @@ pub(super) struct Section {
 static SECTIONS: &[&Section] = &[
     &tables::TOP,
     &tables::LISTEN,
+    &callers::TLS,
+    &callers::OIDC,
+    &callers::RATES,
     &super::metrics::REFERENCE,
     &super::telemetry::REFERENCE,
     &super::store::REFERENCE,
     &tables::WORK,
     &tables::LIMITS,
     &tables::RETENTION,
+    &super::secrets::REFERENCE,
+    &super::consent::REFERENCE,
 ];
 
 /// Sections that have their keys on a page of their own.
-pub(super) static ELSEWHERE: &[(&str, &str)] = &[
-    ("audit", "audit.md"),
-    ("callers", "identity.md"),
-    ("consent", "consent.md"),
-    ("oidc", "identity.md"),
-    ("rates", "identity.md"),
-    ("secrets", "secrets.md"),
-    ("tls", "identity.md"),
-];
+pub(super) static ELSEWHERE: &[(&str, &str)] = &[("audit", "audit.md"), ("callers", "identity.md")];
 
 impl Range {
     fn text(&self) -> String {

@@ -1,9 +1,44 @@
 //! `[secrets]`: which key wraps the tenants' data keys, and where sealed files are kept.
 
-use super::bad;
+use super::{
+    bad,
+    reference::{Key, Range, Section, Usual},
+};
 use crate::error::ServiceError;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+
+pub(super) static REFERENCE: Section = Section {
+    name: "secrets",
+    meaning: "Which key wraps the tenants' data keys, and where sealed files are: see [secrets.md](secrets.md).",
+    optional: false,
+    keys: &[
+        Key {
+            name: "master_key_file",
+            usual: Usual::Unset("`master.key` in `data_dir`", "\"master.key\""),
+            unit: "",
+            range: Range::Text("a file"),
+            meaning: "The master key, made at the first start.",
+        },
+        Key {
+            name: "kms_command",
+            usual: Usual::Unset(
+                "the master key is the file's",
+                "[\"/usr/local/bin/kms\", \"--key\", \"nightingale\"]",
+            ),
+            unit: "",
+            range: Range::Text("a program and its arguments"),
+            meaning: "What speaks to a key service, which wraps in the file's place.",
+        },
+        Key {
+            name: "artefacts_dir",
+            usual: Usual::Unset("`artefacts` in `data_dir`", "\"artefacts\""),
+            unit: "",
+            range: Range::Text("a folder"),
+            meaning: "Sealed files of datasets. Machines that share the database share it.",
+        },
+    ],
+};
 
 /// Where secrets are.
 #[derive(Clone, Debug)]

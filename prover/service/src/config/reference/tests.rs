@@ -32,7 +32,9 @@ fn full_name(section: &Section, key: &Key) -> String {
 /// Reads a file in which `key` of `section` has a value, with what its section must have besides.
 fn with(section: &Section, key: &Key, value: &str) -> Result<Config, String> {
     let others = section.keys.iter().filter(|other| is_required(other) && other.name != key.name);
-    let body = lines(others.map(|other| (other, sample(other))).chain([(key, value)]));
+    // Revocations are of no use without authorities.
+    let beside = if full_name(section, key) == "tls.client_crl" { "client_ca = \"ca.pem\"\n" } else { "" };
+    let body = lines(others.map(|other| (other, sample(other))).chain([(key, value)])) + beside;
     let text = if section.name.is_empty() { body } else { format!("{}[{}]\n{body}", base(), section.name) };
     Config::parse(&text, Path::new("/etc/nightingale")).map_err(|error| error.to_string())
 }
@@ -99,7 +101,7 @@ fn every_range_that_is_told_is_the_range() {
                     values.iter().for_each(|value| accepts(value));
                     refuses("\"neither of them\"");
                 }
-                Range::Text(_) => refuses("[]"),
+                Range::Text(_) => refuses("[[]]"),
             }
         }
     }
