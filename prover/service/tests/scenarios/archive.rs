@@ -1,7 +1,7 @@
 //! Datasets in the artefact store: sealed, checked, replaced when consents move on, and never put back.
 
 use crate::{
-    cohort_command::{SPONSOR_KEY, dataset, done, place},
+    cohort_command::{SPONSOR_KEY, dataset, done, place, subject},
     custody::tenant,
     earlier_release::database,
     running::config,
@@ -182,14 +182,12 @@ async fn consents_move_on_and_a_folder_that_is_put_back_is_refused() -> Result<(
     let key = custodian.folder.path().join("sponsor.key");
     fs::write(&key, SPONSOR_KEY)?;
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
-    let subjects: Vec<String> =
-        serde_json::from_slice(&fs::read(custodian.ds().join("private/subjects.json"))?)?;
-    for (copy, subject) in [("ds", 0), ("fork", 1)] {
-        let subject = subjects.get(subject).context("no subject")?;
-        done(
-            custodian.folder.path(),
-            &["dataset", "revoke", "--dataset", copy, subject, "--sponsor-key", "sponsor.key"],
-        )?;
+    // Each copy has a version 1 of its own.
+    for (copy, subject) in [("ds", subject(7)?), ("fork", subject(8)?)] {
+        let command = ["dataset", "revoke", "--dataset", copy, &subject, "--sponsor-key", "sponsor.key"];
+        done(custodian.folder.path(), &command)?;
+        let revoked = dataset(&custodian.folder.path().join(copy))?;
+        assert_eq!(revoked.table("t")?.newest_consent(), Some(1), "{copy}");
     }
     assert_eq!(
         custodian.archive().await?.public()?.table("t")?.newest_consent(),
@@ -198,7 +196,7 @@ async fn consents_move_on_and_a_folder_that_is_put_back_is_refused() -> Result<(
     );
     assert!(custodian.import(&custodian.ds()).await?.is_new);
     assert_eq!(custodian.archive().await?.public()?.table("t")?.newest_consent(), Some(1));
-    // The fork's version has the same number, and the first subject's consent in it.
+    // The fork's version has the same number, and in it the consent of whoever revoked in the other.
     for copy in [&before, &fork] {
         let refused = custodian.import(copy).await.err().context("revoked consents came back")?;
         assert!(matches!(refused, CohortError::OlderConsents { .. }), "{refused}");
