@@ -35,7 +35,7 @@ use crate::{
 };
 use keys::Keyring;
 use master::source::MasterSource;
-use sql::{Connection, Dialect, Pools, Row, Statement, sql};
+use sql::{Connection, Dialect, Pools, Row, Statement, Wait, sql};
 use std::{
     fs,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -185,12 +185,18 @@ impl Store {
 
     /// A transaction that writes, alone among those that span tenants. Dropped, it changes nothing.
     pub(crate) async fn begin(&self) -> Result<Connection, StoreError> {
-        self.pools.begin(None, &self.times).await
+        self.pools.begin(None, Wait::Patient, &self.times).await
     }
 
     /// A transaction that writes, alone among those of this tenant, whether or not it was erased.
     pub(crate) async fn begin_even_erased(&self, tenant: &Tenant) -> Result<Connection, StoreError> {
-        self.pools.begin(Some(tenant.as_str()), &self.times).await
+        self.pools.begin(Some(tenant.as_str()), Wait::Patient, &self.times).await
+    }
+
+    /// As [`begin_even_erased`](Self::begin_even_erased), of what can be put off: on PostgreSQL it waits a second for its turn, and no longer for
+    /// whatever else is held. [`StoreError::Busy`] then.
+    pub(crate) async fn begin_briefly(&self, tenant: &Tenant) -> Result<Connection, StoreError> {
+        self.pools.begin(Some(tenant.as_str()), Wait::Brief, &self.times).await
     }
 
     /// A transaction that writes, alone among those of this tenant; refused for one that was erased.

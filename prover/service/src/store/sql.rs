@@ -12,6 +12,8 @@ use std::{borrow::Cow, future::Future, time::Duration};
 
 /// How long one statement may take: a database that is cut off is an error, not a wait without end.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long what can be put off waits for a lock.
+const BRIEFLY: &str = "1s";
 /// The advisory lock of transactions over all tenants.
 const ALL_TENANTS: i64 = 0x4e69_6768_7469_6e67;
 
@@ -230,6 +232,15 @@ async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Resul
     }
 }
 
+/// How long a transaction that writes waits for its turn, and then for each lock. On SQLite there is no difference.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// As long as a statement may take.
+    Patient,
+    /// A second: what waits can be put off.
+    Brief,
+}
+
 /// The pools of connections.
 pub(crate) enum Pools {
     /// One connection writes and a few read.
@@ -289,7 +300,12 @@ impl Pools {
     }
 
     /// A transaction that writes, alone among those of `tenant`, or of all tenants. On SQLite it is alone altogether.
-    pub(super) async fn begin(&self, tenant: Option<&str>, times: &Times) -> Result<Connection, StoreError> {
+    pub(super) async fn begin(
+        &self,
+        tenant: Option<&str>,
+        wait: Wait,
+        times: &Times,
+    ) -> Result<Connection, StoreError> {
         let begun = async {
             match self {
                 Self::Sqlite { write, .. } => {
@@ -297,6 +313,9 @@ impl Pools {
                 }
                 Self::Postgres { write, .. } => {
                     let mut begun = Inner::Postgres(in_time(write.begin()).await?);
+                    if wait == Wait::Brief {
+                        begun.execute(sql("SELECT set_config('lock_timeout', $1, TRUE)").bind(BRIEFLY)).await?;
+                    }
                     let lock = match tenant {
                         None => sql("SELECT pg_advisory_xact_lock($1)").bind(ALL_TENANTS),
                         Some(tenant) => {

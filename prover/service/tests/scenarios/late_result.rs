@@ -30,7 +30,7 @@ use std::{
 /// How long a lease lasts unheard.
 const LASTS: Duration = Duration::from_millis(100);
 
-async fn submit(store: &Store, tenant: &Tenant, request: &[u8]) -> Result<()> {
+pub(crate) async fn submit(store: &Store, tenant: &Tenant, request: &[u8]) -> Result<()> {
     let facts = nightingale_records::request::from_json(request)?;
     let submission = Submission {
         tenant,

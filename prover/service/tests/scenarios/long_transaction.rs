@@ -1,0 +1,76 @@
+//! A transaction of one tenant takes long, as an import of thousands of consents does: the other tenants do not notice.
+
+use crate::{
+    audit::serving,
+    clinic::{Clinic, result},
+    late_result::submit,
+    running::{SOON, keyed},
+    site::Site,
+    stand_in::StandIn,
+};
+use anyhow::{Context, Result, ensure};
+use nightingale::{
+    Config,
+    jobs::{Instant, Tenant},
+    store::{Store, lifecycle::LeaseWatch, queue::Share},
+};
+use std::time::{Duration, Instant as Moment};
+
+/// How long who does not wait may take.
+const PROMPT: Duration = Duration::from_secs(2);
+/// How long a lease lasts unheard.
+const LASTS: Duration = Duration::from_millis(100);
+
+fn named(name: &str) -> Result<Tenant> {
+    Tenant::new(name).context("a tenant")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_waits_for_no_other_tenants_transaction() -> Result<()> {
+    let Some(site) = Site::postgres().await? else { return Ok(()) };
+    let oracle = site.oracle().await?;
+    let server = serving(&site, StandIn::default()).await?;
+    let (mut north, mut south) = (server.client_of("north").await?, server.client_of("south").await?);
+    let mut clinic = Clinic::new()?;
+    let mut jobs = Vec::new();
+    for (member, client) in [&mut north, &mut south].into_iter().enumerate() {
+        jobs.push(client.adjudicate(clinic.file(member, &[1])?, keyed("a"), false).await?.id);
+    }
+    oracle.until("done", 2, SOON).await?;
+    let (of_north, of_south) = (jobs[0].clone(), jobs[1].clone());
+    let held = oracle.hold_tenant("north").await?;
+    let waiting = tokio::spawn(async move { north.job(&of_north).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    ensure!(!waiting.is_finished(), "released while its tenant's log cannot be written");
+    let read = tokio::time::timeout(PROMPT, south.job(&of_south)).await.context("it waits")??;
+    ensure!(result(&read)?.approved);
+    drop(held);
+    ensure!(result(&waiting.await??)?.approved);
+    server.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_lease_is_taken_back_while_another_tenants_late_job_cannot_be_failed() -> Result<()> {
+    let Some(site) = Site::postgres().await? else { return Ok(()) };
+    let oracle = site.oracle().await?;
+    let store = Store::open(&Config::read(&site.file()?)?).await?;
+    let mut clinic = Clinic::new()?;
+    // South has a lost lease, north a job that is late.
+    submit(&store, &named("south")?, &clinic.file(0, &[1])?).await?;
+    let lost = store.lease(Share::Claims, Instant(0), LASTS).await?.context("nothing to lease")?;
+    submit(&store, &named("north")?, &clinic.file(0, &[1])?).await?;
+    let late = "UPDATE jobs SET deadline = 50 WHERE tenant = 'north'";
+    crate::audit::execute(&oracle, late).await?;
+    let (mut watch, begun) = (LeaseWatch::default(), Moment::now());
+    ensure!(store.sweep(&mut watch, begun, 5, Instant(10)).await?.requeued.is_empty(), "taken back early");
+    let held = oracle.hold_tenant("north").await?;
+    let looked = Moment::now();
+    let swept = store.sweep(&mut watch, begun + LASTS, 5, Instant(100)).await?;
+    ensure!(looked.elapsed() < PROMPT, "it took {:?}", looked.elapsed());
+    ensure!(swept.requeued == [lost.id] && swept.late.is_empty(), "{:?}", swept.requeued);
+    ensure!(swept.put_off.iter().map(|(tenant, _)| tenant.as_str()).eq(["north"]), "{:?}", swept.put_off);
+    drop(held);
+    let swept = store.sweep(&mut watch, begun + LASTS, 5, Instant(100)).await?;
+    ensure!(swept.late.len() == 1 && swept.put_off.is_empty(), "{:?}", swept.put_off);
+    Ok(())
+}
