@@ -194,7 +194,7 @@ impl Store {
     }
 
     /// As [`begin_even_erased`](Self::begin_even_erased), of what can be put off: on PostgreSQL it waits a second for its turn, and no longer for
-    /// whatever else is held. [`StoreError::Busy`] then.
+    /// whatever else is held: [`StoreError::Busy`] then. Not for what comes in numbers: each holds a connection while it waits.
     pub(crate) async fn begin_briefly(&self, tenant: &Tenant) -> Result<Connection, StoreError> {
         self.pools.begin(Some(tenant.as_str()), Wait::Brief, &self.times).await
     }
@@ -223,6 +223,11 @@ impl Store {
     /// One statement that writes: how many rows it changed.
     pub(crate) async fn execute(&self, statement: Statement) -> Result<u64, StoreError> {
         self.times.of(Operation::Write, self.pools.execute(statement)).await
+    }
+
+    /// As [`returning`](Self::returning), of a lease: on PostgreSQL on connections that are kept for that.
+    pub(crate) async fn of_lease(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        self.times.of(Operation::Write, self.pools.of_lease(statement)).await
     }
 
     /// One statement that writes and gives rows.

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     config::{Config, DatabaseUrl},
     error::{ServiceError, StoreError},
+    turns::Turns,
 };
 use sqlx::{
     migrate::Migrator,
@@ -35,13 +36,16 @@ pub(super) async fn open(config: &Config, url: &DatabaseUrl, migrate: bool) -> R
         ("tcp_keepalives_interval", "5"),
         ("tcp_keepalives_count", "3"),
     ]);
-    let reading = (config.database_connections / 3).max(1);
-    let write = pool(config.database_connections - reading, options.clone()).await?;
+    let all = config.database_connections;
+    let (reading, leasing) = ((all / 3).max(1), (all / 4).max(1));
+    let write = pool(all - reading - leasing, options.clone()).await?;
     check(&write).await?;
     if migrate {
         migrations().run(&write).await.map_err(super::migration_error)?;
     }
-    Ok(Pools::Postgres { write, read: pool(reading, options).await? })
+    // A lease whose row somebody holds for long is kept with the next heartbeat; the others' must not wait for it.
+    let leases = pool(leasing, options.clone().options([("lock_timeout", "2s")])).await?;
+    Ok(Pools::Postgres { write, read: pool(reading, options).await?, leases, turns: Turns::default() })
 }
 
 async fn pool(connections: u32, options: PgConnectOptions) -> Result<PgPool, StoreError> {

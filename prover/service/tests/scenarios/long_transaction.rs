@@ -11,10 +11,15 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use nightingale::{
     Config,
+    audit::{Draft, Event},
     jobs::{Instant, Tenant},
     store::{Store, lifecycle::LeaseWatch, queue::Share},
 };
-use std::time::{Duration, Instant as Moment};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant as Moment},
+};
+use tokio::task::JoinSet;
 
 /// How long who does not wait may take.
 const PROMPT: Duration = Duration::from_secs(2);
@@ -72,5 +77,38 @@ async fn a_lost_lease_is_taken_back_while_another_tenants_late_job_cannot_be_fai
     drop(held);
     let swept = store.sweep(&mut watch, begun + LASTS, 5, Instant(100)).await?;
     ensure!(swept.late.len() == 1 && swept.put_off.is_empty(), "{:?}", swept.put_off);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_calls_that_wait_for_one_tenant_leave_connections_to_the_others_and_to_leases() -> Result<()> {
+    let Some(site) = Site::postgres().await? else { return Ok(()) };
+    let oracle = site.oracle().await?;
+    // It has ten connections at most, as usual.
+    let store = Arc::new(Store::open(&Config::read(&site.file()?)?).await?);
+    let (north, south, mut clinic) = (named("north")?, named("south")?, Clinic::new()?);
+    submit(&store, &north, &clinic.file(0, &[1])?).await?;
+    let lease = store.lease(Share::Claims, Instant(0), SOON).await?.context("nothing to lease")?;
+    let held = oracle.hold_tenant("north").await?;
+    let mut waiting = JoinSet::new();
+    for _ in 0..20 {
+        let (store, north) = (store.clone(), north.clone());
+        let entry = Draft::by_service(Event::Refused).reason("STORY");
+        waiting.spawn(async move { store.audit(&north, vec![entry], Instant(0)).await });
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let others = async {
+        submit(&store, &south, &clinic.file(0, &[1])?).await?;
+        ensure!(store.heartbeat(&lease, Instant(50)).await?, "the lease is gone");
+        let next = store.lease(Share::Claims, Instant(0), SOON).await?.context("nothing to lease")?;
+        ensure!(next.tenant == south && store.release(&next).await?);
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(PROMPT, others).await.context("the others wait")??;
+    ensure!(waiting.try_join_next().is_none(), "put on record under a lock that somebody holds");
+    drop(held);
+    while let Some(recorded) = waiting.join_next().await {
+        recorded??;
+    }
     Ok(())
 }
