@@ -186,6 +186,21 @@ impl Store {
         tx.commit().await
     }
 
+    /// As [`Store::audit`], of what can be put off.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] where the tenant is; the database refuses; nothing is on record.
+    pub(crate) async fn audit_briefly(
+        &self,
+        tenant: &Tenant,
+        drafts: Vec<Draft>,
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin_briefly(tenant).await?;
+        append(&mut tx, tenant, drafts, now).await?;
+        tx.commit().await
+    }
+
     /// As [`Store::audit`], of a tenant that is served: an entry of what its caller is shown.
     ///
     /// # Errors
