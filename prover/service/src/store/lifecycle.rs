@@ -117,7 +117,7 @@ enum TakenBack {
     Exhausted,
 }
 
-/// Takes a job from its holder; `None` when the holder was heard of meanwhile, or somebody else took it.
+/// Takes a job from its holder, whose entry is the caller's; `None` when the holder was heard of meanwhile, or somebody else took it.
 async fn take_back(
     connection: &mut Connection,
     held: &Held,
@@ -131,8 +131,6 @@ async fn take_back(
     let exhaust = sql(exhaust).bind(failure.code.name()).bind(&failure.message).bind(now.0).bind(max_losses);
     let this = |statement: Statement| statement.bind(held.id.0.as_slice()).bind(held.fence).bind(held.until);
     if connection.execute(this(exhaust)).await? == 1 {
-        let entry = failed(&held.id, FailureCode::AttemptsExhausted);
-        audit::append(connection, &held.tenant, vec![entry], now).await?;
         return Ok(Some(TakenBack::Exhausted));
     }
     let requeue = "UPDATE jobs SET state = 'queued', losses = losses + 1, lease_until = NULL \
@@ -140,7 +138,7 @@ async fn take_back(
     Ok((connection.execute(this(sql(requeue))).await? == 1).then_some(TakenBack::Requeued))
 }
 
-/// Fails a tenant's jobs whose deadline has passed.
+/// Fails a tenant's jobs whose deadline has passed. Their entries are the caller's.
 async fn fail_late(
     connection: &mut Connection,
     tenant: &Tenant,
@@ -150,10 +148,7 @@ async fn fail_late(
     let fail = "UPDATE jobs SET state = 'failed', failure_code = $1, failure_message = $2, ended = $3, lease_until = NULL, \
          waiting = NULL, witness = NULL WHERE ended IS NULL AND deadline <= $4 AND tenant = $5 RETURNING id";
     let fail = sql(fail).bind(failure.code.name()).bind(&failure.message).bind(now.0).bind(now.0);
-    let late = ids(&connection.all(fail.bind(tenant.as_str())).await?)?;
-    let entries = late.iter().map(|id| failed(id, FailureCode::DeadlinePassed)).collect();
-    audit::append(connection, tenant, entries, now).await?;
-    Ok(late)
+    ids(&connection.all(fail.bind(tenant.as_str())).await?)
 }
 
 fn run_out(due: &mut HashMap<Tenant, Due>, held: Held) {
@@ -221,6 +216,10 @@ impl Store {
                 None => {}
             }
         }
+        // After the last job: who has a job's row in hand may wait for the log, and must not be waited for with the log in hand.
+        let late = swept.late.iter().map(|id| failed(id, FailureCode::DeadlinePassed));
+        let exhausted = swept.exhausted.iter().map(|id| failed(id, FailureCode::AttemptsExhausted));
+        audit::append(&mut tx, tenant, late.chain(exhausted).collect(), now).await?;
         tx.commit().await?;
         Ok(swept)
     }

@@ -3,9 +3,9 @@
 use crate::{
     audit::serving,
     clinic::{Clinic, result},
-    late_result::submit,
+    late_result::{submit, submit_as},
     running::{SOON, keyed},
-    site::Site,
+    site::{Oracle, Site},
     stand_in::StandIn,
 };
 use anyhow::{Context, Result, ensure};
@@ -110,5 +110,40 @@ async fn twenty_calls_that_wait_for_one_tenant_leave_connections_to_the_others_a
     while let Some(recorded) = waiting.join_next().await {
         recorded??;
     }
+    Ok(())
+}
+
+/// Who ends a job has its row, and waits for the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_that_waits_for_a_job_has_no_log_in_its_hands() -> Result<()> {
+    let Some(site) = Site::postgres().await? else { return Ok(()) };
+    let (oracle, store) = (site.oracle().await?, Store::open(&Config::read(&site.file()?)?).await?);
+    let Oracle::Postgres(pool) = &oracle else { anyhow::bail!("another database") };
+    let (north, mut clinic, mut watch, begun) =
+        (named("north")?, Clinic::new()?, LeaseWatch::default(), Moment::now());
+    for number in 0..2u8 {
+        submit_as(&store, &north, &clinic.file(number.into(), &[1])?, number).await?;
+        store.lease(Share::Claims, Instant(0), LASTS).await?.context("nothing to lease")?;
+    }
+    // What ran out is failed for good.
+    ensure!(store.sweep(&mut watch, begun, 1, Instant(10)).await?.exhausted.is_empty(), "too early");
+    let mut ending = pool.begin().await?;
+    let second = "SELECT id FROM jobs WHERE sequence = (SELECT MAX(sequence) FROM jobs) FOR UPDATE";
+    sqlx::query(second).execute(&mut *ending).await?;
+    let sweep = tokio::spawn(async move {
+        let swept = store.sweep(&mut watch, begun + LASTS, 1, Instant(100)).await;
+        (swept, store, watch)
+    });
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    let log = "SELECT pg_try_advisory_xact_lock(hashtextextended('north', 1))";
+    let is_free: bool = sqlx::query_scalar(log).fetch_one(&mut *ending).await?;
+    ensure!(!sweep.is_finished(), "it did not wait for the job");
+    ensure!(is_free, "each waits for the other");
+    ending.rollback().await?;
+    let (swept, store, mut watch) = sweep.await?;
+    // A sweep that was too impatient is followed by another.
+    let again = store.sweep(&mut watch, begun + 2 * LASTS, 1, Instant(200)).await?;
+    ensure!(swept?.exhausted.len() + again.exhausted.len() == 2);
+    ensure!(oracle.number("SELECT COUNT(*) FROM audit_entries WHERE event = 'failed'").await? == 2);
     Ok(())
 }
