@@ -292,7 +292,8 @@ fn path_error(path: &Path, problem: String) -> ServiceError {
 
 fn migration_error(error: sqlx::migrate::MigrateError) -> StoreError {
     match error {
-        sqlx::migrate::MigrateError::Execute(inner) => inner.into(),
+        sqlx::migrate::MigrateError::Execute(inner)
+        | sqlx::migrate::MigrateError::ExecuteMigration(inner, _) => inner.into(),
         sqlx::migrate::MigrateError::VersionMissing(version) => StoreError::Corrupt(format!(
             "it was written by a newer release (schema {version}); use that release"
         )),
