@@ -373,6 +373,9 @@ impl Engine {
         }
         let swept = self.store.sweep(leases, Moment::now(), self.config.max_losses, Instant::now()).await?;
         self.note_swept(&swept);
+        for (tenant, error) in &swept.put_off {
+            tracing::warn!(%error, tenant = tenant.as_str(), "looking through a tenant's leases and deadlines was put off");
+        }
         Ok(())
     }
 }

@@ -25,6 +25,7 @@ pub mod store;
 mod supervisor;
 pub mod telemetry;
 mod transport;
+mod turns;
 mod watched;
 pub mod work;
 mod worker;

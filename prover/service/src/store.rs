@@ -35,7 +35,7 @@ use crate::{
 };
 use keys::Keyring;
 use master::source::MasterSource;
-use sql::{Connection, Dialect, Pools, Row, Statement, sql};
+use sql::{Connection, Dialect, Pools, Row, Statement, Wait, sql};
 use std::{
     fs,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -185,12 +185,18 @@ impl Store {
 
     /// A transaction that writes, alone among those that span tenants. Dropped, it changes nothing.
     pub(crate) async fn begin(&self) -> Result<Connection, StoreError> {
-        self.pools.begin(None, &self.times).await
+        self.pools.begin(None, Wait::Patient, &self.times).await
     }
 
     /// A transaction that writes, alone among those of this tenant, whether or not it was erased.
     pub(crate) async fn begin_even_erased(&self, tenant: &Tenant) -> Result<Connection, StoreError> {
-        self.pools.begin(Some(tenant.as_str()), &self.times).await
+        self.pools.begin(Some(tenant.as_str()), Wait::Patient, &self.times).await
+    }
+
+    /// As [`begin_even_erased`](Self::begin_even_erased), of what can be put off: on PostgreSQL it waits a second for its turn, and no longer for
+    /// whatever else is held: [`StoreError::Busy`] then. Not for what comes in numbers: each holds a connection while it waits.
+    pub(crate) async fn begin_briefly(&self, tenant: &Tenant) -> Result<Connection, StoreError> {
+        self.pools.begin(Some(tenant.as_str()), Wait::Brief, &self.times).await
     }
 
     /// A transaction that writes, alone among those of this tenant; refused for one that was erased.
@@ -217,6 +223,11 @@ impl Store {
     /// One statement that writes: how many rows it changed.
     pub(crate) async fn execute(&self, statement: Statement) -> Result<u64, StoreError> {
         self.times.of(Operation::Write, self.pools.execute(statement)).await
+    }
+
+    /// As [`returning`](Self::returning), of a lease: on PostgreSQL on connections that are kept for that.
+    pub(crate) async fn of_lease(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        self.times.of(Operation::Write, self.pools.of_lease(statement)).await
     }
 
     /// One statement that writes and gives rows.
@@ -281,7 +292,8 @@ fn path_error(path: &Path, problem: String) -> ServiceError {
 
 fn migration_error(error: sqlx::migrate::MigrateError) -> StoreError {
     match error {
-        sqlx::migrate::MigrateError::Execute(inner) => inner.into(),
+        sqlx::migrate::MigrateError::Execute(inner)
+        | sqlx::migrate::MigrateError::ExecuteMigration(inner, _) => inner.into(),
         sqlx::migrate::MigrateError::VersionMissing(version) => StoreError::Corrupt(format!(
             "it was written by a newer release (schema {version}); use that release"
         )),

@@ -106,6 +106,8 @@ mod late_result;
 mod limits;
 #[path = "scenarios/long_queue.rs"]
 mod long_queue;
+#[path = "scenarios/long_transaction.rs"]
+mod long_transaction;
 #[path = "scenarios/machines.rs"]
 mod machines;
 #[path = "scenarios/network_cut.rs"]

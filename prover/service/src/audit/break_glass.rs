@@ -62,13 +62,12 @@ pub(crate) async fn open(
     let basis = engine.config.audit.bases.emergency.as_str();
     let draft = Draft::new(Event::BreakGlass, caller, METHOD).stated(reason);
     let draft = shown(draft.purpose(Purpose::Emergency, basis), &job);
-    let release = Release { tenant: tenant.clone(), job: id, draft };
-    let recorded = engine.store.record_releases(std::slice::from_ref(&release), Instant::now()).await?;
-    recorded.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let release = Release { job: id, draft };
+    engine.store.record_releases(tenant, std::slice::from_ref(&release), Instant::now()).await?;
     engine.metrics.break_glass.inc();
     let subject = release.draft.actor.subject();
     tracing::warn!(%job.id, tenant = tenant.as_str(), subject, reason, "BREAK-GLASS access");
-    if let Err(problem) = tell(alarm, &notice(&release, &job, reason)).await {
+    if let Err(problem) = tell(alarm, &notice(tenant, &release, &job, reason)).await {
         tracing::error!(%problem, "nobody was told of break-glass access, and nothing is shown");
         let untold = Draft::new(Event::Refused, caller, METHOD).job(&id).reason("BREAK_GLASS_UNHEARD");
         engine.store.audit(tenant, vec![untold], Instant::now()).await?;
@@ -80,12 +79,12 @@ pub(crate) async fn open(
 }
 
 /// What whoever is told gets: one line of JSON, without anything of the job but its name.
-fn notice(release: &Release, job: &Job, reason: &str) -> String {
+fn notice(tenant: &Tenant, release: &Release, job: &Job, reason: &str) -> String {
     let actor = &release.draft.actor;
     let line = json!({
         "event": "break_glass",
         "at": Instant::now().0,
-        "tenant": release.tenant.as_str(),
+        "tenant": tenant.as_str(),
         "job": job.id.to_string(),
         "state": job.state.name(),
         "subject": actor.subject(),

@@ -1,8 +1,8 @@
 //! Releases: no result leaves before it is on record who got it.
 //!
 //! The first release of a job's result to a caller is an entry, committed before a byte of it leaves; the same caller reading the same result again learns
-//! nothing new, so that is counted ([`repeats`](super::repeats)). Releases that come at once share one transaction: whoever comes first commits
-//! for all that wait.
+//! nothing new, so that is counted ([`repeats`](super::repeats)). A tenant's releases that come at once share one transaction: whoever comes first
+//! commits for all of that tenant's that wait. No tenant's wait for another's.
 
 use super::{Actor, Draft, Event};
 use crate::{
@@ -11,14 +11,15 @@ use crate::{
     identity::Caller,
     jobs::{Instant, Job, JobId, Tenant},
     store::audit::Release,
+    turns::Turns,
 };
 use nightingale_circuits::field::to_be_bytes;
 use sha2::{Digest, Sha256};
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use tokio::sync::{Mutex as Turn, oneshot};
+use tokio::sync::oneshot;
 
 /// How many releases are remembered, so that a repeated read asks the database nothing.
 const REMEMBERED: usize = 100_000;
@@ -54,8 +55,8 @@ struct Waiting {
 #[derive(Default)]
 pub(crate) struct Releases {
     known: Mutex<HashSet<Key>>,
-    waiting: Mutex<Vec<Waiting>>,
-    turn: Turn<()>,
+    waiting: Mutex<HashMap<Tenant, Vec<Waiting>>>,
+    turns: Turns,
 }
 
 impl Releases {
@@ -63,41 +64,41 @@ impl Releases {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Vec<Waiting> {
-        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    fn waiting(&self) -> MutexGuard<'_, HashMap<Tenant, Vec<Waiting>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a release on record, with whatever else waits for that; says whether it is new.
-    async fn record(engine: &Arc<Engine>, release: Release) -> Result<bool, StoreError> {
+    /// Puts a release of a tenant's on record, with whatever else of it waits for that; says whether it is new.
+    async fn record(engine: &Arc<Engine>, tenant: &Tenant, release: Release) -> Result<bool, StoreError> {
         let (done, told) = oneshot::channel();
-        let waiting = Waiting { release, done };
-        engine.releases.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(waiting);
+        engine.releases.waiting().entry(tenant.clone()).or_default().push(Waiting { release, done });
         // Of its own, so that a caller who goes away takes nobody's release with it.
-        let own = engine.clone();
+        let (own, tenant) = (engine.clone(), tenant.clone());
         tokio::spawn(async move {
-            let _turn = own.releases.turn.lock().await;
-            let batch = own.releases.take();
-            if !batch.is_empty() {
-                commit(&own, batch).await;
+            let _turn = own.releases.turns.turn(tenant.as_str()).await;
+            let batch = own.releases.waiting().remove(&tenant);
+            if let Some(batch) = batch {
+                commit(&own, &tenant, batch).await;
             }
         });
         told.await.map_err(|_| StoreError::Io("a release was not put on record".into()))?
     }
 }
 
-async fn commit(engine: &Engine, batch: Vec<Waiting>) {
-    let releases: Vec<Release> = batch.iter().map(|waiting| waiting.release.clone()).collect();
-    match engine.store.record_releases(&releases, Instant::now()).await {
+async fn commit(engine: &Engine, tenant: &Tenant, batch: Vec<Waiting>) {
+    let (releases, waiting): (Vec<Release>, Vec<_>) =
+        batch.into_iter().map(|waiting| (waiting.release, waiting.done)).unzip();
+    match engine.store.record_releases(tenant, &releases, Instant::now()).await {
         Ok(new) => {
-            for (waiting, new) in batch.into_iter().zip(new) {
+            for (done, new) in waiting.into_iter().zip(new) {
                 // A caller who has gone gets nothing; that it was to get it stays on record.
-                let _ = waiting.done.send(new);
+                let _ = done.send(Ok(new));
             }
         }
         Err(error) => {
-            tracing::error!(%error, "releases were not put on record, and nothing is shown");
-            for waiting in batch {
-                let _ = waiting.done.send(Err(error.again()));
+            tracing::error!(%error, tenant = tenant.as_str(), "releases were not put on record, and nothing is shown");
+            for done in waiting {
+                let _ = done.send(Err(error.again()));
             }
         }
     }
@@ -142,8 +143,8 @@ pub(crate) async fn clear(
     if engine.releases.known().contains(&key) && again(&draft) {
         return Ok(Cleared(job));
     }
-    let release = Release { tenant: job.tenant.clone(), job: job.id, draft: draft.clone() };
-    if !Releases::record(engine, release).await? && !again(&draft) {
+    let release = Release { job: job.id, draft: draft.clone() };
+    if !Releases::record(engine, &job.tenant, release).await? && !again(&draft) {
         let again = Draft::by(Event::ReleasedAgain, draft.actor.clone(), method).job(&job.id);
         engine.store.audit_shown(&job.tenant, again.number("times", 1), Instant::now()).await?;
     }

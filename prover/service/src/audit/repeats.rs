@@ -26,8 +26,8 @@ const FLUSH: Duration = Duration::from_secs(60);
 const MOST: usize = 4_096;
 /// Tenants of which something is counted at once; beyond, each is an entry.
 const TENANTS: usize = 4_096;
-/// How often counts are tried to be put on record before the process ends, and how long after one another.
-const LAST_TRIES: u32 = 10;
+/// How long counts are tried to be put on record before the process ends, and how long after one another.
+const LAST: Duration = Duration::from_secs(5);
 const LAST_PAUSE: Duration = Duration::from_millis(500);
 
 /// What was counted of one tenant.
@@ -162,22 +162,25 @@ impl Engine {
         }
     }
 
-    /// Counts nothing any more, ends [`keep_repeats`](Self::keep_repeats), and puts on record what was counted. Whoever is still served puts
-    /// each repetition on record.
+    /// Counts nothing any more, ends [`keep_repeats`](Self::keep_repeats), and puts on record what was counted, within five seconds in all.
+    /// Whoever is still served puts each repetition on record.
     ///
     /// # Errors
     /// What was to end panicked; what was counted is on record all the same.
-    pub(crate) async fn end_repeats(&self, keeping: JoinHandle<()>) -> Result<(), ServiceError> {
+    pub(crate) async fn end_repeats(&self, mut keeping: JoinHandle<()>) -> Result<(), ServiceError> {
         self.repeats.close();
-        // Two at once would put the same counts on record.
-        let ended = keeping.await.map_err(|_| ServiceError::Bug("putting repetitions on record panicked"));
-        for _ in 1..LAST_TRIES {
-            if self.flush_repeats().await {
-                return ended;
+        let mut ended = Ok(());
+        let trying = async {
+            // Two at once would put the same counts on record.
+            if (&mut keeping).await.is_err() {
+                ended = Err(ServiceError::Bug("putting repetitions on record panicked"));
             }
-            tokio::time::sleep(LAST_PAUSE).await;
-        }
-        if !self.flush_repeats().await {
+            while !self.flush_repeats().await {
+                tokio::time::sleep(LAST_PAUSE).await;
+            }
+        };
+        if tokio::time::timeout(LAST, trying).await.is_err() {
+            keeping.abort();
             let lost: u64 =
                 self.repeats.counted().iter().flat_map(|(_, counts)| counts).map(|(_, times)| times).sum();
             tracing::error!(lost, "the process ends with counts of repetitions that are not on record");
@@ -186,17 +189,21 @@ impl Engine {
     }
 
     /// Puts on record what was counted; `false` when some of it was not: it stays counted. A commit of which nobody heard whether it
-    /// went through is tried again, and what it held is then on record twice.
+    /// went through is tried again, and what it held is then on record twice. A tenant that is busy is put off, and where the database does
+    /// not answer, no other is tried.
     async fn flush_repeats(&self) -> bool {
         let mut is_all = true;
         for (tenant, counts) in self.repeats.counted() {
             let told = |(draft, times): &(Draft, u64)| draft.clone().number("times", *times);
             let drafts: Vec<Draft> = counts.iter().map(told).collect();
-            match self.store.audit(&tenant, drafts, Instant::now()).await {
+            match self.store.audit_briefly(&tenant, drafts, Instant::now()).await {
                 Ok(()) => self.repeats.settle(&tenant, &counts),
                 Err(error) => {
                     is_all = false;
                     tracing::error!(%error, kept = counts.len(), "counts of repetitions were not put on record, and are kept");
+                    if self.store.answers().await.is_err() {
+                        break;
+                    }
                 }
             }
         }

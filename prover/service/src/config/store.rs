@@ -49,8 +49,8 @@ pub(super) static REFERENCE: Section = Section {
             name: "connections",
             usual: Usual::Value("10"),
             unit: "connections",
-            range: Range::Whole(2, 1000),
-            meaning: "At most so many to PostgreSQL.",
+            range: Range::Whole(3, 1000),
+            meaning: "At most so many to PostgreSQL: a third to read, a quarter for leases, the rest for transactions.",
         },
     ],
 };
@@ -70,7 +70,7 @@ impl Default for File {
 
 impl File {
     pub(super) fn check(self) -> Result<(Option<DatabaseUrl>, u32), ServiceError> {
-        within("store.connections", self.connections, 2, 1000)?;
+        within("store.connections", self.connections, 3, 1000)?;
         let unknown =
             || bad("store.url", "is not postgres://USER@HOST/DATABASE; leave it out for SQLite in data_dir");
         let url = self.url.map(|url| DatabaseUrl::new(&url).ok_or_else(unknown)).transpose()?;

@@ -24,10 +24,8 @@ pub struct Head {
     pub at: Instant,
 }
 
-/// What is released of a job, to whom: not yet on record.
-#[derive(Clone)]
+/// What is released of a tenant's job, to whom: not yet on record.
 pub(crate) struct Release {
-    pub(crate) tenant: Tenant,
     pub(crate) job: JobId,
     pub(crate) draft: Draft,
 }
@@ -144,27 +142,14 @@ pub(crate) async fn append(
     Ok(())
 }
 
-/// Appends for jobs of several tenants: `ended` are rows with tenant and job.
-pub(super) async fn append_each(
-    connection: &mut Connection,
-    ended: &[Row],
-    now: Instant,
-    draft: impl Fn(&JobId) -> Draft,
-) -> Result<(), StoreError> {
-    let mut of: std::collections::BTreeMap<String, (Tenant, Vec<Draft>)> = std::collections::BTreeMap::new();
-    for row in ended {
-        let (tenant, id) = (rows::tenant(row)?, rows::id(row)?);
-        of.entry(tenant.as_str().to_owned()).or_insert_with(|| (tenant, Vec::new())).1.push(draft(&id));
-    }
-    for (tenant, drafts) in of.into_values() {
-        append(connection, &tenant, drafts, now).await?;
-    }
-    Ok(())
-}
-
 /// Puts a release on record, unless this caller had the result before; says whether it did.
-async fn record(tx: &mut Connection, release: &Release, now: Instant) -> Result<bool, StoreError> {
-    let Release { tenant, job, draft } = release;
+async fn record(
+    tx: &mut Connection,
+    tenant: &Tenant,
+    release: &Release,
+    now: Instant,
+) -> Result<bool, StoreError> {
+    let Release { job, draft } = release;
     let text = format!(
         "SELECT event, subject, roles, facts FROM audit_entries WHERE tenant = $1 AND job = $2 \
          AND event IN ('{}', '{}')",
@@ -201,6 +186,21 @@ impl Store {
         tx.commit().await
     }
 
+    /// As [`Store::audit`], of what can be put off.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] where the tenant is; the database refuses; nothing is on record.
+    pub(crate) async fn audit_briefly(
+        &self,
+        tenant: &Tenant,
+        drafts: Vec<Draft>,
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin_briefly(tenant).await?;
+        append(&mut tx, tenant, drafts, now).await?;
+        tx.commit().await
+    }
+
     /// As [`Store::audit`], of a tenant that is served: an entry of what its caller is shown.
     ///
     /// # Errors
@@ -216,44 +216,23 @@ impl Store {
         tx.commit().await
     }
 
-    /// Puts releases on record, in one transaction: each once for a job and a caller. Says of each whether it is new, or
-    /// [`StoreError::TenantErased`]: a tenant that was erased meanwhile costs the others nothing.
+    /// Puts releases of a tenant's jobs on record, in one transaction: each once for a job and a caller. Says of each whether it is new.
     ///
     /// # Errors
-    /// The database refuses; none is on record, and none may leave.
+    /// [`StoreError::TenantErased`]; the database refuses; none is on record, and none may leave.
     pub(crate) async fn record_releases(
         &self,
+        tenant: &Tenant,
         releases: &[Release],
         now: Instant,
-    ) -> Result<Vec<Result<bool, StoreError>>, StoreError> {
-        let mut order: Vec<usize> = (0..releases.len()).collect();
-        order.sort_by_key(|place| releases.get(*place).map(|release| release.tenant.as_str()));
-        let mut new: Vec<Result<bool, StoreError>> = releases.iter().map(|_| Ok(false)).collect();
-        let mut tx = self.begin().await?;
-        let mut asked: Option<(&Tenant, bool)> = None;
-        for place in order {
-            let Some((release, outcome)) = releases.get(place).zip(new.get_mut(place)) else { continue };
-            let is_erased = match asked {
-                Some((tenant, is_erased)) if *tenant == release.tenant => is_erased,
-                _ => self.is_erased_within(&mut tx, &release.tenant).await?,
-            };
-            asked = Some((&release.tenant, is_erased));
-            *outcome = match is_erased {
-                true => Err(StoreError::TenantErased),
-                false => Ok(record(&mut tx, release, now).await?),
-            };
+    ) -> Result<Vec<bool>, StoreError> {
+        let mut tx = self.begin_for(tenant).await?;
+        let mut new = Vec::with_capacity(releases.len());
+        for release in releases {
+            new.push(record(&mut tx, tenant, release, now).await?);
         }
         tx.commit().await?;
         Ok(new)
-    }
-
-    /// Whether a tenant was erased; it is not before this transaction over all tenants ends.
-    async fn is_erased_within(&self, tx: &mut Connection, tenant: &Tenant) -> Result<bool, StoreError> {
-        tx.and_for(tenant.as_str()).await?;
-        match self.refuse_erased_within(tx, tenant).await {
-            Err(StoreError::TenantErased) => Ok(true),
-            other => other.map(|()| false),
-        }
     }
 
     /// A tenant's log up to now; `None` where nothing was put on record yet.

@@ -17,7 +17,7 @@ use super::{
     },
     rows,
     seal::{DataKey, Seal, TenantKeys},
-    sql::{Connection, Dialect, Pools, Row, Statement, sql},
+    sql::{Connection, Dialect, Pools, Row, Statement, Wait, sql},
     times::Times,
 };
 use crate::{
@@ -209,7 +209,7 @@ async fn name_first(pools: &Pools, source: MasterSource) -> Result<KeyId, Servic
 async fn bring_over(pools: &Pools, source: &MasterSource, fingerprint: &[u8]) -> Result<KeyId, ServiceError> {
     let master = source.find_earlier(fingerprint)?;
     // Once in a database's life: not among the times that are told.
-    let mut tx = pools.begin(None, &Times::new("upgrade")?).await?;
+    let mut tx = pools.begin(None, Wait::Patient, &Times::new("upgrade")?).await?;
     let still = tx.optional(sql("SELECT value FROM meta WHERE name = $1").bind(EARLIER)).await?;
     if still.is_some() {
         let tenants = tx

@@ -1,4 +1,6 @@
-//! What happens to jobs by itself: leases and deadlines run out, waiting ends, the old is purged.
+//! What happens to jobs by itself: leases and deadlines run out, waiting ends.
+//!
+//! Each tenant's is one transaction, and one that is busy is put off: nobody's jobs wait for another's transaction.
 
 use super::{
     Store, audit,
@@ -28,6 +30,26 @@ pub struct Swept {
     pub requeued: Vec<JobId>,
     /// Failed: lost too often.
     pub exhausted: Vec<JobId>,
+    /// Tenants of whose jobs nothing was changed, and why. The next sweep finds them as they are.
+    pub put_off: Vec<(Tenant, StoreError)>,
+}
+
+impl Swept {
+    /// Where nobody was put off.
+    fn whole(mut self) -> Result<Self, StoreError> {
+        match self.put_off.pop() {
+            Some((_, error)) => Err(error),
+            None => Ok(self),
+        }
+    }
+}
+
+/// What has run out of one tenant's.
+#[derive(Default)]
+struct Due {
+    /// Whether a deadline has passed.
+    is_late: bool,
+    run_out: Vec<Held>,
 }
 
 fn ids(rows: &[Row]) -> Result<Vec<JobId>, StoreError> {
@@ -41,6 +63,7 @@ fn failed(id: &JobId, code: FailureCode) -> Draft {
 /// A lease as it stands in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Held {
+    tenant: Tenant,
     id: JobId,
     fence: i64,
     /// Changes with every heartbeat.
@@ -52,6 +75,7 @@ impl Held {
     fn of(row: &Row) -> Result<Self, StoreError> {
         let lasts: i64 = rows::column(row, "lease_milliseconds")?;
         Ok(Self {
+            tenant: rows::tenant(row)?,
             id: rows::id(row)?,
             fence: rows::column(row, "fence")?,
             until: rows::column(row, "lease_until")?,
@@ -93,7 +117,7 @@ enum TakenBack {
     Exhausted,
 }
 
-/// Takes a job from its holder; `None` when the holder was heard of meanwhile, or somebody else took it.
+/// Takes a job from its holder, whose entry is the caller's; `None` when the holder was heard of meanwhile, or somebody else took it.
 async fn take_back(
     connection: &mut Connection,
     held: &Held,
@@ -103,13 +127,10 @@ async fn take_back(
     let failure = Failure::new(FailureCode::AttemptsExhausted);
     let exhaust = "UPDATE jobs SET state = 'failed', losses = losses + 1, failure_code = $1, failure_message = $2, \
          ended = $3, lease_until = NULL, witness = NULL WHERE losses + 1 >= $4 \
-         AND state = 'leased' AND id = $5 AND fence = $6 AND lease_until = $7 RETURNING tenant, id";
+         AND state = 'leased' AND id = $5 AND fence = $6 AND lease_until = $7";
     let exhaust = sql(exhaust).bind(failure.code.name()).bind(&failure.message).bind(now.0).bind(max_losses);
     let this = |statement: Statement| statement.bind(held.id.0.as_slice()).bind(held.fence).bind(held.until);
-    let exhausted = connection.all(this(exhaust)).await?;
-    if !exhausted.is_empty() {
-        audit::append_each(connection, &exhausted, now, |id| failed(id, FailureCode::AttemptsExhausted))
-            .await?;
+    if connection.execute(this(exhaust)).await? == 1 {
         return Ok(Some(TakenBack::Exhausted));
     }
     let requeue = "UPDATE jobs SET state = 'queued', losses = losses + 1, lease_until = NULL \
@@ -117,9 +138,26 @@ async fn take_back(
     Ok((connection.execute(this(sql(requeue))).await? == 1).then_some(TakenBack::Requeued))
 }
 
+/// Fails a tenant's jobs whose deadline has passed. Their entries are the caller's.
+async fn fail_late(
+    connection: &mut Connection,
+    tenant: &Tenant,
+    now: Instant,
+) -> Result<Vec<JobId>, StoreError> {
+    let failure = Failure::new(FailureCode::DeadlinePassed);
+    let fail = "UPDATE jobs SET state = 'failed', failure_code = $1, failure_message = $2, ended = $3, lease_until = NULL, \
+         waiting = NULL, witness = NULL WHERE ended IS NULL AND deadline <= $4 AND tenant = $5 RETURNING id";
+    let fail = sql(fail).bind(failure.code.name()).bind(&failure.message).bind(now.0).bind(now.0);
+    ids(&connection.all(fail.bind(tenant.as_str())).await?)
+}
+
+fn run_out(due: &mut HashMap<Tenant, Due>, held: Held) {
+    due.entry(held.tenant.clone()).or_default().run_out.push(held);
+}
+
 /// An answer about the time that took longer is not used.
 const PROMPT: Duration = Duration::from_secs(1);
-const LEASES: &str = "SELECT id, fence, lease_until, lease_milliseconds FROM jobs WHERE state = 'leased'";
+const LEASES: &str = "SELECT tenant, id, fence, lease_until, lease_milliseconds FROM jobs WHERE state = 'leased'";
 
 impl Store {
     /// Takes back every lease whose holder must have ended: called once at the start, while no other server has the data folder.
@@ -133,23 +171,55 @@ impl Store {
         if self.dialect() == Dialect::Postgres || alone.is_none() {
             return Ok(Swept::default());
         }
-        let held = self.all(sql(LEASES)).await?.iter().map(Held::of).collect::<Result<Vec<_>, _>>()?;
-        self.take_all_back(&held, max_losses, now).await
+        let mut due = HashMap::new();
+        for held in self.leases().await? {
+            run_out(&mut due, held);
+        }
+        self.settle(due, max_losses, now).await.whole()
     }
 
-    async fn take_all_back(&self, held: &[Held], max_losses: u32, now: Instant) -> Result<Swept, StoreError> {
+    async fn leases(&self) -> Result<Vec<Held>, StoreError> {
+        self.all(sql(LEASES)).await?.iter().map(Held::of).collect()
+    }
+
+    /// Settles what is due, one tenant after the other.
+    async fn settle(&self, due: HashMap<Tenant, Due>, max_losses: u32, now: Instant) -> Swept {
         let mut swept = Swept::default();
-        if held.is_empty() {
-            return Ok(swept);
+        for (tenant, due) in due {
+            match self.settle_one(&tenant, &due, max_losses, now).await {
+                Ok(of_one) => {
+                    swept.late.extend(of_one.late);
+                    swept.requeued.extend(of_one.requeued);
+                    swept.exhausted.extend(of_one.exhausted);
+                }
+                Err(error) => swept.put_off.push((tenant, error)),
+            }
         }
-        let mut tx = self.begin().await?;
-        for held in held {
+        swept
+    }
+
+    async fn settle_one(
+        &self,
+        tenant: &Tenant,
+        due: &Due,
+        max_losses: u32,
+        now: Instant,
+    ) -> Result<Swept, StoreError> {
+        let (mut swept, mut tx) = (Swept::default(), self.begin_briefly(tenant).await?);
+        if due.is_late {
+            swept.late = fail_late(&mut tx, tenant, now).await?;
+        }
+        for held in &due.run_out {
             match take_back(&mut tx, held, max_losses, now).await? {
                 Some(TakenBack::Requeued) => swept.requeued.push(held.id),
                 Some(TakenBack::Exhausted) => swept.exhausted.push(held.id),
                 None => {}
             }
         }
+        // After the last job: who has a job's row in hand may wait for the log, and must not be waited for with the log in hand.
+        let late = swept.late.iter().map(|id| failed(id, FailureCode::DeadlinePassed));
+        let exhausted = swept.exhausted.iter().map(|id| failed(id, FailureCode::AttemptsExhausted));
+        audit::append(&mut tx, tenant, late.chain(exhausted).collect(), now).await?;
         tx.commit().await?;
         Ok(swept)
     }
@@ -158,7 +228,7 @@ impl Store {
     /// often as it likes: what one has done, the others find done.
     ///
     /// # Errors
-    /// The database refuses.
+    /// The database cannot be read, and nothing was changed. What it refuses of one tenant is in [`Swept::put_off`].
     pub async fn sweep(
         &self,
         watch: &mut LeaseWatch,
@@ -166,11 +236,16 @@ impl Store {
         max_losses: u32,
         now: Instant,
     ) -> Result<Swept, StoreError> {
-        let late = self.fail_late(now).await?;
-        let leases = self.all(sql(LEASES)).await?.iter().map(Held::of).collect::<Result<Vec<_>, _>>()?;
-        let run_out = watch.look(leases, at);
-        let swept = self.take_all_back(&run_out, max_losses, now).await?;
-        Ok(Swept { late, ..swept })
+        let mut due: HashMap<Tenant, Due> = HashMap::new();
+        for held in watch.look(self.leases().await?, at) {
+            run_out(&mut due, held);
+        }
+        // Most of the time there are none: nobody is kept from writing.
+        let late = "SELECT DISTINCT tenant FROM jobs WHERE ended IS NULL AND deadline <= $1";
+        for row in self.all(sql(late).bind(now.0)).await? {
+            due.entry(rows::tenant(&row)?).or_default().is_late = true;
+        }
+        Ok(self.settle(due, max_losses, now).await)
     }
 
     /// Goes by the database's clock from now on, where it serves more than one machine.
@@ -191,24 +266,6 @@ impl Store {
         Ok(())
     }
 
-    async fn fail_late(&self, now: Instant) -> Result<Vec<JobId>, StoreError> {
-        let late = "SELECT 1 AS late FROM jobs WHERE ended IS NULL AND deadline <= $1 LIMIT 1";
-        if self.optional(sql(late).bind(now.0)).await?.is_none() {
-            // Most of the time: nobody is kept from writing.
-            return Ok(Vec::new());
-        }
-        let failure = Failure::new(FailureCode::DeadlinePassed);
-        let fail = "UPDATE jobs SET state = 'failed', failure_code = $1, failure_message = $2, ended = $3, \
-             lease_until = NULL, waiting = NULL, witness = NULL WHERE ended IS NULL AND deadline <= $4 RETURNING tenant, id";
-        let fail = sql(fail).bind(failure.code.name()).bind(&failure.message).bind(now.0).bind(now.0);
-        let mut tx = self.begin().await?;
-        let late = tx.all(fail).await?;
-        audit::append_each(&mut tx, &late, now, |id| failed(id, FailureCode::DeadlinePassed)).await?;
-        let late = ids(&late)?;
-        tx.commit().await?;
-        Ok(late)
-    }
-
     /// Takes one job back from a worker that died.
     ///
     /// # Errors
@@ -216,10 +273,12 @@ impl Store {
     pub async fn lose(&self, lease: &Lease, max_losses: u32, now: Instant) -> Result<(), StoreError> {
         let row = self.optional(sql(format!("{LEASES} AND id = $1")).bind(lease.id.0.as_slice())).await?;
         let Some(held) = row.as_ref().map(Held::of).transpose()? else { return Ok(()) };
-        if held.fence == lease.fence {
-            self.take_all_back(&[held], max_losses, now).await?;
+        if held.fence != lease.fence {
+            return Ok(());
         }
-        Ok(())
+        let mut due = HashMap::new();
+        run_out(&mut due, held);
+        self.settle(due, max_losses, now).await.whole().map(drop)
     }
 
     /// Queues a tenant's jobs that wait for a publication of `payer`.
@@ -239,7 +298,8 @@ mod tests {
     use super::*;
 
     fn held(fence: i64, until: i64) -> Held {
-        Held { id: JobId([1; 16]), fence, until, lasts: Duration::from_secs(3) }
+        let (tenant, lasts) = (Tenant::operator(), Duration::from_secs(3));
+        Held { tenant, id: JobId([1; 16]), fence, until, lasts }
     }
 
     #[test]

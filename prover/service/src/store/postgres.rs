@@ -8,15 +8,23 @@ use super::{
 use crate::{
     config::{Config, DatabaseUrl},
     error::{ServiceError, StoreError},
+    turns::Turns,
 };
 use sqlx::{
-    migrate::Migrator,
-    postgres::{PgConnectOptions, PgPool, PgPoolOptions},
+    Connection,
+    migrate::{MigrateError, Migrator},
+    postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions},
 };
 use std::time::Duration;
 
 /// Version 12, the oldest that is still common.
 const OLDEST: i32 = 120_000;
+
+/// How long a migration waits for a lock, and then lets whoever waits behind it go first. And how long until it is tried again.
+const LOCK: &str = "3s";
+const AGAIN: Duration = Duration::from_secs(1);
+/// SQLSTATE of a lock that was not had in time.
+const NO_LOCK: &str = "55P03";
 
 /// Connects, and brings the database up to date where asked. Servers that start at once migrate one after the other.
 pub(super) async fn open(config: &Config, url: &DatabaseUrl, migrate: bool) -> Result<Pools, ServiceError> {
@@ -35,13 +43,43 @@ pub(super) async fn open(config: &Config, url: &DatabaseUrl, migrate: bool) -> R
         ("tcp_keepalives_interval", "5"),
         ("tcp_keepalives_count", "3"),
     ]);
-    let reading = (config.database_connections / 3).max(1);
-    let write = pool(config.database_connections - reading, options.clone()).await?;
+    let all = config.database_connections;
+    let (reading, leasing) = ((all / 3).max(1), (all / 4).max(1));
+    let write = pool(all - reading - leasing, options.clone()).await?;
     check(&write).await?;
     if migrate {
-        migrations().run(&write).await.map_err(super::migration_error)?;
+        bring_up_to_date(&options).await?;
     }
-    Ok(Pools::Postgres { write, read: pool(reading, options).await? })
+    // A lease whose row somebody holds for long is kept with the next heartbeat; the others' must not wait for it.
+    let leases = pool(leasing, options.clone().options([("lock_timeout", "2s")])).await?;
+    Ok(Pools::Postgres { write, read: pool(reading, options).await?, leases, turns: Turns::default() })
+}
+
+/// Migrates on a connection of its own, for as long as that takes: a large ledger's rows are not written anew in a statement's time. Whoever
+/// migrates already, or uses a table, is waited for.
+async fn bring_up_to_date(options: &PgConnectOptions) -> Result<(), StoreError> {
+    let options = options.clone().options([("statement_timeout", "0"), ("lock_timeout", LOCK)]);
+    loop {
+        let mut connection = PgConnection::connect_with(&options).await?;
+        let migrated = migrations().run(&mut connection).await;
+        // The lock of who migrates goes with its session, however that ends.
+        let _ = connection.close().await;
+        match migrated {
+            Ok(()) => return Ok(()),
+            Err(error) if is_locked(&error) => {
+                tracing::warn!(
+                    "the database cannot be brought up to date while another process does that, or uses it; waiting for it"
+                );
+                tokio::time::sleep(AGAIN).await;
+            }
+            Err(error) => return Err(super::migration_error(error)),
+        }
+    }
+}
+
+fn is_locked(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else { return false };
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == NO_LOCK)
 }
 
 async fn pool(connections: u32, options: PgConnectOptions) -> Result<PgPool, StoreError> {

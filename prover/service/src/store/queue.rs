@@ -115,7 +115,7 @@ impl Store {
         );
         let milliseconds = i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX);
         let statement = sql(text).bind(now.plus(lasts).0).bind(now.0).bind(milliseconds);
-        match self.returning(statement).await {
+        match self.of_lease(statement).await {
             Ok(rows) => match rows.first() {
                 Some(row) => self.leased(row).await.map(Some),
                 None => Ok(None),
@@ -156,7 +156,7 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn heartbeat(&self, lease: &Lease, until: Instant) -> Result<bool, StoreError> {
-        let text = "UPDATE jobs SET lease_until = $1 WHERE tenant = $2 AND id = $3 AND state = 'leased' AND fence = $4";
+        let text = "UPDATE jobs SET lease_until = $1 WHERE tenant = $2 AND id = $3 AND state = 'leased' AND fence = $4 RETURNING id";
         self.guarded(sql(text).bind(until.0), lease).await
     }
 
@@ -166,7 +166,7 @@ impl Store {
     /// The database refuses.
     pub async fn release(&self, lease: &Lease) -> Result<bool, StoreError> {
         let text = "UPDATE jobs SET state = 'queued', lease_until = NULL \
-                   WHERE tenant = $1 AND id = $2 AND state = 'leased' AND fence = $3";
+                   WHERE tenant = $1 AND id = $2 AND state = 'leased' AND fence = $3 RETURNING id";
         self.guarded(sql(text), lease).await
     }
 
@@ -176,7 +176,7 @@ impl Store {
     /// The database refuses.
     pub async fn set_aside(&self, lease: &Lease, waiting: Waiting) -> Result<bool, StoreError> {
         let text = "UPDATE jobs SET state = 'waiting', waiting = $1, lease_until = NULL \
-                   WHERE tenant = $2 AND id = $3 AND state = 'leased' AND fence = $4";
+                   WHERE tenant = $2 AND id = $3 AND state = 'leased' AND fence = $4 RETURNING id";
         self.guarded(sql(text).bind(waiting.name()), lease).await
     }
 
@@ -185,7 +185,7 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn note_rebase(&self, lease: &Lease) -> Result<bool, StoreError> {
-        let text = "UPDATE jobs SET rebases = rebases + 1 WHERE tenant = $1 AND id = $2 AND state = 'leased' AND fence = $3";
+        let text = "UPDATE jobs SET rebases = rebases + 1 WHERE tenant = $1 AND id = $2 AND state = 'leased' AND fence = $3 RETURNING id";
         self.guarded(sql(text), lease).await
     }
 
@@ -210,9 +210,9 @@ impl Store {
         Ok(true)
     }
 
-    /// Runs an update whose last three parameters are tenant, job and fence.
+    /// Runs an update whose last three parameters are tenant, job and fence, and which gives the job back.
     async fn guarded(&self, statement: Statement, lease: &Lease) -> Result<bool, StoreError> {
         let statement = statement.bind(lease.tenant.as_str()).bind(lease.id.0.as_slice()).bind(lease.fence);
-        Ok(self.execute(statement).await? == 1)
+        Ok(self.of_lease(statement).await?.len() == 1)
     }
 }

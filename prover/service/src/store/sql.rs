@@ -6,12 +6,19 @@ use super::{
     rows::damaged,
     times::{Operation, Times},
 };
-use crate::error::StoreError;
+use crate::{
+    error::StoreError,
+    turns::{Turn, Turns},
+};
 use sqlx::{AssertSqlSafe, Column, PgPool, Row as _, SqlitePool, TypeInfo, ValueRef};
 use std::{borrow::Cow, future::Future, time::Duration};
 
 /// How long one statement may take: a database that is cut off is an error, not a wait without end.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long what can be put off waits for a lock.
+const BRIEFLY: Duration = Duration::from_secs(1);
+/// The turn of transactions over all tenants: no tenant has this name.
+const OF_ALL: &str = "";
 /// The advisory lock of transactions over all tenants.
 const ALL_TENANTS: i64 = 0x4e69_6768_7469_6e67;
 
@@ -230,12 +237,23 @@ async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Resul
     }
 }
 
+/// How long a transaction that writes waits for its turn, and then for each lock. On SQLite there is no difference.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// As long as a statement may take.
+    Patient,
+    /// A second: what waits can be put off. It is one in the process at a time, and takes no turn there, so that a long queue does not put it
+    /// off for ever.
+    Brief,
+}
+
 /// The pools of connections.
 pub(crate) enum Pools {
-    /// One connection writes and a few read.
-    Sqlite { write: SqlitePool, read: SqlitePool },
-    /// Who writes waits for others of its tenant: the reading ones are apart, so that nobody waits to read.
-    Postgres { write: PgPool, read: PgPool },
+    /// One connection writes and a few read. It writes of leases too.
+    Sqlite { write: SqlitePool, read: SqlitePool, leases: SqlitePool },
+    /// Who writes waits for others of its tenant, in this process without a connection. Those that read, and those that write of leases, are
+    /// apart: nobody waits to read, and no lease runs out because tenants wait.
+    Postgres { write: PgPool, read: PgPool, leases: PgPool, turns: Turns },
 }
 
 /// Runs `$work` with `$executor` as the executor of either database.
@@ -288,15 +306,41 @@ impl Pools {
         })
     }
 
+    /// As [`returning`](Self::returning), of a lease.
+    pub(super) async fn of_lease(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        on_either!(self, leases, pool => {
+            let rows = in_time(query!(statement).fetch_all(pool)).await?;
+            rows.iter().map(|row| read_row!(row)).collect()
+        })
+    }
+
     /// A transaction that writes, alone among those of `tenant`, or of all tenants. On SQLite it is alone altogether.
-    pub(super) async fn begin(&self, tenant: Option<&str>, times: &Times) -> Result<Connection, StoreError> {
+    pub(super) async fn begin(
+        &self,
+        tenant: Option<&str>,
+        wait: Wait,
+        times: &Times,
+    ) -> Result<Connection, StoreError> {
         let begun = async {
             match self {
                 Self::Sqlite { write, .. } => {
-                    Ok(Inner::Sqlite(in_time(write.begin_with("BEGIN IMMEDIATE")).await?))
+                    Ok((Inner::Sqlite(in_time(write.begin_with("BEGIN IMMEDIATE")).await?), None))
                 }
-                Self::Postgres { write, .. } => {
+                Self::Postgres { write, turns, .. } => {
+                    // Before a connection: those that wait for one tenant must not take everybody's.
+                    let turn = match wait {
+                        Wait::Patient => {
+                            let turn = turns.turn(tenant.unwrap_or(OF_ALL));
+                            let turn = tokio::time::timeout(PATIENCE, turn).await;
+                            Some(turn.map_err(|_| StoreError::Busy)?)
+                        }
+                        Wait::Brief => None,
+                    };
                     let mut begun = Inner::Postgres(in_time(write.begin()).await?);
+                    if wait == Wait::Brief {
+                        let brief = format!("{}ms", BRIEFLY.as_millis());
+                        begun.execute(sql("SELECT set_config('lock_timeout', $1, TRUE)").bind(brief)).await?;
+                    }
                     let lock = match tenant {
                         None => sql("SELECT pg_advisory_xact_lock($1)").bind(ALL_TENANTS),
                         Some(tenant) => {
@@ -304,12 +348,12 @@ impl Pools {
                         }
                     };
                     begun.execute(lock).await?;
-                    Ok(begun)
+                    Ok((begun, turn))
                 }
             }
         };
-        let inner = times.of(Operation::Begin, begun).await?;
-        Ok(Connection { inner, times: times.clone() })
+        let (inner, turn) = times.of(Operation::Begin, begun).await?;
+        Ok(Connection { inner, times: times.clone(), _turn: turn })
     }
 
     /// A transaction that reads one state of the database.
@@ -324,7 +368,7 @@ impl Pools {
             }
         };
         let inner = times.of(Operation::Begin, begun).await?;
-        Ok(Connection { inner, times: times.clone() })
+        Ok(Connection { inner, times: times.clone(), _turn: None })
     }
 
     /// Has the database forget what it keeps of `tenant_keys` beside its present rows: SQLite's journal, PostgreSQL's dead rows. `false` when somebody
@@ -353,12 +397,13 @@ impl Pools {
 
     pub(super) async fn close(&self) {
         match self {
-            Self::Sqlite { write, read } => {
+            Self::Sqlite { write, read, .. } => {
                 read.close().await;
                 write.close().await;
             }
-            Self::Postgres { write, read } => {
+            Self::Postgres { write, read, leases, .. } => {
                 read.close().await;
+                leases.close().await;
                 write.close().await;
             }
         }
@@ -369,6 +414,8 @@ impl Pools {
 pub(crate) struct Connection {
     inner: Inner,
     times: Times,
+    /// Among the transactions of its tenant in this process. Dropped last.
+    _turn: Option<Turn>,
 }
 
 enum Inner {
@@ -419,7 +466,8 @@ impl Inner {
 }
 
 impl Connection {
-    /// Has a transaction that is alone among those that span tenants be alone among those of this tenant as well.
+    /// Has a transaction that is alone among those that span tenants be alone among those of this tenant as well. It takes no turn for that:
+    /// it has a connection already, which whoever has the turn may be waiting for.
     pub(super) async fn and_for(&mut self, tenant: &str) -> Result<(), StoreError> {
         match self.dialect() {
             Dialect::Sqlite => Ok(()),

@@ -71,7 +71,7 @@ pub(super) async fn open(config: &Config, database: &Path, migrate: bool) -> Res
     let reading =
         SqliteConnectOptions::new().filename(database).pragma("query_only", "ON").busy_timeout(BUSY);
     let read = pool(READERS).connect_with(reading).await?;
-    Ok(Pools::Sqlite { write, read })
+    Ok(Pools::Sqlite { leases: write.clone(), write, read })
 }
 
 fn pool(connections: u32) -> SqlitePoolOptions {

@@ -3,12 +3,21 @@
 use crate::{
     audit::{allow, entries, fact, of, refuse, serving},
     clinic::Clinic,
-    running::keyed,
+    postgres::Cluster,
+    process::{Behaviour, server},
+    running::{SOON, keyed},
     site::{Site, on_both},
     stand_in::StandIn,
 };
 use anyhow::{Result, ensure};
-use std::time::Duration;
+use nightingale::client::Client;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+/// What is in progress with a database that is away ends after ten seconds, and the counts after five more.
+const AWAY: Duration = Duration::from_secs(22);
 
 on_both!(counts_that_the_database_refuses_are_kept_until_it_takes_them);
 
@@ -40,4 +49,24 @@ async fn counts_that_the_database_refuses_are_kept_until_it_takes_them(site: Sit
         ensure!(again.len() == 1 && fact(again[0], "times")? == times, "{again:?}");
     }
     server.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_ends_in_time_with_counts_in_its_hands_when_its_database_is_away() -> Result<()> {
+    let Some(cluster) = Cluster::own().await? else { return Ok(()) };
+    let site = Site::with(Some(cluster.database().await?))?;
+    let server = server(&site.file()?, &site.log(), &Behaviour::default()).await?;
+    for tenant in ["east", "north", "south"] {
+        let mut client = Client::connect(&server.address, tenant).await?;
+        for _ in 0..3 {
+            ensure!(client.job(&"0".repeat(32)).await.is_err());
+        }
+    }
+    cluster.kill()?;
+    let asked = Instant::now();
+    server.end(SOON).await?;
+    ensure!(asked.elapsed() < AWAY, "it took {:?}", asked.elapsed());
+    let log = fs::read_to_string(site.log())?;
+    ensure!(log.contains("\"lost\":6"), "{log}");
+    Ok(())
 }

@@ -30,15 +30,20 @@ use std::{
 /// How long a lease lasts unheard.
 const LASTS: Duration = Duration::from_millis(100);
 
-async fn submit(store: &Store, tenant: &Tenant, request: &[u8]) -> Result<()> {
+pub(crate) async fn submit(store: &Store, tenant: &Tenant, request: &[u8]) -> Result<()> {
+    submit_as(store, tenant, request, 0).await
+}
+
+/// Another of the same tenant, for another account.
+pub(crate) async fn submit_as(store: &Store, tenant: &Tenant, request: &[u8], number: u8) -> Result<()> {
     let facts = nightingale_records::request::from_json(request)?;
     let submission = Submission {
         tenant,
         space: Space::Claim,
-        idempotency_key: "k",
+        idempotency_key: &number.to_string(),
         request,
         payer: Some(facts.epoch.payer),
-        account: Some(&[1; 36]),
+        account: Some(&[number; 36]),
         class: JobClass::Claim(SizeClass::Two),
         priority: 0,
         deadline: None,

@@ -35,8 +35,8 @@ async fn a_result_whose_tenant_is_erased_before_its_release_is_not_shown(site: S
         tokio::time::timeout(SOON, done).await.context("it does not end")??;
         jobs.push(job.id);
     }
-    // Nobody writes about several tenants, and so no release: both reads have their result in hand, and wait.
-    let held = oracle.hold_tenants().await?;
+    // Nobody writes about the tenant, and so no release of its: the read has its result in hand, and waits.
+    let held = oracle.hold_tenant("north").await?;
     let (of_north, of_south, mut other) = (jobs[0].clone(), jobs[1].clone(), south.clone());
     let reads = tokio::spawn(async move { tokio::join!(north.job(&of_north), other.job(&of_south)) });
     tokio::time::sleep(Duration::from_millis(700)).await;

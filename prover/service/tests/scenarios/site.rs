@@ -140,8 +140,6 @@ pub(crate) enum Oracle {
     Postgres(PgPool),
 }
 
-/// The advisory lock of the service's transactions over all tenants.
-const ALL_TENANTS: &str = "SELECT pg_advisory_xact_lock(5650160905840324199)";
 const ON_SQLITE: &str = "CREATE TABLE story_ends (job TEXT NOT NULL, state TEXT NOT NULL); \
      CREATE TRIGGER story_ends AFTER UPDATE ON jobs WHEN NEW.ended IS NOT NULL \
      BEGIN INSERT INTO story_ends VALUES (lower(hex(NEW.id)), NEW.state); END";
@@ -220,13 +218,17 @@ impl Oracle {
         })
     }
 
-    /// Keeps everybody from writing about several tenants at once, on SQLite about any, until it is dropped or committed.
-    pub(crate) async fn hold_tenants(&self) -> Result<Hold> {
+    /// Keeps everybody from writing about this tenant, on SQLite about any, until it is dropped or committed. It holds what a transaction
+    /// of the service holds at its end: the tenant's lock and the lock of its audit log.
+    pub(crate) async fn hold_tenant(&self, tenant: &str) -> Result<Hold> {
         Ok(match self {
             Self::Sqlite(pool) => Hold::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
             Self::Postgres(pool) => {
                 let mut held = pool.begin().await?;
-                held.execute(ALL_TENANTS).await?;
+                for lock in [0, 1] {
+                    let take = "SELECT pg_advisory_xact_lock(hashtextextended($1, $2))";
+                    sqlx::query(take).bind(tenant).bind(i64::from(lock)).execute(&mut *held).await?;
+                }
                 Hold::Postgres(held)
             }
         })

@@ -283,7 +283,7 @@ async fn a_changed_key_file_is_read_again() -> Result<()> {
     let channel = channel(server.address).await?;
     let claims = issuer.claims("north", &["custodian"]);
     assert_eq!(answer(&channel, &issuer.sign("ec", &claims)?).await, taken());
-    // Nothing usable in it changes nothing.
+    // What is no key set changes nothing.
     std::fs::write(folder.path().join("jwks.json"), "{}")?;
     tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
     assert_eq!(answer(&channel, &issuer.sign("ec", &claims)?).await, taken());
@@ -297,4 +297,23 @@ async fn a_changed_key_file_is_read_again() -> Result<()> {
     tokio::time::timeout(crate::running::SOON, renewed).await??;
     assert_eq!(answer(&channel, &issuer.sign("ec", &claims)?).await, invalid());
     server.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_that_withdraws_all_its_keys_is_believed_within_two_looks() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let issuer = Issuer::new("https://issuer.example.org")?;
+    let settings = issuer.by_file(folder.path())?;
+    let running = server(folder.path(), settings.clone()).await?;
+    let channel = channel(running.address).await?;
+    let token = issuer.token("north", &["custodian"])?;
+    assert_eq!(answer(&channel, &token).await, taken());
+    std::fs::write(folder.path().join("jwks.json"), r#"{"keys":[]}"#)?;
+    tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+    assert_eq!(answer(&channel, &token).await, invalid());
+    running.stop().await?;
+    // A server does not start so: that is a mistake, not a withdrawal.
+    let refused = server(folder.path(), settings).await.err().map(|error| error.to_string());
+    assert!(refused.as_ref().is_some_and(|text| text.contains("put the issuer's there")), "{refused:?}");
+    Ok(())
 }

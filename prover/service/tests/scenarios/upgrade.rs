@@ -3,13 +3,14 @@
 use crate::{
     clinic::{next_note, published_by, result},
     running::{Running, SOON, config, ended, in_state},
+    site::Site,
     stand_in::StandIn,
 };
 use anyhow::{Context, Result};
 use nightingale::{Config, Server, client::Client, config::Retention, jobs::Tenant, store::Store};
 use nightingale_proto::v1::{Job, JobState};
 use nightingale_verifier::{ClaimProof, OutcomeOpening};
-use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
+use sqlx::{Connection, PgConnection, SqlitePool, sqlite::SqliteConnectOptions};
 use std::{
     collections::BTreeMap,
     fs,
@@ -22,6 +23,12 @@ use std::{
 /// Written by the server of the release whose newest schema was 2: its first lines say how.
 const BEFORE: &str = include_str!("../fixtures/schema-0002/jobs.sql");
 const MASTER: &str = include_str!("../fixtures/schema-0002/master.key");
+/// A migration that takes longer than the 15 seconds that a statement may take: once, the first function is made that slowly.
+const SLOW: &str = "CREATE TABLE story_slept (once INT); \
+    CREATE FUNCTION story_sleep() RETURNS event_trigger LANGUAGE plpgsql AS \
+    'BEGIN IF NOT EXISTS (SELECT FROM story_slept) THEN INSERT INTO story_slept VALUES (1); PERFORM pg_sleep(17); END IF; END'; \
+    CREATE EVENT TRIGGER story_sleep ON ddl_command_start WHEN TAG IN ('CREATE FUNCTION') EXECUTE FUNCTION story_sleep()";
+
 /// The folder of that server, and a configuration that keeps its ended jobs however old they are.
 async fn before(folder: &Path) -> Result<Config> {
     let long = Duration::from_secs(36_600 * 86_400);
@@ -166,4 +173,27 @@ async fn a_worker_of_this_release_waits_for_its_server_to_migrate() -> Result<()
     let waiting = jobs(&mut north).await?.into_iter().find(|job| job.state() == JobState::Waiting);
     in_state(&mut north, &waiting.context("no job waits")?.id, JobState::Waiting).await?;
     server.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_takes_as_long_as_it_takes_and_a_second_server_waits_for_it() -> Result<()> {
+    let Some(site) = Site::postgres().await? else { return Ok(()) };
+    let mut connection = PgConnection::connect(site.url.as_deref().context("no address")?).await?;
+    sqlx::raw_sql(SLOW).execute(&mut connection).await?;
+    let mut configs = Vec::new();
+    for name in ["here", "there"] {
+        let config = Config { data_dir: site.path().join(name), ..Config::read(&site.file()?)? };
+        fs::create_dir_all(&config.data_dir)?;
+        let master = config.data_dir.join("master.key");
+        fs::write(&master, hex::decode(MASTER.trim())?)?;
+        fs::set_permissions(&master, fs::Permissions::from_mode(0o600))?;
+        configs.push(config);
+    }
+    let (one, other) = tokio::join!(Store::open(&configs[0]), Store::open(&configs[1]));
+    for opened in [one?, other?] {
+        opened.close().await;
+    }
+    let slept: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM story_slept").fetch_one(&mut connection).await?;
+    assert_eq!(slept, 1, "no migration was slow");
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! The issuer's keys: from a file, or from where its discovery document says. Few, kept for a while, and fetched anew when a token names
-//! one that is not known, which strangers can make happen once a minute and no more. What cannot be read counts for a day ([`Watched`]).
+//! one that is not known, which strangers can make happen once a minute and no more. What cannot be read counts for a day ([`Watched`]); a set
+//! without a key that can be used is read, and is how an issuer withdraws them all.
 
 use super::{Refusal, fetch};
 use crate::{
@@ -75,8 +76,12 @@ impl Keys {
         let (mut seen, mut first) = (None, (Named::default(), None));
         if let Source::File(path) = &source {
             seen = stamp(path);
-            let keys =
-                read_file(path).map_err(|problem| ServiceError::Path { path: path.clone(), problem })?;
+            let refused = |problem| ServiceError::Path { path: path.clone(), problem };
+            let keys = read_file(path).map_err(refused)?;
+            if keys.is_empty() {
+                let problem = "holds no RSA, P-256 or Ed25519 key with a kid for signatures; put the issuer's there";
+                return Err(refused(problem.into()));
+            }
             first = (keys, Some(Instant::now()));
         }
         let held = Watched::new("issuer", first.0, first.1);
@@ -132,6 +137,14 @@ impl Keys {
         let seen = std::mem::replace(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner), found);
         if self.held.look(found != seen, now, || read_file(path)) {
             tracing::info!("the token issuer's keys changed and were read again");
+            self.warn_of_none();
+        }
+    }
+
+    /// Says so where no token can be taken, although everything was read.
+    fn warn_of_none(&self) {
+        if self.held.last().is_empty() {
+            tracing::error!("the token issuer has no RSA, P-256 or Ed25519 key with a kid for signatures any more; every token is refused");
         }
     }
 
@@ -144,7 +157,9 @@ impl Keys {
                 Err(problem) => Err(problem),
             },
         };
-        self.held.take(fetched, now);
+        if self.held.take(fetched, now) {
+            self.warn_of_none();
+        }
     }
 }
 
@@ -177,7 +192,7 @@ async fn discover(issuer: &str, roots: &Arc<RootCertStore>) -> Result<Bytes, Str
     fetch::get(&found.jwks_uri, roots).await
 }
 
-/// The keys of a set that can be used here. The others are another application's business.
+/// The keys of a set that can be used here, be it none. The others are another application's business.
 fn read(text: &[u8]) -> Result<HashMap<String, Arc<Key>>, String> {
     #[derive(Deserialize)]
     struct Set {
@@ -200,9 +215,6 @@ fn read(text: &[u8]) -> Result<HashMap<String, Arc<Key>>, String> {
     // Two keys of one name: which one is meant cannot be known.
     for kid in doubled {
         keys.remove(&kid);
-    }
-    if keys.is_empty() {
-        return Err("holds no RSA, P-256 or Ed25519 key with a kid for signatures".into());
     }
     Ok(keys)
 }
@@ -269,9 +281,10 @@ mod tests {
         let second = format!(r#"{{"kid":"b",{EC}}}"#);
         assert_eq!(kids(&[good.clone(), second.clone()]), Ok(vec!["a".to_owned(), "b".to_owned()]));
         assert_eq!(kids(&[good.clone(), good.clone(), second]), Ok(vec!["b".to_owned()]));
-        assert!(kids(&[good.clone(), good.clone()]).is_err());
+        assert_eq!(kids(&[good.clone(), good.clone()]), Ok(Vec::new()));
         assert!(kids(&vec![good; KEYS + 1]).is_err());
-        assert!(kids(&[]).is_err());
+        assert_eq!(kids(&[]), Ok(Vec::new()));
+        assert!(read(b"{}").is_err() && read(b"[]").is_err(), "no set");
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Store {
         now: Instant,
     ) -> Result<Erased, StoreError> {
         let name = tenant.as_str();
-        let mut tx = self.pools.begin(Some(name), &self.times).await?;
+        let mut tx = self.begin_even_erased(tenant).await?;
         let held = sql("SELECT version, wrapped FROM tenant_keys WHERE tenant = $1").bind(name);
         for row in tx.all(held).await? {
             // In its own place first: deleting alone may leave the bytes in the page.

@@ -1,0 +1,149 @@
+//! A transaction of one tenant takes long, as an import of thousands of consents does: the other tenants do not notice.
+
+use crate::{
+    audit::serving,
+    clinic::{Clinic, result},
+    late_result::{submit, submit_as},
+    running::{SOON, keyed},
+    site::{Oracle, Site},
+    stand_in::StandIn,
+};
+use anyhow::{Context, Result, ensure};
+use nightingale::{
+    Config,
+    audit::{Draft, Event},
+    jobs::{Instant, Tenant},
+    store::{Store, lifecycle::LeaseWatch, queue::Share},
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant as Moment},
+};
+use tokio::task::JoinSet;
+
+/// How long who does not wait may take.
+const PROMPT: Duration = Duration::from_secs(2);
+/// How long a lease lasts unheard.
+const LASTS: Duration = Duration::from_millis(100);
+
+fn named(name: &str) -> Result<Tenant> {
+    Tenant::new(name).context("a tenant")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_waits_for_no_other_tenants_transaction() -> Result<()> {
+    let Some(site) = Site::postgres().await? else { return Ok(()) };
+    let oracle = site.oracle().await?;
+    let server = serving(&site, StandIn::default()).await?;
+    let (mut north, mut south) = (server.client_of("north").await?, server.client_of("south").await?);
+    let mut clinic = Clinic::new()?;
+    let mut jobs = Vec::new();
+    for (member, client) in [&mut north, &mut south].into_iter().enumerate() {
+        jobs.push(client.adjudicate(clinic.file(member, &[1])?, keyed("a"), false).await?.id);
+    }
+    oracle.until("done", 2, SOON).await?;
+    let (of_north, of_south) = (jobs[0].clone(), jobs[1].clone());
+    let held = oracle.hold_tenant("north").await?;
+    let waiting = tokio::spawn(async move { north.job(&of_north).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    ensure!(!waiting.is_finished(), "released while its tenant's log cannot be written");
+    let read = tokio::time::timeout(PROMPT, south.job(&of_south)).await.context("it waits")??;
+    ensure!(result(&read)?.approved);
+    drop(held);
+    ensure!(result(&waiting.await??)?.approved);
+    server.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_lease_is_taken_back_while_another_tenants_late_job_cannot_be_failed() -> Result<()> {
+    let Some(site) = Site::postgres().await? else { return Ok(()) };
+    let oracle = site.oracle().await?;
+    let store = Store::open(&Config::read(&site.file()?)?).await?;
+    let mut clinic = Clinic::new()?;
+    // South has a lost lease, north a job that is late.
+    submit(&store, &named("south")?, &clinic.file(0, &[1])?).await?;
+    let lost = store.lease(Share::Claims, Instant(0), LASTS).await?.context("nothing to lease")?;
+    submit(&store, &named("north")?, &clinic.file(0, &[1])?).await?;
+    let late = "UPDATE jobs SET deadline = 50 WHERE tenant = 'north'";
+    crate::audit::execute(&oracle, late).await?;
+    let (mut watch, begun) = (LeaseWatch::default(), Moment::now());
+    ensure!(store.sweep(&mut watch, begun, 5, Instant(10)).await?.requeued.is_empty(), "taken back early");
+    let held = oracle.hold_tenant("north").await?;
+    let looked = Moment::now();
+    let swept = store.sweep(&mut watch, begun + LASTS, 5, Instant(100)).await?;
+    ensure!(looked.elapsed() < PROMPT, "it took {:?}", looked.elapsed());
+    ensure!(swept.requeued == [lost.id] && swept.late.is_empty(), "{:?}", swept.requeued);
+    ensure!(swept.put_off.iter().map(|(tenant, _)| tenant.as_str()).eq(["north"]), "{:?}", swept.put_off);
+    drop(held);
+    let swept = store.sweep(&mut watch, begun + LASTS, 5, Instant(100)).await?;
+    ensure!(swept.late.len() == 1 && swept.put_off.is_empty(), "{:?}", swept.put_off);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_calls_that_wait_for_one_tenant_leave_connections_to_the_others_and_to_leases() -> Result<()> {
+    let Some(site) = Site::postgres().await? else { return Ok(()) };
+    let oracle = site.oracle().await?;
+    // It has ten connections at most, as usual.
+    let store = Arc::new(Store::open(&Config::read(&site.file()?)?).await?);
+    let (north, south, mut clinic) = (named("north")?, named("south")?, Clinic::new()?);
+    submit(&store, &north, &clinic.file(0, &[1])?).await?;
+    let lease = store.lease(Share::Claims, Instant(0), SOON).await?.context("nothing to lease")?;
+    let held = oracle.hold_tenant("north").await?;
+    let mut waiting = JoinSet::new();
+    for _ in 0..20 {
+        let (store, north) = (store.clone(), north.clone());
+        let entry = Draft::by_service(Event::Refused).reason("STORY");
+        waiting.spawn(async move { store.audit(&north, vec![entry], Instant(0)).await });
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let others = async {
+        submit(&store, &south, &clinic.file(0, &[1])?).await?;
+        ensure!(store.heartbeat(&lease, Instant(50)).await?, "the lease is gone");
+        let next = store.lease(Share::Claims, Instant(0), SOON).await?.context("nothing to lease")?;
+        ensure!(next.tenant == south && store.release(&next).await?);
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(PROMPT, others).await.context("the others wait")??;
+    ensure!(waiting.try_join_next().is_none(), "put on record under a lock that somebody holds");
+    drop(held);
+    while let Some(recorded) = waiting.join_next().await {
+        recorded??;
+    }
+    Ok(())
+}
+
+/// Who ends a job has its row, and waits for the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_that_waits_for_a_job_has_no_log_in_its_hands() -> Result<()> {
+    let Some(site) = Site::postgres().await? else { return Ok(()) };
+    let (oracle, store) = (site.oracle().await?, Store::open(&Config::read(&site.file()?)?).await?);
+    let Oracle::Postgres(pool) = &oracle else { anyhow::bail!("another database") };
+    let (north, mut clinic, mut watch, begun) =
+        (named("north")?, Clinic::new()?, LeaseWatch::default(), Moment::now());
+    for number in 0..2u8 {
+        submit_as(&store, &north, &clinic.file(number.into(), &[1])?, number).await?;
+        store.lease(Share::Claims, Instant(0), LASTS).await?.context("nothing to lease")?;
+    }
+    // What ran out is failed for good.
+    ensure!(store.sweep(&mut watch, begun, 1, Instant(10)).await?.exhausted.is_empty(), "too early");
+    let mut ending = pool.begin().await?;
+    let second = "SELECT id FROM jobs WHERE sequence = (SELECT MAX(sequence) FROM jobs) FOR UPDATE";
+    sqlx::query(second).execute(&mut *ending).await?;
+    let sweep = tokio::spawn(async move {
+        let swept = store.sweep(&mut watch, begun + LASTS, 1, Instant(100)).await;
+        (swept, store, watch)
+    });
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    let log = "SELECT pg_try_advisory_xact_lock(hashtextextended('north', 1))";
+    let is_free: bool = sqlx::query_scalar(log).fetch_one(&mut *ending).await?;
+    ensure!(!sweep.is_finished(), "it did not wait for the job");
+    ensure!(is_free, "each waits for the other");
+    ending.rollback().await?;
+    let (swept, store, mut watch) = sweep.await?;
+    // A sweep that was too impatient is followed by another.
+    let again = store.sweep(&mut watch, begun + 2 * LASTS, 1, Instant(200)).await?;
+    ensure!(swept?.exhausted.len() + again.exhausted.len() == 2);
+    ensure!(oracle.number("SELECT COUNT(*) FROM audit_entries WHERE event = 'failed'").await? == 2);
+    Ok(())
+}
