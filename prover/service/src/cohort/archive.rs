@@ -15,6 +15,7 @@ use crate::{
     production,
     store::{
         Store,
+        consents::versions::TableVersion,
         dataset_files::{DatasetFile, DatasetFiles, ImportOutcome},
         datasets::DatasetRow,
         seal::Seal,
@@ -208,13 +209,13 @@ impl<'a> Importer<'a> {
 
     /// Takes the files of a dataset folder into the artefact store and registers the dataset, which is put on record with `entry`. Every file and
     /// every registration proof is checked, what was stored is opened again before it counts, and consents only ever move on: a folder that
-    /// was put back is refused.
+    /// was put back is refused, also where the dataset's files were kept long enough and are gone.
     ///
     /// `path` is the name under which it is registered.
     ///
     /// # Errors
-    /// A folder that holds no dataset, is damaged, or whose registration does not verify; one with older consents than were imported; the tenant
-    /// was erased; the database or a store does not answer.
+    /// A folder that holds no dataset, is damaged, or whose registration does not verify; one with older consents than were imported or
+    /// recorded; the tenant was erased; the database or a store does not answer.
     pub async fn import(
         &self,
         tenant: &Tenant,
@@ -238,8 +239,9 @@ impl<'a> Importer<'a> {
             return Err(CohortError::Elsewhere);
         }
         let seal = store.seal(tenant).await?;
+        // Before the folder is opened: a folder in whose history this is not was put back.
+        let mut known = store.recorded_consents(tenant, &digest).await?;
         let held = store.dataset_files(tenant, &digest).await?;
-        let mut known = None;
         if let Some(held) = &held {
             let archive = Archive::of(artefacts.clone(), seal.clone(), digest, held.files.clone());
             let text = public.to_json();
@@ -248,11 +250,11 @@ impl<'a> Importer<'a> {
                 Standing::Same(dataset) => return Ok(Imported { row, dataset, archive, is_new: false }),
                 // The same consents: what is damaged is put again.
                 Standing::Damaged => {}
-                Standing::Other(dataset) => known = Some(dataset),
+                Standing::Other(dataset) => known.extend(folder::consents(&dataset)),
             }
         }
         let after = held.map_or(0, |held: DatasetFiles| held.revision);
-        let known = known.map(Arc::new);
+        let known = Arc::new(known);
         for _ in 0..PUTS {
             let (archive, dataset) = self.take(&from, seal.clone(), digest, known.clone()).await?;
             let files = (self.artefacts, archive.files.as_slice());
@@ -280,12 +282,12 @@ impl<'a> Importer<'a> {
         folder: &Path,
         seal: Seal,
         digest: Keccak,
-        known: Option<Arc<Dataset>>,
+        known: Arc<Vec<TableVersion>>,
     ) -> Result<(Archive, Dataset), CohortError> {
         let (folder, artefacts) = (folder.to_owned(), self.artefacts.clone());
         let (keys, production) = (self.keys.clone(), self.production);
         blocking(move || {
-            let (archive, dataset) = take_in(&folder, artefacts, seal, digest, known.as_deref())?;
+            let (archive, dataset) = take_in(&folder, artefacts, seal, digest, &known)?;
             let verified = verifying_keys(&keys).map_err(CohortError::from).and_then(|(keys, _)| {
                 verify_registration(&dataset, &keys, production).map_err(CohortError::Release)
             });
@@ -298,39 +300,19 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// Refuses consents that do not go on from those that are known, version by version: somebody who revoked would be counted again. A version of
-/// the same number that was made from another copy is another version.
-fn check_consents(place: &Path, known: &Dataset, found: &Dataset) -> Result<(), CohortError> {
-    for table in known.tables() {
-        let other = found.table(table.name()).map_err(CohortError::Release)?;
-        let goes_on = other.consents.len() >= table.consents.len()
-            && table
-                .consents
-                .iter()
-                .zip(&other.consents)
-                .all(|(known, found)| known.commitment.words() == found.commitment.words());
-        if !goes_on {
-            let (path, table) = (place.to_owned(), table.name().to_owned());
-            return Err(CohortError::OlderConsents { path, table });
-        }
-    }
-    Ok(())
-}
-
 /// Stores a folder's files, and opens and verifies what was stored.
 fn take_in(
     folder: &Path,
     artefacts: Arc<dyn Artefacts>,
     seal: Seal,
     dataset: Keccak,
-    known: Option<&Dataset>,
+    known: &[TableVersion],
 ) -> Result<(Archive, Dataset), CohortError> {
     // Nobody revokes meanwhile: the files are of one moment.
     let (opened, _lock) = Folder::open_to_change(folder)?;
     folder::expect(folder, opened.public(), &dataset)?;
-    if let Some(known) = known {
-        check_consents(folder, known, opened.public())?;
-    }
+    // Consents that do not go on from these, version by version, would count somebody who revoked.
+    opened.expect_consents(known)?;
     let mut files = Vec::new();
     for name in opened.files() {
         let path = folder.join(&name);
