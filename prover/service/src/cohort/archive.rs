@@ -2,6 +2,8 @@
 //!
 //! Files are read one at a time, a chunk verified before it is used, into memory that is wiped.
 
+mod listing;
+
 use super::{Folder, folder};
 use crate::{
     artefacts::{
@@ -21,6 +23,7 @@ use crate::{
         seal::Seal,
     },
 };
+use listing::{Lister, listing};
 use nightingale_circuits::cohort::Keccak;
 use nightingale_prover::{ProveError, cohort::keys::verifying_keys};
 use nightingale_verifier::cohort::{Dataset, verify_registration};
@@ -121,7 +124,8 @@ impl Archive {
         self.public().map(Standing::Other)
     }
 
-    /// Deletes the sealed files of an import that came to nothing: nobody else has them.
+    /// Deletes the sealed files of an import that is known to have come to nothing: nobody else has them. The list keeps them until a purge finds
+    /// them gone.
     fn discard(&self) {
         for file in self.files.iter().filter(|file| file.sealed) {
             if let Err(error) = self.artefacts.delete(&file.artefact) {
@@ -258,25 +262,26 @@ impl<'a> Importer<'a> {
         for _ in 0..PUTS {
             let (archive, dataset) = self.take(&from, seal.clone(), digest, known.clone()).await?;
             let files = (self.artefacts, archive.files.as_slice());
-            let stored = store.import_dataset(tenant, &row, files, after, entry.clone(), now).await;
-            if !matches!(stored, Ok(ImportOutcome::Imported(_))) {
-                let unused = archive.clone();
-                blocking(move || {
-                    unused.discard();
-                    Ok(())
-                })
-                .await?;
+            // An error may hide a commit: the files stay on the list, and a purge knows whether they are named.
+            let stored = store.import_dataset(tenant, &row, files, after, entry.clone(), now).await?;
+            if let ImportOutcome::Imported(_) = stored {
+                return Ok(Imported { row, dataset, archive, is_new: true });
             }
-            match stored? {
-                ImportOutcome::Imported(_) => return Ok(Imported { row, dataset, archive, is_new: true }),
-                ImportOutcome::Overtaken => break,
-                ImportOutcome::Missing => tracing::warn!("a file that was put was purged, and is put again"),
+            blocking(move || {
+                archive.discard();
+                Ok(())
+            })
+            .await?;
+            if stored == ImportOutcome::Overtaken {
+                break;
             }
+            tracing::warn!("a file that was put was purged, and is put again");
         }
         Err(StoreError::Busy.into())
     }
 
-    /// Puts a folder's files into the artefact store, once they and the registration were checked.
+    /// Puts a folder's files into the artefact store, each listed before it is there, and checks them and the registration. Given up, it stops at the
+    /// next file.
     async fn take(
         &self,
         folder: &Path,
@@ -286,8 +291,9 @@ impl<'a> Importer<'a> {
     ) -> Result<(Archive, Dataset), CohortError> {
         let (folder, artefacts) = (folder.to_owned(), self.artefacts.clone());
         let (keys, production) = (self.keys.clone(), self.production);
-        blocking(move || {
-            let (archive, dataset) = take_in(&folder, artefacts, seal, digest, &known)?;
+        let (lister, listing) = listing();
+        let taken = blocking(move || {
+            let (archive, dataset) = take_in(&folder, (artefacts, lister), seal, digest, &known)?;
             let verified = verifying_keys(&keys).map_err(CohortError::from).and_then(|(keys, _)| {
                 verify_registration(&dataset, &keys, production).map_err(CohortError::Release)
             });
@@ -295,15 +301,15 @@ impl<'a> Importer<'a> {
                 archive.discard();
             }
             verified.map(|_| (archive, dataset))
-        })
-        .await
+        });
+        tokio::join!(taken, listing.serve(self.store)).0
     }
 }
 
 /// Stores a folder's files, and opens and verifies what was stored.
 fn take_in(
     folder: &Path,
-    artefacts: Arc<dyn Artefacts>,
+    (artefacts, lister): (Arc<dyn Artefacts>, Lister),
     seal: Seal,
     dataset: Keccak,
     known: &[TableVersion],
@@ -317,16 +323,16 @@ fn take_in(
     for name in opened.files() {
         let path = folder.join(&name);
         let failed = |source| CohortError::Prove(ProveError::Io { path: path.clone(), source });
-        let mut file = File::open(&path).map_err(failed)?;
+        let file = File::open(&path).map_err(failed)?;
         let bytes = file.metadata().map_err(failed)?.len();
         let sealed = name.starts_with(PRIVATE);
         let put = if sealed {
             let purpose = Purpose { dataset: &dataset, name: &name };
-            artefacts.put(&mut Sealing::new(file, bytes, &seal, purpose)?)
+            artefacts.put(&mut lister.before(Sealing::new(file, bytes, &seal, purpose)?))
         } else {
-            artefacts.put(&mut file)
+            artefacts.put(&mut lister.before(file))
         };
-        let artefact = put.map_err(|error| StoreError::Io(error.to_string()))?;
+        let artefact = put.map_err(listing::refusal)?;
         files.push(DatasetFile { name, artefact, bytes, sealed });
     }
     let public = opened.public().to_json();

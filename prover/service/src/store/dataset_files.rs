@@ -1,7 +1,7 @@
 //! Which artefacts hold the files of a registered dataset.
 //!
-//! A dataset's files come and go together: a new revision replaces the one before in one transaction. What nothing names any more is first put on a list,
-//! and deleted from the artefact store later: whoever reads it just now is not disturbed.
+//! A dataset's files come and go together: a new revision replaces the one before in one transaction. What nothing names, any more or yet, is on a list
+//! before it is anywhere else, and deleted from the artefact store later: whoever reads it just now, or is about to name it, is not disturbed.
 
 use super::{
     Store, audit,
@@ -90,6 +90,16 @@ impl Store {
         let Some(first) = found.first() else { return Ok(None) };
         let revision = rows::column(first, "revision")?;
         Ok(Some(DatasetFiles { revision, files: found.iter().map(file).collect::<Result<_, _>>()? }))
+    }
+
+    /// Lists an artefact that is about to be put, before it is: a purge deletes what nothing names by its time.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn list_artefact(&self, id: &ArtefactId, now: Instant) -> Result<(), StoreError> {
+        let list = "INSERT INTO dropped_artefacts (artefact, dropped) VALUES ($1, $2) \
+                    ON CONFLICT (artefact) DO UPDATE SET dropped = excluded.dropped";
+        self.execute(sql(list).bind(id.0).bind(now.0)).await.map(drop)
     }
 
     /// Registers a dataset with its files, which is put on record, or puts them in the place of revision `after`: all of it or nothing. Each file

@@ -13,7 +13,7 @@ use crate::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// How long a dropped artefact is left to whoever reads it just now.
+/// How long a listed artefact is left to whoever reads it just now, or is about to name it.
 const READING: Duration = Duration::from_secs(3600);
 
 /// What went.
