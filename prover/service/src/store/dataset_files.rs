@@ -17,6 +17,7 @@ use crate::{
 };
 use nightingale_circuits::cohort::Keccak;
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant as Moment},
 };
@@ -25,6 +26,10 @@ use std::{
 const AT_ONCE: i64 = 64;
 /// How long one transaction deletes: well below the time after which PostgreSQL ends one that is idle, and lets an import begin.
 const DELETING: Duration = Duration::from_secs(2);
+
+/// Lists an artefact; one that is listed has its time anew.
+const LIST: &str = "INSERT INTO dropped_artefacts (artefact, dropped) VALUES ($1, $2) \
+                    ON CONFLICT (artefact) DO UPDATE SET dropped = excluded.dropped";
 
 /// A file of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,9 +102,7 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn list_artefact(&self, id: &ArtefactId, now: Instant) -> Result<(), StoreError> {
-        let list = "INSERT INTO dropped_artefacts (artefact, dropped) VALUES ($1, $2) \
-                    ON CONFLICT (artefact) DO UPDATE SET dropped = excluded.dropped";
-        self.execute(sql(list).bind(id.0).bind(now.0)).await.map(drop)
+        self.execute(sql(LIST).bind(id.0).bind(now.0)).await.map(drop)
     }
 
     /// Registers a dataset with its files, which is put on record, or puts them in the place of revision `after`: all of it or nothing. Each file
@@ -141,13 +144,10 @@ impl Store {
             let bytes = i64::try_from(file.bytes).map_err(|_| StoreError::Bug("a file above 2^63".into()))?;
             let insert = sql(text).bind(name).bind(digest).bind(after + 1).bind(&file.name);
             tx.execute(insert.bind(file.artefact.0).bind(bytes).bind(file.sealed)).await?;
-            let kept = "DELETE FROM dropped_artefacts WHERE artefact = $1";
-            tx.execute(sql(kept).bind(file.artefact.0)).await?;
         }
-        drop_files(&mut tx, "tenant = $1 AND dataset = $2 AND revision <= $3", now, |statement| {
-            statement.bind(name).bind(digest).bind(after)
-        })
-        .await?;
+        let before = "tenant = $1 AND dataset = $2 AND revision <= $3";
+        drop_files(&mut tx, before, files, now, |statement| statement.bind(name).bind(digest).bind(after))
+            .await?;
         tx.commit().await?;
         Ok(ImportOutcome::Imported(DatasetFiles { revision: after + 1, files: files.to_vec() }))
     }
@@ -159,7 +159,7 @@ impl Store {
         tenant: &Tenant,
         now: Instant,
     ) -> Result<(), StoreError> {
-        drop_files(tx, "tenant = $1", now, |statement| statement.bind(tenant.as_str())).await?;
+        drop_files(tx, "tenant = $1", &[], now, |statement| statement.bind(tenant.as_str())).await?;
         tx.execute(sql("DELETE FROM datasets WHERE tenant = $1").bind(tenant.as_str())).await.map(drop)
     }
 
@@ -171,7 +171,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let which = "EXISTS (SELECT 1 FROM datasets WHERE datasets.tenant = dataset_files.tenant \
                      AND datasets.dataset = dataset_files.dataset AND datasets.registered < $1)";
-        drop_files(&mut tx, which, now, |statement| statement.bind(before.0)).await?;
+        drop_files(&mut tx, which, &[], now, |statement| statement.bind(before.0)).await?;
         let dropped = tx.execute(sql("DELETE FROM datasets WHERE registered < $1").bind(before.0)).await?;
         tx.commit().await?;
         Ok(dropped)
@@ -236,9 +236,12 @@ impl Store {
             }
             Ok((done, deleted))
         };
-        let (done, deleted) = of_store(delete).await?;
+        let (mut done, deleted) = of_store(delete).await?;
+        done.sort_unstable();
         for id in done {
-            tx.execute(sql("DELETE FROM dropped_artefacts WHERE artefact = $1").bind(id.0)).await?;
+            // One that was dropped again meanwhile is due later.
+            let off = sql("DELETE FROM dropped_artefacts WHERE artefact = $1 AND dropped <= $2");
+            tx.execute(off.bind(id.0).bind(before.0)).await?;
         }
         tx.commit().await?;
         Ok(deleted)
@@ -267,17 +270,27 @@ async fn of_store<T: Send + 'static>(
     done.map_err(|error| StoreError::Io(error.to_string()))
 }
 
-/// Drops the file rows of a condition, and lists their artefacts.
+/// Drops the file rows of a condition, and lists their artefacts, but those of `kept`: they come off the list. All in the order of their names: of two
+/// transactions that change the list, one waits for the other and never both.
 async fn drop_files(
     tx: &mut Connection,
     which: &str,
+    kept: &[DatasetFile],
     now: Instant,
     bind: impl Fn(super::sql::Statement) -> super::sql::Statement,
 ) -> Result<(), StoreError> {
     let delete = sql(format!("DELETE FROM dataset_files WHERE {which} RETURNING artefact"));
+    let mut is_listed = BTreeMap::new();
     for row in tx.all(bind(delete)).await? {
-        let list = "INSERT INTO dropped_artefacts (artefact, dropped) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-        tx.execute(sql(list).bind(artefact(&row)?.0).bind(now.0)).await?;
+        is_listed.insert(artefact(&row)?, true);
+    }
+    is_listed.extend(kept.iter().map(|file| (file.artefact, false)));
+    for (id, is_listed) in is_listed {
+        let change = match is_listed {
+            true => sql(LIST).bind(id.0).bind(now.0),
+            false => sql("DELETE FROM dropped_artefacts WHERE artefact = $1").bind(id.0),
+        };
+        tx.execute(change).await?;
     }
     Ok(())
 }

@@ -1,13 +1,14 @@
 //! What is kept, how long, and that it is gone afterwards, from the files as well.
 
 use crate::{
+    archive::{Call, Told},
     clinic::{Clinic, failure, result},
     custody::tenant,
-    running::{Running, keyed},
+    running::{Running, SOON, keyed},
     site::{Site, on_both},
     stand_in::StandIn,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nightingale::{
     Config,
     artefacts::{Artefacts, folder::FolderArtefacts},
@@ -21,18 +22,76 @@ use nightingale::{
         retention::Purged,
     },
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    time::Duration,
+};
 
 fn entry() -> Draft {
     Draft::by_service(Event::Registered)
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
+const MINUTE: Duration = Duration::from_secs(60);
 
 on_both!(
     results_go_before_jobs_and_what_they_spent_stays,
     a_datasets_files_go_with_it_but_not_those_that_another_still_has,
+    a_file_that_is_dropped_twice_is_left_alone_for_an_hour_from_the_second_time,
 );
+
+/// A site's store, with artefacts of its own that are named by hand.
+struct Shelf {
+    store: Store,
+    folder: FolderArtefacts,
+    artefacts: Arc<dyn Artefacts>,
+    start: Instant,
+}
+
+impl Shelf {
+    async fn of(site: &Site) -> Result<Self> {
+        let config = Config::read(&site.file()?)?;
+        let folder = FolderArtefacts::open(&config.secrets.artefacts_dir)?;
+        let store = Store::open(&config).await?;
+        Ok(Self { store, artefacts: Arc::new(folder.clone()), folder, start: Instant::now() })
+    }
+
+    /// Minutes from the start.
+    fn at(&self, minutes: u32) -> Instant {
+        self.start.plus(minutes * MINUTE)
+    }
+
+    fn put(&self, name: &str) -> Result<DatasetFile> {
+        let artefact = self.artefacts.put(&mut name.as_bytes())?;
+        Ok(DatasetFile { name: name.to_owned(), artefact, bytes: name.len() as u64, sealed: false })
+    }
+
+    /// Names a dataset's files in the place of revision `after`, at this minute.
+    async fn name(
+        &self,
+        (tenant, dataset): (&Tenant, u8),
+        files: &[DatasetFile],
+        after: i64,
+        minute: u32,
+    ) -> Result<()> {
+        let at = self.at(minute);
+        let row = DatasetRow { dataset: [dataset; 32], path: "d".to_owned(), registered: at };
+        let named =
+            self.store.import_dataset(tenant, &row, (&self.artefacts, files), after, entry(), at).await?;
+        ensure!(matches!(named, ImportOutcome::Imported(_)), "{named:?}");
+        Ok(())
+    }
+
+    /// Drops datasets that were registered before this minute.
+    async fn expire(&self, minute: u32) -> Result<u64> {
+        Ok(self.store.expire_datasets(self.at(minute), self.at(minute)).await?)
+    }
+
+    async fn purge(&self, minute: u32) -> Result<Purged> {
+        let keep = Retention::default();
+        Ok(self.store.purge(&keep, self.artefacts.clone(), self.at(minute)).await?)
+    }
+}
 
 async fn results_go_before_jobs_and_what_they_spent_stays(site: Site) -> Result<()> {
     let config = Config::read(&site.file()?)?;
@@ -105,5 +164,57 @@ async fn a_datasets_files_go_with_it_but_not_those_that_another_still_has(site: 
     artefacts.put(&mut b"of the first".as_slice())?;
     assert!(matches!(import(&south, 3, &files, later).await?, ImportOutcome::Imported(_)));
     store.close().await;
+    Ok(())
+}
+
+async fn a_file_that_is_dropped_twice_is_left_alone_for_an_hour_from_the_second_time(
+    site: Site,
+) -> Result<()> {
+    let (shelf, north) = (Shelf::of(&site).await?, tenant("north")?);
+    let file = shelf.put("a")?;
+    shelf.name((&north, 1), std::slice::from_ref(&file), 0, 0).await?;
+    // The next revision still has it, and goes 59 minutes later.
+    shelf.name((&north, 1), std::slice::from_ref(&file), 1, 1).await?;
+    assert_eq!(shelf.expire(60).await?, 1);
+    assert_eq!(shelf.purge(62).await?, Purged::default());
+    assert!(shelf.artefacts.exists(&file.artefact)?, "somebody may be reading it");
+    assert_eq!(shelf.purge(121).await?, Purged { artefacts: 1, ..Purged::default() });
+    shelf.store.close().await;
+    Ok(())
+}
+
+/// On SQLite nothing is dropped while a purge deletes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_dropped_while_a_purge_deletes_others_goes_with_the_next() -> Result<()> {
+    let Some(site) = Site::postgres().await? else { return Ok(()) };
+    let (mut shelf, north, south) = (Shelf::of(&site).await?, tenant("north")?, tenant("south")?);
+    let (shared, own) = (shelf.put("shared")?, shelf.put("own")?);
+    shelf.name((&north, 1), &[shared.clone(), own], 0, 0).await?;
+    shelf.name((&south, 2), std::slice::from_ref(&shared), 0, 10).await?;
+    assert_eq!(shelf.expire(1).await?, 1);
+    // While the file of the first alone is deleted, the second is dropped too.
+    let (deleting, deletes) = mpsc::channel();
+    let (go, goes) = mpsc::channel::<()>();
+    let goes = Mutex::new(goes);
+    let tell = move |call: Call<'_>| {
+        if matches!(call, Call::Delete) {
+            let _ = deleting.send(());
+            let _ = goes.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        }
+    };
+    shelf.artefacts = Arc::new(Told { store: shelf.folder.clone(), tell });
+    let erase = async {
+        let deletes = tokio::task::spawn_blocking(move || deletes.recv_timeout(SOON)).await?;
+        deletes.context("nothing is deleted")?;
+        shelf.store.erase_tenant(&south, "asked for", shelf.at(61)).await?;
+        drop(go);
+        anyhow::Ok(())
+    };
+    let (purged, erased) = tokio::join!(shelf.purge(61), erase);
+    erased?;
+    assert_eq!(purged?, Purged { artefacts: 1, ..Purged::default() });
+    assert!(shelf.artefacts.exists(&shared.artefact)?, "somebody may be reading it");
+    assert_eq!(shelf.purge(121).await?, Purged { artefacts: 1, ..Purged::default() });
+    shelf.store.close().await;
     Ok(())
 }
