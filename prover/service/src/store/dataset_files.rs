@@ -3,6 +3,8 @@
 //! A dataset's files come and go together: a new revision replaces the one before in one transaction. What nothing names, any more or yet, is on a list
 //! before it is anywhere else, and deleted from the artefact store later: whoever reads it just now, or is about to name it, is not disturbed.
 
+mod collection;
+
 use super::{
     Store, audit,
     datasets::DatasetRow,
@@ -16,16 +18,7 @@ use crate::{
     jobs::{Instant, Tenant},
 };
 use nightingale_circuits::cohort::Keccak;
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, Instant as Moment},
-};
-
-/// Artefacts that are deleted in one transaction, at most.
-const AT_ONCE: i64 = 64;
-/// How long one transaction deletes: well below the time after which PostgreSQL ends one that is idle, and lets an import begin.
-const DELETING: Duration = Duration::from_secs(2);
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Lists an artefact; one that is listed has its time anew.
 const LIST: &str = "INSERT INTO dropped_artefacts (artefact, dropped) VALUES ($1, $2) \
@@ -191,60 +184,6 @@ impl Store {
             Ok((rows::tenant(row)?, digest, rows::column(row, "path")?))
         };
         found.iter().map(one).collect()
-    }
-
-    /// Deletes artefacts that were dropped before `before` and that nothing names. Returns how many.
-    ///
-    /// # Errors
-    /// The database refuses, or the artefact store; what was not deleted stays on the list.
-    pub async fn collect_artefacts(
-        &self,
-        artefacts: Arc<dyn Artefacts>,
-        before: Instant,
-    ) -> Result<u64, StoreError> {
-        let mut deleted = 0;
-        loop {
-            let waiting =
-                sql("SELECT 1 AS one FROM dropped_artefacts WHERE dropped <= $1 LIMIT 1").bind(before.0);
-            if self.optional(waiting).await?.is_none() {
-                return Ok(deleted);
-            }
-            deleted += self.collect_some(artefacts.clone(), before).await?;
-        }
-    }
-
-    /// Takes some off the list, at least one.
-    async fn collect_some(&self, artefacts: Arc<dyn Artefacts>, before: Instant) -> Result<u64, StoreError> {
-        let mut tx = self.begin().await?;
-        let text = "SELECT artefact, (SELECT COUNT(*) FROM dataset_files WHERE dataset_files.artefact = dropped_artefacts.artefact) AS named \
-                    FROM dropped_artefacts WHERE dropped <= $1 ORDER BY dropped, artefact LIMIT $2";
-        let mut listed = Vec::new();
-        for row in tx.all(sql(text).bind(before.0).bind(AT_ONCE)).await? {
-            listed.push((artefact(&row)?, rows::column::<i64>(&row, "named")? > 0));
-        }
-        // While the transaction holds, so that no import names one of them meanwhile.
-        let delete = move || {
-            let (begun, mut done, mut deleted) = (Moment::now(), Vec::new(), 0);
-            for (id, is_named) in listed {
-                if !is_named {
-                    deleted += u64::from(artefacts.delete(&id)?);
-                }
-                done.push(id);
-                if begun.elapsed() > DELETING {
-                    break;
-                }
-            }
-            Ok((done, deleted))
-        };
-        let (mut done, deleted) = of_store(delete).await?;
-        done.sort_unstable();
-        for id in done {
-            // One that was dropped again meanwhile is due later.
-            let off = sql("DELETE FROM dropped_artefacts WHERE artefact = $1 AND dropped <= $2");
-            tx.execute(off.bind(id.0).bind(before.0)).await?;
-        }
-        tx.commit().await?;
-        Ok(deleted)
     }
 }
 

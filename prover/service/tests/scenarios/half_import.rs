@@ -42,7 +42,7 @@ const LATER: Duration = Duration::from_secs(2 * 3600);
 /// Purges what is due later.
 async fn purge(store: &Store, artefacts: &Arc<dyn Artefacts>) -> Result<u64> {
     let at = Instant::now().plus(LATER);
-    Ok(store.purge(&Retention::default(), artefacts.clone(), at).await?.artefacts)
+    Ok(store.purge(&Retention::default(), artefacts.clone(), at, || true).await?.artefacts)
 }
 
 /// Passes on what a client and PostgreSQL say. Armed, it passes on the next commit, and cuts the connection when the database has answered.

@@ -23,7 +23,12 @@ use nightingale::{
     },
 };
 use std::{
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    fs,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     time::Duration,
 };
 
@@ -38,6 +43,8 @@ on_both!(
     results_go_before_jobs_and_what_they_spent_stays,
     a_datasets_files_go_with_it_but_not_those_that_another_still_has,
     a_file_that_is_dropped_twice_is_left_alone_for_an_hour_from_the_second_time,
+    a_file_that_cannot_be_deleted_keeps_no_other_and_is_said,
+    a_purge_ends_between_two_transactions_where_the_server_does,
 );
 
 /// A site's store, with artefacts of its own that are named by hand.
@@ -88,8 +95,12 @@ impl Shelf {
     }
 
     async fn purge(&self, minute: u32) -> Result<Purged> {
+        self.purge_while(minute, || true).await
+    }
+
+    async fn purge_while(&self, minute: u32, goes_on: impl Fn() -> bool + Send) -> Result<Purged> {
         let keep = Retention::default();
-        Ok(self.store.purge(&keep, self.artefacts.clone(), self.at(minute)).await?)
+        Ok(self.store.purge(&keep, self.artefacts.clone(), self.at(minute), goes_on).await?)
     }
 }
 
@@ -106,7 +117,7 @@ async fn results_go_before_jobs_and_what_they_spent_stays(site: Site) -> Result<
     let artefacts: Arc<dyn Artefacts> = Arc::new(FolderArtefacts::open(&config.secrets.artefacts_dir)?);
     let keep = Retention { results: 7 * DAY, ended_jobs: 30 * DAY, ..Retention::default() };
     let (north, id, now) = (tenant("north")?, JobId::parse(&done.id).context("an id")?, Instant::now());
-    let purge = |days: u32| store.purge(&keep, artefacts.clone(), now.plus(days * DAY));
+    let purge = |days: u32| store.purge(&keep, artefacts.clone(), now.plus(days * DAY), || true);
     assert_eq!(purge(6).await?, Purged::default(), "nothing is due");
     assert!(store.job(&north, &id).await?.context("no job")?.decision.is_some());
     assert_eq!(purge(8).await?, Purged { results: 1, ..Purged::default() });
@@ -150,7 +161,7 @@ async fn a_datasets_files_go_with_it_but_not_those_that_another_still_has(site: 
     assert_eq!(import(&south, 2, &files, later).await?, ImportOutcome::Overtaken, "of another revision");
 
     let keep = Retention { datasets: Some(10 * DAY), ..Retention::default() };
-    let purge = |at: Instant| store.purge(&keep, artefacts.clone(), at);
+    let purge = |at: Instant| store.purge(&keep, artefacts.clone(), at, || true);
     assert_eq!(purge(start.plus(9 * DAY)).await?, Purged::default());
     assert_eq!(purge(start.plus(11 * DAY)).await?, Purged { datasets: 1, ..Purged::default() });
     assert!(store.dataset(&north, &[1; 32]).await?.is_none());
@@ -179,6 +190,44 @@ async fn a_file_that_is_dropped_twice_is_left_alone_for_an_hour_from_the_second_
     assert_eq!(shelf.purge(62).await?, Purged::default());
     assert!(shelf.artefacts.exists(&file.artefact)?, "somebody may be reading it");
     assert_eq!(shelf.purge(121).await?, Purged { artefacts: 1, ..Purged::default() });
+    shelf.store.close().await;
+    Ok(())
+}
+
+async fn a_file_that_cannot_be_deleted_keeps_no_other_and_is_said(site: Site) -> Result<()> {
+    let (shelf, north) = (Shelf::of(&site).await?, tenant("north")?);
+    let mut files = [shelf.put("a")?, shelf.put("b")?];
+    // What was dropped at once is deleted in this order.
+    files.sort_by_key(|file| file.artefact);
+    let [stuck, other] = &files;
+    shelf.name((&north, 1), &files, 0, 0).await?;
+    assert_eq!(shelf.expire(1).await?, 1);
+    let name = stuck.artefact.to_string();
+    let path = site.path().join("data/artefacts").join(&name[..2]).join(&name[2..4]).join(&name);
+    fs::remove_file(&path)?;
+    fs::create_dir(&path)?;
+    fs::write(path.join("in the way"), b"")?;
+    for _ in 0..2 {
+        let told = shelf.purge(62).await.err().context("all were deleted")?.to_string();
+        ensure!(told.contains("1 artefacts were not deleted"), "{told}");
+        assert!(!shelf.artefacts.exists(&other.artefact)?, "it was kept by another");
+    }
+    fs::remove_dir_all(&path)?;
+    shelf.put(&stuck.name)?;
+    assert_eq!(shelf.purge(62).await?, Purged { artefacts: 1, ..Purged::default() });
+    shelf.store.close().await;
+    Ok(())
+}
+
+async fn a_purge_ends_between_two_transactions_where_the_server_does(site: Site) -> Result<()> {
+    let (shelf, north) = (Shelf::of(&site).await?, tenant("north")?);
+    let files = (0..70).map(|number| shelf.put(&number.to_string())).collect::<Result<Vec<_>>>()?;
+    shelf.name((&north, 1), &files, 0, 0).await?;
+    assert_eq!(shelf.expire(1).await?, 1);
+    let first = AtomicBool::new(true);
+    let some = shelf.purge_while(62, || first.swap(false, Ordering::Relaxed)).await?.artefacts;
+    ensure!(some > 0 && some < 70, "{some} were deleted");
+    assert_eq!(shelf.purge(62).await?.artefacts, 70 - some);
     shelf.store.close().await;
     Ok(())
 }
