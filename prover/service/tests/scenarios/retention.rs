@@ -267,3 +267,24 @@ async fn a_file_that_is_dropped_while_a_purge_deletes_others_goes_with_the_next(
     shelf.store.close().await;
     Ok(())
 }
+
+/// What it would delete may be named by then: PostgreSQL ends a transaction that was idle for long, and lets an import begin.
+#[test]
+fn a_purge_that_is_held_up_before_it_deletes_leaves_it_to_the_next() -> Result<()> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.max_blocking_threads(1).enable_all().build()?;
+    runtime.block_on(async {
+        let (shelf, north) = (Shelf::of(&Site::sqlite()?).await?, tenant("north")?);
+        let file = shelf.put("a")?;
+        shelf.name((&north, 1), std::slice::from_ref(&file), 0, 0).await?;
+        assert_eq!(shelf.expire(1).await?, 1);
+        // The only thread that deletes has something else to do.
+        let held_up = tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_secs(3)));
+        assert_eq!(shelf.purge(62).await?, Purged::default());
+        held_up.await?;
+        assert!(shelf.artefacts.exists(&file.artefact)?, "deleted long after it was looked up");
+        assert_eq!(shelf.purge(62).await?, Purged { artefacts: 1, ..Purged::default() });
+        shelf.store.close().await;
+        Ok(())
+    })
+}

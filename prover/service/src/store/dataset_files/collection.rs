@@ -21,7 +21,7 @@ use std::{
 const AT_ONCE: i64 = 64;
 /// Artefacts in succession that the store may not delete before the rest is left for the next time.
 const PATIENCE: u64 = 64;
-/// How long one transaction deletes: well below the time after which PostgreSQL ends one that is idle, and lets an import begin.
+/// How long after its begin a transaction deletes: well below the time after which PostgreSQL ends one that is idle, and lets an import begin.
 const DELETING: Duration = Duration::from_secs(2);
 
 /// A place on the list: when an artefact was dropped, and which.
@@ -72,7 +72,10 @@ impl Store {
             kept += batch.kept;
             in_succession = if batch.done.is_empty() { in_succession + batch.kept } else { 0 };
             problem = problem.or(batch.problem);
-            let Some(end) = batch.end else { break };
+            let Some(end) = batch.end else {
+                tracing::warn!("a purge was held up before it deleted anything; the next one does");
+                break;
+            };
             place = end;
         }
         match problem {
@@ -91,6 +94,8 @@ impl Store {
         place: Place,
     ) -> Result<Batch, StoreError> {
         let mut tx = self.begin().await?;
+        // From before the list is read: PostgreSQL ends a transaction that is idle for long, and an import names then what is deleted after.
+        let begun = Moment::now();
         let what = "artefact, dropped, \
                     (SELECT COUNT(*) FROM dataset_files WHERE dataset_files.artefact = dropped_artefacts.artefact) AS named";
         let mut listed = Vec::new();
@@ -99,10 +104,14 @@ impl Store {
             listed.push((place, rows::column::<i64>(&row, "named")? > 0));
         }
         // While the transaction holds, so that no import names one of them meanwhile.
+        let store = artefacts.clone();
         let delete = move || {
-            let (begun, mut batch) = (Moment::now(), Batch::default());
+            let mut batch = Batch::default();
             for ((dropped, id), is_named) in listed {
-                let gone = if is_named { Ok(false) } else { artefacts.delete(&id) };
+                if begun.elapsed() > DELETING {
+                    break;
+                }
+                let gone = if is_named { Ok(false) } else { store.delete(&id) };
                 match gone {
                     Ok(was_there) => {
                         batch.deleted += u64::from(was_there);
@@ -114,20 +123,50 @@ impl Store {
                     }
                 }
                 batch.end = Some((dropped, id));
-                if begun.elapsed() > DELETING {
-                    break;
-                }
             }
             Ok(batch)
         };
         let mut batch = of_store(delete).await?;
         batch.done.sort_unstable();
-        for id in &batch.done {
-            // One that was dropped again meanwhile is due later.
-            let off = sql("DELETE FROM dropped_artefacts WHERE artefact = $1 AND dropped <= $2");
-            tx.execute(off.bind(id.0).bind(before.0)).await?;
+        let taken_off = async {
+            for id in &batch.done {
+                // One that was dropped again meanwhile is due later.
+                let off = sql("DELETE FROM dropped_artefacts WHERE artefact = $1 AND dropped <= $2");
+                tx.execute(off.bind(id.0).bind(before.0)).await?;
+            }
+            tx.commit().await
+        };
+        match taken_off.await {
+            Ok(()) => Ok(batch),
+            Err(error) => {
+                self.say_what_is_lost(artefacts, batch.done).await?;
+                Err(error)
+            }
         }
-        tx.commit().await?;
-        Ok(batch)
+    }
+
+    /// Says which datasets name an artefact that is not in the store: the transaction in which it was deleted had ended before.
+    async fn say_what_is_lost(
+        &self,
+        artefacts: Arc<dyn Artefacts>,
+        deleted: Vec<ArtefactId>,
+    ) -> Result<(), StoreError> {
+        for id in deleted {
+            let naming = "SELECT tenant, dataset FROM dataset_files WHERE artefact = $1";
+            let named = self.all(sql(naming).bind(id.0)).await?;
+            let store = artefacts.clone();
+            if named.is_empty() || of_store(move || store.exists(&id)).await? {
+                continue;
+            }
+            for row in named {
+                let dataset = hex::encode(rows::column::<&[u8]>(&row, "dataset")?);
+                let tenant = rows::tenant(&row)?;
+                tracing::error!(
+                    tenant = tenant.as_str(), dataset, artefact = %id,
+                    "a purge that was held up deleted a file that an import named meanwhile; register the dataset again"
+                );
+            }
+        }
+        Ok(())
     }
 }
