@@ -330,14 +330,18 @@ impl Engine {
     /// Looks through leases and deadlines until the drain begins, and purges where asked. Every process does it, on whatever
     /// machine: jobs of a worker that died are taken over as long as anybody is left.
     pub(crate) async fn housekeeping(self: Arc<Self>, purges: bool) {
-        let sweep = SWEEP.min(self.config.lease / 4);
-        let (mut leases, mut clock) = (LeaseWatch::default(), Watch::default());
-        let mut next_purge = Moment::now();
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(sweep) => {}
-                () = self.drained() => return,
+        let purging = async {
+            if purges {
+                self.keep_purging().await;
             }
+        };
+        // Side by side: however much there is to purge, leases are looked through.
+        tokio::join!(self.keep_looking_around(), purging);
+    }
+
+    async fn keep_looking_around(&self) {
+        let (mut leases, mut clock) = (LeaseWatch::default(), Watch::default());
+        while self.rested().await {
             if let Err(error) = self.look_around(&mut leases).await {
                 tracing::warn!(%error, "looking through leases failed");
             }
@@ -346,19 +350,36 @@ impl Engine {
                     milliseconds = by,
                     "the clock was set; deadlines go by it, and nothing is purged for a day"
                 );
+            }
+        }
+    }
+
+    async fn keep_purging(&self) {
+        let (mut clock, mut next_purge) = (Watch::default(), Moment::now());
+        while self.rested().await {
+            if clock.jumped().is_some() {
                 next_purge = Moment::now() + DOUBT;
             }
-            if purges && Moment::now() >= next_purge {
-                next_purge = Moment::now() + PURGE;
-                let (retention, artefacts) = (&self.config.retention, self.artefacts.clone());
-                match self.store.purge(retention, artefacts, Instant::now()).await {
-                    Ok(purged) if purged == Purged::default() => {}
-                    Ok(Purged { jobs, results, datasets, artefacts }) => {
-                        tracing::info!(jobs, results, datasets, artefacts, "purged");
-                    }
-                    Err(error) => tracing::warn!(%error, "purging failed"),
-                }
+            if Moment::now() < next_purge {
+                continue;
             }
+            next_purge = Moment::now() + PURGE;
+            let (retention, artefacts) = (&self.config.retention, self.artefacts.clone());
+            match self.store.purge(retention, artefacts, Instant::now(), || !self.is_draining()).await {
+                Ok(purged) if purged == Purged::default() => {}
+                Ok(Purged { jobs, results, datasets, artefacts }) => {
+                    tracing::info!(jobs, results, datasets, artefacts, "purged");
+                }
+                Err(error) => tracing::warn!(%error, "purging failed"),
+            }
+        }
+    }
+
+    /// Waits until it is time to look again; `false` when the drain begins.
+    async fn rested(&self) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(SWEEP.min(self.config.lease / 4)) => true,
+            () = self.drained() => false,
         }
     }
 

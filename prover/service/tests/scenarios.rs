@@ -90,6 +90,8 @@ mod erasure;
 mod everything_killed;
 #[path = "scenarios/fleet.rs"]
 mod fleet;
+#[path = "scenarios/half_import.rs"]
+mod half_import;
 #[path = "scenarios/hostile_transport.rs"]
 mod hostile_transport;
 #[path = "scenarios/idempotency.rs"]

@@ -2,6 +2,8 @@
 //!
 //! Files are read one at a time, a chunk verified before it is used, into memory that is wiped.
 
+mod listing;
+
 use super::{Folder, folder};
 use crate::{
     artefacts::{
@@ -15,11 +17,13 @@ use crate::{
     production,
     store::{
         Store,
+        consents::versions::TableVersion,
         dataset_files::{DatasetFile, DatasetFiles, ImportOutcome},
         datasets::DatasetRow,
         seal::Seal,
     },
 };
+use listing::{Lister, listing};
 use nightingale_circuits::cohort::Keccak;
 use nightingale_prover::{ProveError, cohort::keys::verifying_keys};
 use nightingale_verifier::cohort::{Dataset, verify_registration};
@@ -120,7 +124,8 @@ impl Archive {
         self.public().map(Standing::Other)
     }
 
-    /// Deletes the sealed files of an import that came to nothing: nobody else has them.
+    /// Deletes the sealed files of an import that is known to have come to nothing: nobody else has them. The list keeps them until a purge finds
+    /// them gone.
     fn discard(&self) {
         for file in self.files.iter().filter(|file| file.sealed) {
             if let Err(error) = self.artefacts.delete(&file.artefact) {
@@ -208,13 +213,13 @@ impl<'a> Importer<'a> {
 
     /// Takes the files of a dataset folder into the artefact store and registers the dataset, which is put on record with `entry`. Every file and
     /// every registration proof is checked, what was stored is opened again before it counts, and consents only ever move on: a folder that
-    /// was put back is refused.
+    /// was put back is refused, also where the dataset's files were kept long enough and are gone.
     ///
     /// `path` is the name under which it is registered.
     ///
     /// # Errors
-    /// A folder that holds no dataset, is damaged, or whose registration does not verify; one with older consents than were imported; the tenant
-    /// was erased; the database or a store does not answer.
+    /// A folder that holds no dataset, is damaged, or whose registration does not verify; one with older consents than were imported or
+    /// recorded; the tenant was erased; the database or a store does not answer.
     pub async fn import(
         &self,
         tenant: &Tenant,
@@ -238,8 +243,9 @@ impl<'a> Importer<'a> {
             return Err(CohortError::Elsewhere);
         }
         let seal = store.seal(tenant).await?;
+        // Before the folder is opened: a folder in whose history this is not was put back.
+        let mut known = store.recorded_consents(tenant, &digest).await?;
         let held = store.dataset_files(tenant, &digest).await?;
-        let mut known = None;
         if let Some(held) = &held {
             let archive = Archive::of(artefacts.clone(), seal.clone(), digest, held.files.clone());
             let text = public.to_json();
@@ -248,44 +254,46 @@ impl<'a> Importer<'a> {
                 Standing::Same(dataset) => return Ok(Imported { row, dataset, archive, is_new: false }),
                 // The same consents: what is damaged is put again.
                 Standing::Damaged => {}
-                Standing::Other(dataset) => known = Some(dataset),
+                Standing::Other(dataset) => known.extend(folder::consents(&dataset)),
             }
         }
         let after = held.map_or(0, |held: DatasetFiles| held.revision);
-        let known = known.map(Arc::new);
+        let known = Arc::new(known);
         for _ in 0..PUTS {
             let (archive, dataset) = self.take(&from, seal.clone(), digest, known.clone()).await?;
             let files = (self.artefacts, archive.files.as_slice());
-            let stored = store.import_dataset(tenant, &row, files, after, entry.clone(), now).await;
-            if !matches!(stored, Ok(ImportOutcome::Imported(_))) {
-                let unused = archive.clone();
-                blocking(move || {
-                    unused.discard();
-                    Ok(())
-                })
-                .await?;
+            // An error may hide a commit: the files stay on the list, and a purge knows whether they are named.
+            let stored = store.import_dataset(tenant, &row, files, after, entry.clone(), now).await?;
+            if let ImportOutcome::Imported(_) = stored {
+                return Ok(Imported { row, dataset, archive, is_new: true });
             }
-            match stored? {
-                ImportOutcome::Imported(_) => return Ok(Imported { row, dataset, archive, is_new: true }),
-                ImportOutcome::Overtaken => break,
-                ImportOutcome::Missing => tracing::warn!("a file that was put was purged, and is put again"),
+            blocking(move || {
+                archive.discard();
+                Ok(())
+            })
+            .await?;
+            if stored == ImportOutcome::Overtaken {
+                break;
             }
+            tracing::warn!("a file that was put was purged, and is put again");
         }
         Err(StoreError::Busy.into())
     }
 
-    /// Puts a folder's files into the artefact store, once they and the registration were checked.
+    /// Puts a folder's files into the artefact store, each listed before it is there, and checks them and the registration. Given up, it stops at the
+    /// next file.
     async fn take(
         &self,
         folder: &Path,
         seal: Seal,
         digest: Keccak,
-        known: Option<Arc<Dataset>>,
+        known: Arc<Vec<TableVersion>>,
     ) -> Result<(Archive, Dataset), CohortError> {
         let (folder, artefacts) = (folder.to_owned(), self.artefacts.clone());
         let (keys, production) = (self.keys.clone(), self.production);
-        blocking(move || {
-            let (archive, dataset) = take_in(&folder, artefacts, seal, digest, known.as_deref())?;
+        let (lister, listing) = listing();
+        let taken = blocking(move || {
+            let (archive, dataset) = take_in(&folder, (artefacts, lister), seal, digest, &known)?;
             let verified = verifying_keys(&keys).map_err(CohortError::from).and_then(|(keys, _)| {
                 verify_registration(&dataset, &keys, production).map_err(CohortError::Release)
             });
@@ -293,58 +301,38 @@ impl<'a> Importer<'a> {
                 archive.discard();
             }
             verified.map(|_| (archive, dataset))
-        })
-        .await
+        });
+        tokio::join!(taken, listing.serve(self.store)).0
     }
-}
-
-/// Refuses consents that do not go on from those that are known, version by version: somebody who revoked would be counted again. A version of
-/// the same number that was made from another copy is another version.
-fn check_consents(place: &Path, known: &Dataset, found: &Dataset) -> Result<(), CohortError> {
-    for table in known.tables() {
-        let other = found.table(table.name()).map_err(CohortError::Release)?;
-        let goes_on = other.consents.len() >= table.consents.len()
-            && table
-                .consents
-                .iter()
-                .zip(&other.consents)
-                .all(|(known, found)| known.commitment.words() == found.commitment.words());
-        if !goes_on {
-            let (path, table) = (place.to_owned(), table.name().to_owned());
-            return Err(CohortError::OlderConsents { path, table });
-        }
-    }
-    Ok(())
 }
 
 /// Stores a folder's files, and opens and verifies what was stored.
 fn take_in(
     folder: &Path,
-    artefacts: Arc<dyn Artefacts>,
+    (artefacts, lister): (Arc<dyn Artefacts>, Lister),
     seal: Seal,
     dataset: Keccak,
-    known: Option<&Dataset>,
+    known: &[TableVersion],
 ) -> Result<(Archive, Dataset), CohortError> {
     // Nobody revokes meanwhile: the files are of one moment.
     let (opened, _lock) = Folder::open_to_change(folder)?;
     folder::expect(folder, opened.public(), &dataset)?;
-    if let Some(known) = known {
-        check_consents(folder, known, opened.public())?;
-    }
+    // Consents that do not go on from these, version by version, would count somebody who revoked.
+    opened.expect_consents(known)?;
     let mut files = Vec::new();
     for name in opened.files() {
         let path = folder.join(&name);
         let failed = |source| CohortError::Prove(ProveError::Io { path: path.clone(), source });
-        let mut file = File::open(&path).map_err(failed)?;
+        let file = File::open(&path).map_err(failed)?;
         let bytes = file.metadata().map_err(failed)?.len();
         let sealed = name.starts_with(PRIVATE);
         let put = if sealed {
             let purpose = Purpose { dataset: &dataset, name: &name };
-            artefacts.put(&mut Sealing::new(file, bytes, &seal, purpose)?)
+            artefacts.put(&mut lister.before(Sealing::new(file, bytes, &seal, purpose)?))
         } else {
-            artefacts.put(&mut file)
+            artefacts.put(&mut lister.before(file))
         };
-        let artefact = put.map_err(|error| StoreError::Io(error.to_string()))?;
+        let artefact = put.map_err(listing::refusal)?;
         files.push(DatasetFile { name, artefact, bytes, sealed });
     }
     let public = opened.public().to_json();

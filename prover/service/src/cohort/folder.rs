@@ -299,6 +299,19 @@ pub fn public(path: &Path) -> Result<Dataset, CohortError> {
     Dataset::from_json(&read(&found)?).map_err(|error| damaged(found, &error.to_string()))
 }
 
+/// The consents of each table of a dataset, of all versions.
+#[must_use]
+pub fn consents(dataset: &Dataset) -> Vec<TableVersion> {
+    let mut versions = Vec::new();
+    for table in dataset.tables() {
+        for (version, held) in (0..).zip(&table.consents) {
+            let (table, commitment) = (table.name().to_owned(), held.commitment.words().concat());
+            versions.push(TableVersion { table, version, commitment });
+        }
+    }
+    versions
+}
+
 /// The newest consents of each table of a dataset.
 #[must_use]
 pub fn newest_consents(dataset: &Dataset) -> Vec<TableVersion> {

@@ -119,13 +119,21 @@ impl DatasetService for Datasets {
                 "expected a folder below the tenant's datasets folder, without `..`",
             ));
         }
-        let folder = self.0.dataset_folder(&tenant, &asked.path);
         let entry = Draft::new(Event::Registered, &caller, "DatasetService.Register");
-        let importer = self.0.importer();
-        let imported = importer.import(&tenant, &folder, &asked.path, entry, Instant::now()).await;
-        let imported = match imported {
-            Ok(imported) => imported,
-            Err(CohortError::Release(error)) => {
+        // What was begun is ended, whether or not the caller waits for it.
+        let (engine, path) = (self.0.clone(), asked.path);
+        let work = async move {
+            let folder = engine.dataset_folder(&tenant, &path);
+            let imported = engine.importer().import(&tenant, &folder, &path, entry, Instant::now()).await?;
+            // From now on, a folder with older consents is an old copy.
+            let (dataset, newest) = (imported.row.dataset, folder::newest_consents(&imported.dataset));
+            engine.store.note_consents(&tenant, &dataset, &newest, Instant::now()).await?;
+            tracing::info!(tenant = tenant.as_str(), dataset = hex::encode(dataset), "dataset registered");
+            Ok::<_, CohortError>(imported)
+        };
+        let imported = match tokio::spawn(work).await {
+            Ok(Ok(imported)) => imported,
+            Ok(Err(CohortError::Release(error))) => {
                 tracing::warn!(%error, "a registration does not verify");
                 return Err(typed(
                     Code::DataLoss,
@@ -133,13 +141,10 @@ impl DatasetService for Datasets {
                     format!("the registration does not verify: {error}"),
                 ));
             }
-            Err(error) => return Err(cohort(&error)),
+            Ok(Err(error)) => return Err(cohort(&error)),
+            Err(_) => return Err(typed(Code::Internal, "INTERNAL", "registering failed; report it")),
         };
         let row = imported.row.clone();
-        // From now on, a folder with older consents is an old copy.
-        let newest = folder::newest_consents(&imported.dataset);
-        self.0.store.note_consents(&tenant, &row.dataset, &newest, Instant::now()).await?;
-        tracing::info!(tenant = tenant.as_str(), dataset = hex::encode(row.dataset), "dataset registered");
         Ok(Response::new(message(&row, &Public::of(imported), true)))
     }
 

@@ -1,7 +1,9 @@
 //! Which artefacts hold the files of a registered dataset.
 //!
-//! A dataset's files come and go together: a new revision replaces the one before in one transaction. What nothing names any more is first put on a list,
-//! and deleted from the artefact store later: whoever reads it just now is not disturbed.
+//! A dataset's files come and go together: a new revision replaces the one before in one transaction. What nothing names, any more or yet, is on a list
+//! before it is anywhere else, and deleted from the artefact store later: whoever reads it just now, or is about to name it, is not disturbed.
+
+mod collection;
 
 use super::{
     Store, audit,
@@ -16,15 +18,11 @@ use crate::{
     jobs::{Instant, Tenant},
 };
 use nightingale_circuits::cohort::Keccak;
-use std::{
-    sync::Arc,
-    time::{Duration, Instant as Moment},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-/// Artefacts that are deleted in one transaction, at most.
-const AT_ONCE: i64 = 64;
-/// How long one transaction deletes: well below the time after which PostgreSQL ends one that is idle, and lets an import begin.
-const DELETING: Duration = Duration::from_secs(2);
+/// Lists an artefact; one that is listed has its time anew.
+const LIST: &str = "INSERT INTO dropped_artefacts (artefact, dropped) VALUES ($1, $2) \
+                    ON CONFLICT (artefact) DO UPDATE SET dropped = excluded.dropped";
 
 /// A file of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +90,14 @@ impl Store {
         Ok(Some(DatasetFiles { revision, files: found.iter().map(file).collect::<Result<_, _>>()? }))
     }
 
+    /// Lists an artefact that is about to be put, before it is: a purge deletes what nothing names by its time.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn list_artefact(&self, id: &ArtefactId, now: Instant) -> Result<(), StoreError> {
+        self.execute(sql(LIST).bind(id.0).bind(now.0)).await.map(drop)
+    }
+
     /// Registers a dataset with its files, which is put on record, or puts them in the place of revision `after`: all of it or nothing. Each file
     /// is in the artefact store when this ends, and stays there as long as it is named.
     ///
@@ -131,13 +137,10 @@ impl Store {
             let bytes = i64::try_from(file.bytes).map_err(|_| StoreError::Bug("a file above 2^63".into()))?;
             let insert = sql(text).bind(name).bind(digest).bind(after + 1).bind(&file.name);
             tx.execute(insert.bind(file.artefact.0).bind(bytes).bind(file.sealed)).await?;
-            let kept = "DELETE FROM dropped_artefacts WHERE artefact = $1";
-            tx.execute(sql(kept).bind(file.artefact.0)).await?;
         }
-        drop_files(&mut tx, "tenant = $1 AND dataset = $2 AND revision <= $3", now, |statement| {
-            statement.bind(name).bind(digest).bind(after)
-        })
-        .await?;
+        let before = "tenant = $1 AND dataset = $2 AND revision <= $3";
+        drop_files(&mut tx, before, files, now, |statement| statement.bind(name).bind(digest).bind(after))
+            .await?;
         tx.commit().await?;
         Ok(ImportOutcome::Imported(DatasetFiles { revision: after + 1, files: files.to_vec() }))
     }
@@ -149,7 +152,7 @@ impl Store {
         tenant: &Tenant,
         now: Instant,
     ) -> Result<(), StoreError> {
-        drop_files(tx, "tenant = $1", now, |statement| statement.bind(tenant.as_str())).await?;
+        drop_files(tx, "tenant = $1", &[], now, |statement| statement.bind(tenant.as_str())).await?;
         tx.execute(sql("DELETE FROM datasets WHERE tenant = $1").bind(tenant.as_str())).await.map(drop)
     }
 
@@ -161,7 +164,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let which = "EXISTS (SELECT 1 FROM datasets WHERE datasets.tenant = dataset_files.tenant \
                      AND datasets.dataset = dataset_files.dataset AND datasets.registered < $1)";
-        drop_files(&mut tx, which, now, |statement| statement.bind(before.0)).await?;
+        drop_files(&mut tx, which, &[], now, |statement| statement.bind(before.0)).await?;
         let dropped = tx.execute(sql("DELETE FROM datasets WHERE registered < $1").bind(before.0)).await?;
         tx.commit().await?;
         Ok(dropped)
@@ -181,57 +184,6 @@ impl Store {
             Ok((rows::tenant(row)?, digest, rows::column(row, "path")?))
         };
         found.iter().map(one).collect()
-    }
-
-    /// Deletes artefacts that were dropped before `before` and that nothing names. Returns how many.
-    ///
-    /// # Errors
-    /// The database refuses, or the artefact store; what was not deleted stays on the list.
-    pub async fn collect_artefacts(
-        &self,
-        artefacts: Arc<dyn Artefacts>,
-        before: Instant,
-    ) -> Result<u64, StoreError> {
-        let mut deleted = 0;
-        loop {
-            let waiting =
-                sql("SELECT 1 AS one FROM dropped_artefacts WHERE dropped <= $1 LIMIT 1").bind(before.0);
-            if self.optional(waiting).await?.is_none() {
-                return Ok(deleted);
-            }
-            deleted += self.collect_some(artefacts.clone(), before).await?;
-        }
-    }
-
-    /// Takes some off the list, at least one.
-    async fn collect_some(&self, artefacts: Arc<dyn Artefacts>, before: Instant) -> Result<u64, StoreError> {
-        let mut tx = self.begin().await?;
-        let text = "SELECT artefact, (SELECT COUNT(*) FROM dataset_files WHERE dataset_files.artefact = dropped_artefacts.artefact) AS named \
-                    FROM dropped_artefacts WHERE dropped <= $1 ORDER BY dropped, artefact LIMIT $2";
-        let mut listed = Vec::new();
-        for row in tx.all(sql(text).bind(before.0).bind(AT_ONCE)).await? {
-            listed.push((artefact(&row)?, rows::column::<i64>(&row, "named")? > 0));
-        }
-        // While the transaction holds, so that no import names one of them meanwhile.
-        let delete = move || {
-            let (begun, mut done, mut deleted) = (Moment::now(), Vec::new(), 0);
-            for (id, is_named) in listed {
-                if !is_named {
-                    deleted += u64::from(artefacts.delete(&id)?);
-                }
-                done.push(id);
-                if begun.elapsed() > DELETING {
-                    break;
-                }
-            }
-            Ok((done, deleted))
-        };
-        let (done, deleted) = of_store(delete).await?;
-        for id in done {
-            tx.execute(sql("DELETE FROM dropped_artefacts WHERE artefact = $1").bind(id.0)).await?;
-        }
-        tx.commit().await?;
-        Ok(deleted)
     }
 }
 
@@ -257,17 +209,27 @@ async fn of_store<T: Send + 'static>(
     done.map_err(|error| StoreError::Io(error.to_string()))
 }
 
-/// Drops the file rows of a condition, and lists their artefacts.
+/// Drops the file rows of a condition, and lists their artefacts, but those of `kept`: they come off the list. All in the order of their names: of two
+/// transactions that change the list, one waits for the other and never both.
 async fn drop_files(
     tx: &mut Connection,
     which: &str,
+    kept: &[DatasetFile],
     now: Instant,
     bind: impl Fn(super::sql::Statement) -> super::sql::Statement,
 ) -> Result<(), StoreError> {
     let delete = sql(format!("DELETE FROM dataset_files WHERE {which} RETURNING artefact"));
+    let mut is_listed = BTreeMap::new();
     for row in tx.all(bind(delete)).await? {
-        let list = "INSERT INTO dropped_artefacts (artefact, dropped) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-        tx.execute(sql(list).bind(artefact(&row)?.0).bind(now.0)).await?;
+        is_listed.insert(artefact(&row)?, true);
+    }
+    is_listed.extend(kept.iter().map(|file| (file.artefact, false)));
+    for (id, is_listed) in is_listed {
+        let change = match is_listed {
+            true => sql(LIST).bind(id.0).bind(now.0),
+            false => sql("DELETE FROM dropped_artefacts WHERE artefact = $1").bind(id.0),
+        };
+        tx.execute(change).await?;
     }
     Ok(())
 }

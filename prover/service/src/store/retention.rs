@@ -13,7 +13,7 @@ use crate::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// How long a dropped artefact is left to whoever reads it just now.
+/// How long a listed artefact is left to whoever reads it just now, or is about to name it.
 const READING: Duration = Duration::from_secs(3600);
 
 /// What went.
@@ -30,7 +30,7 @@ pub struct Purged {
 }
 
 impl Store {
-    /// Removes what was kept long enough by `now`, and gives the space back.
+    /// Removes what was kept long enough by `now`, and gives the space back. Files go last, for as long as `goes_on`.
     ///
     /// # Errors
     /// The database or the artefact store refuses; what went before stays gone.
@@ -39,6 +39,7 @@ impl Store {
         keep: &Retention,
         artefacts: Arc<dyn Artefacts>,
         now: Instant,
+        goes_on: impl Fn() -> bool + Send,
     ) -> Result<Purged, StoreError> {
         let jobs = self.purge_jobs(now.minus(keep.ended_jobs), now).await?;
         let results = self.purge_results(now.minus(keep.results), now).await?;
@@ -46,10 +47,10 @@ impl Store {
             Some(time) => self.expire_datasets(now.minus(time), now).await?,
             None => 0,
         };
-        let artefacts = self.collect_artefacts(artefacts, now.minus(READING)).await?;
         if jobs + results + datasets > 0 && self.dialect() == Dialect::Sqlite {
             self.execute(sql("PRAGMA incremental_vacuum")).await?;
         }
+        let artefacts = self.collect_artefacts(artefacts, now.minus(READING), goes_on).await?;
         Ok(Purged { jobs, results, datasets, artefacts })
     }
 

@@ -25,32 +25,39 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// A data folder with the trial imported from `ds` beside it.
-struct Custodian {
-    folder: tempfile::TempDir,
-    config: Config,
-    store: Store,
-    artefacts: Arc<dyn Artefacts>,
+pub(crate) struct Custodian {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) artefacts: Arc<dyn Artefacts>,
 }
 
 impl Custodian {
-    async fn new() -> Result<Self> {
+    pub(crate) async fn new() -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        place(&folder.path().join("ds"))?;
         let config = config(folder.path());
+        Self::of(folder, config).await
+    }
+
+    pub(crate) async fn of(folder: tempfile::TempDir, config: Config) -> Result<Self> {
+        place(&folder.path().join("ds"))?;
         let store = Store::open(&config).await?;
         let artefacts = Arc::new(FolderArtefacts::open(&config.secrets.artefacts_dir)?);
         Ok(Self { folder, config, store, artefacts })
     }
 
-    fn ds(&self) -> PathBuf {
+    pub(crate) fn ds(&self) -> PathBuf {
         self.folder.path().join("ds")
     }
 
-    async fn import(&self, folder: &Path) -> Result<Imported, CohortError> {
+    pub(crate) async fn import(&self, folder: &Path) -> Result<Imported, CohortError> {
         let north = tenant("north").map_err(|_| CohortError::Bug("a name"))?;
         self.importer().import(&north, folder, "ds", entry(), Instant::now()).await
     }
@@ -71,7 +78,7 @@ fn entry() -> Draft {
 }
 
 /// Every file under `folder`.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -213,14 +220,22 @@ async fn consents_move_on_and_a_folder_that_is_put_back_is_refused() -> Result<(
     Ok(())
 }
 
-/// A store whose purge deletes a public file after it was put and before it is named.
-struct Purging {
-    store: FolderArtefacts,
-    purged: std::sync::atomic::AtomicBool,
+/// A call to an artefact store.
+pub(crate) enum Call<'a> {
+    Put,
+    Exists(&'a ArtefactId),
+    Delete,
 }
 
-impl Artefacts for Purging {
+/// A store that tells of each call before it does it.
+pub(crate) struct Told<F> {
+    pub(crate) store: FolderArtefacts,
+    pub(crate) tell: F,
+}
+
+impl<F: Fn(Call<'_>) + Send + Sync> Artefacts for Told<F> {
     fn put(&self, content: &mut dyn Read) -> Result<ArtefactId, ArtefactError> {
+        (self.tell)(Call::Put);
         self.store.put(content)
     }
 
@@ -229,14 +244,12 @@ impl Artefacts for Purging {
     }
 
     fn exists(&self, id: &ArtefactId) -> Result<bool, ArtefactError> {
-        // Whoever asks is about to name it.
-        if !self.purged.swap(true, std::sync::atomic::Ordering::Relaxed) {
-            self.store.delete(id)?;
-        }
+        (self.tell)(Call::Exists(id));
         self.store.exists(id)
     }
 
     fn delete(&self, id: &ArtefactId) -> Result<bool, ArtefactError> {
+        (self.tell)(Call::Delete);
         self.store.delete(id)
     }
 }
@@ -245,7 +258,16 @@ impl Artefacts for Purging {
 async fn a_file_that_a_purge_deletes_while_it_is_imported_is_put_again() -> Result<()> {
     let mut custodian = Custodian::new().await?;
     let store = FolderArtefacts::open(&custodian.config.secrets.artefacts_dir)?;
-    custodian.artefacts = Arc::new(Purging { store, purged: std::sync::atomic::AtomicBool::new(false) });
+    // Whoever asks whether a file is there is about to name it: then it is purged, once.
+    let (purge, purged) = (store.clone(), AtomicBool::new(false));
+    let tell = move |call: Call<'_>| {
+        if let Call::Exists(id) = call
+            && !purged.swap(true, Ordering::Relaxed)
+        {
+            let _ = purge.delete(id);
+        }
+    };
+    custodian.artefacts = Arc::new(Told { store, tell });
     assert!(custodian.import(&custodian.ds()).await?.is_new);
     let archive = custodian.archive().await?;
     assert_eq!(archive.open()?.public().digest(), dataset(&custodian.ds())?.digest());

@@ -1,27 +1,30 @@
 //! Subjects revoke while a question about them is proven, with the real prover: the answer that ends is one without them.
 
 use crate::{
-    cohort_command::{nightingale, place, sponsor_key, subject, verified},
+    cohort_command::{done, nightingale, place, sponsor_key, subject, verified},
     running::{Running, config, in_state},
     stand_in::StandIn,
 };
 use anyhow::{Context, Result};
 use nightingale::{
     Config,
+    artefacts::folder::FolderArtefacts,
     client::{Client, ClientError},
-    config::Consent,
-    jobs::Tenant,
+    config::{Consent, Retention},
+    jobs::{Instant, Tenant},
     store::Store,
 };
 use nightingale_proto::v1::{self, JobState, Role, job::Outcome};
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 /// How long a proof may take on a busy machine, its setup and key included.
 const LONG: Duration = Duration::from_secs(900);
+const DAY: Duration = Duration::from_secs(86_400);
 
 struct Cohort {
     server: Running,
@@ -153,5 +156,42 @@ async fn an_older_copy_of_the_folder_counts_for_nothing() -> Result<()> {
     // Nor is anything revoked from it: the new version would have the number of the recorded one, without the first subject in it.
     let forked = client.revoke_subjects("f", digest.clone(), vec![subject(8)?]).await;
     assert_eq!(reason(forked)?, "DATASET_DAMAGED");
+    server.stop().await
+}
+
+/// Versions of consents are kept when the dataset's files are not: an older copy is no more welcome then, nor one that somebody made newer by hand.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_copy_is_not_registered_when_the_datasets_files_are_gone() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let Cohort { server, mut client, path, digest } = serving(folder.path()).await?;
+    client.revoke_subjects("r", digest, vec![subject(7)?]).await?;
+    let (newest, fork) = (folder.path().join("newest"), folder.path().join("fork"));
+    fs::rename(&path, &newest)?;
+    let config = configured(folder.path());
+    let store = Store::attach(&config).await?;
+    let artefacts = Arc::new(FolderArtefacts::open(&config.secrets.artefacts_dir)?);
+    let keep = Retention { datasets: Some(DAY), ..Retention::default() };
+    let later = Instant::now().plus(2 * DAY);
+    assert_eq!(store.purge(&keep, artefacts, later, || true).await?.datasets, 1);
+    store.close().await;
+
+    place(&path)?;
+    assert_eq!(reason(client.register_dataset("trial").await)?, "DATASET_DAMAGED");
+    // Two versions on, its newest has a number that nobody recorded, and counts the first subject.
+    fs::remove_dir_all(&path)?;
+    place(&fork)?;
+    for row in [8, 9] {
+        let (subject, key) = (subject(row)?, "sponsors/north.key");
+        done(folder.path(), &["dataset", "revoke", "--dataset", "fork", &subject, "--sponsor-key", key])?;
+    }
+    fs::rename(&fork, &path)?;
+    assert_eq!(reason(client.register_dataset("trial").await)?, "DATASET_DAMAGED");
+    assert!(client.datasets().await?.is_empty());
+    // The newest copy is registered as before.
+    fs::remove_dir_all(&path)?;
+    fs::rename(&newest, &path)?;
+    let again = client.register_dataset("trial").await?;
+    let table = again.tables.iter().find(|table| table.name == "t").context("no table")?;
+    assert_eq!(table.consent_version, 1);
     server.stop().await
 }

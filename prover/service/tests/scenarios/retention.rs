@@ -1,13 +1,14 @@
 //! What is kept, how long, and that it is gone afterwards, from the files as well.
 
 use crate::{
+    archive::{Call, Told},
     clinic::{Clinic, failure, result},
     custody::tenant,
-    running::{Running, keyed},
+    running::{Running, SOON, keyed},
     site::{Site, on_both},
     stand_in::StandIn,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nightingale::{
     Config,
     artefacts::{Artefacts, folder::FolderArtefacts},
@@ -21,18 +22,87 @@ use nightingale::{
         retention::Purged,
     },
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    fs,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
 
 fn entry() -> Draft {
     Draft::by_service(Event::Registered)
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
+const MINUTE: Duration = Duration::from_secs(60);
 
 on_both!(
     results_go_before_jobs_and_what_they_spent_stays,
     a_datasets_files_go_with_it_but_not_those_that_another_still_has,
+    a_file_that_is_dropped_twice_is_left_alone_for_an_hour_from_the_second_time,
+    a_file_that_cannot_be_deleted_keeps_no_other_and_is_said,
+    a_purge_ends_between_two_transactions_where_the_server_does,
 );
+
+/// A site's store, with artefacts of its own that are named by hand.
+struct Shelf {
+    store: Store,
+    folder: FolderArtefacts,
+    artefacts: Arc<dyn Artefacts>,
+    start: Instant,
+}
+
+impl Shelf {
+    async fn of(site: &Site) -> Result<Self> {
+        let config = Config::read(&site.file()?)?;
+        let folder = FolderArtefacts::open(&config.secrets.artefacts_dir)?;
+        let store = Store::open(&config).await?;
+        Ok(Self { store, artefacts: Arc::new(folder.clone()), folder, start: Instant::now() })
+    }
+
+    /// Minutes from the start.
+    fn at(&self, minutes: u32) -> Instant {
+        self.start.plus(minutes * MINUTE)
+    }
+
+    fn put(&self, name: &str) -> Result<DatasetFile> {
+        let artefact = self.artefacts.put(&mut name.as_bytes())?;
+        Ok(DatasetFile { name: name.to_owned(), artefact, bytes: name.len() as u64, sealed: false })
+    }
+
+    /// Names a dataset's files in the place of revision `after`, at this minute.
+    async fn name(
+        &self,
+        (tenant, dataset): (&Tenant, u8),
+        files: &[DatasetFile],
+        after: i64,
+        minute: u32,
+    ) -> Result<()> {
+        let at = self.at(minute);
+        let row = DatasetRow { dataset: [dataset; 32], path: "d".to_owned(), registered: at };
+        let named =
+            self.store.import_dataset(tenant, &row, (&self.artefacts, files), after, entry(), at).await?;
+        ensure!(matches!(named, ImportOutcome::Imported(_)), "{named:?}");
+        Ok(())
+    }
+
+    /// Drops datasets that were registered before this minute.
+    async fn expire(&self, minute: u32) -> Result<u64> {
+        Ok(self.store.expire_datasets(self.at(minute), self.at(minute)).await?)
+    }
+
+    async fn purge(&self, minute: u32) -> Result<Purged> {
+        self.purge_while(minute, || true).await
+    }
+
+    async fn purge_while(&self, minute: u32, goes_on: impl Fn() -> bool + Send) -> Result<Purged> {
+        let keep = Retention::default();
+        Ok(self.store.purge(&keep, self.artefacts.clone(), self.at(minute), goes_on).await?)
+    }
+}
 
 async fn results_go_before_jobs_and_what_they_spent_stays(site: Site) -> Result<()> {
     let config = Config::read(&site.file()?)?;
@@ -47,7 +117,7 @@ async fn results_go_before_jobs_and_what_they_spent_stays(site: Site) -> Result<
     let artefacts: Arc<dyn Artefacts> = Arc::new(FolderArtefacts::open(&config.secrets.artefacts_dir)?);
     let keep = Retention { results: 7 * DAY, ended_jobs: 30 * DAY, ..Retention::default() };
     let (north, id, now) = (tenant("north")?, JobId::parse(&done.id).context("an id")?, Instant::now());
-    let purge = |days: u32| store.purge(&keep, artefacts.clone(), now.plus(days * DAY));
+    let purge = |days: u32| store.purge(&keep, artefacts.clone(), now.plus(days * DAY), || true);
     assert_eq!(purge(6).await?, Purged::default(), "nothing is due");
     assert!(store.job(&north, &id).await?.context("no job")?.decision.is_some());
     assert_eq!(purge(8).await?, Purged { results: 1, ..Purged::default() });
@@ -91,7 +161,7 @@ async fn a_datasets_files_go_with_it_but_not_those_that_another_still_has(site: 
     assert_eq!(import(&south, 2, &files, later).await?, ImportOutcome::Overtaken, "of another revision");
 
     let keep = Retention { datasets: Some(10 * DAY), ..Retention::default() };
-    let purge = |at: Instant| store.purge(&keep, artefacts.clone(), at);
+    let purge = |at: Instant| store.purge(&keep, artefacts.clone(), at, || true);
     assert_eq!(purge(start.plus(9 * DAY)).await?, Purged::default());
     assert_eq!(purge(start.plus(11 * DAY)).await?, Purged { datasets: 1, ..Purged::default() });
     assert!(store.dataset(&north, &[1; 32]).await?.is_none());
@@ -106,4 +176,115 @@ async fn a_datasets_files_go_with_it_but_not_those_that_another_still_has(site: 
     assert!(matches!(import(&south, 3, &files, later).await?, ImportOutcome::Imported(_)));
     store.close().await;
     Ok(())
+}
+
+async fn a_file_that_is_dropped_twice_is_left_alone_for_an_hour_from_the_second_time(
+    site: Site,
+) -> Result<()> {
+    let (shelf, north) = (Shelf::of(&site).await?, tenant("north")?);
+    let file = shelf.put("a")?;
+    shelf.name((&north, 1), std::slice::from_ref(&file), 0, 0).await?;
+    // The next revision still has it, and goes 59 minutes later.
+    shelf.name((&north, 1), std::slice::from_ref(&file), 1, 1).await?;
+    assert_eq!(shelf.expire(60).await?, 1);
+    assert_eq!(shelf.purge(62).await?, Purged::default());
+    assert!(shelf.artefacts.exists(&file.artefact)?, "somebody may be reading it");
+    assert_eq!(shelf.purge(121).await?, Purged { artefacts: 1, ..Purged::default() });
+    shelf.store.close().await;
+    Ok(())
+}
+
+async fn a_file_that_cannot_be_deleted_keeps_no_other_and_is_said(site: Site) -> Result<()> {
+    let (shelf, north) = (Shelf::of(&site).await?, tenant("north")?);
+    let mut files = [shelf.put("a")?, shelf.put("b")?];
+    // What was dropped at once is deleted in this order.
+    files.sort_by_key(|file| file.artefact);
+    let [stuck, other] = &files;
+    shelf.name((&north, 1), &files, 0, 0).await?;
+    assert_eq!(shelf.expire(1).await?, 1);
+    let name = stuck.artefact.to_string();
+    let path = site.path().join("data/artefacts").join(&name[..2]).join(&name[2..4]).join(&name);
+    fs::remove_file(&path)?;
+    fs::create_dir(&path)?;
+    fs::write(path.join("in the way"), b"")?;
+    for _ in 0..2 {
+        let told = shelf.purge(62).await.err().context("all were deleted")?.to_string();
+        ensure!(told.contains("1 artefacts were not deleted"), "{told}");
+        assert!(!shelf.artefacts.exists(&other.artefact)?, "it was kept by another");
+    }
+    fs::remove_dir_all(&path)?;
+    shelf.put(&stuck.name)?;
+    assert_eq!(shelf.purge(62).await?, Purged { artefacts: 1, ..Purged::default() });
+    shelf.store.close().await;
+    Ok(())
+}
+
+async fn a_purge_ends_between_two_transactions_where_the_server_does(site: Site) -> Result<()> {
+    let (shelf, north) = (Shelf::of(&site).await?, tenant("north")?);
+    let files = (0..70).map(|number| shelf.put(&number.to_string())).collect::<Result<Vec<_>>>()?;
+    shelf.name((&north, 1), &files, 0, 0).await?;
+    assert_eq!(shelf.expire(1).await?, 1);
+    let first = AtomicBool::new(true);
+    let some = shelf.purge_while(62, || first.swap(false, Ordering::Relaxed)).await?.artefacts;
+    ensure!(some > 0 && some < 70, "{some} were deleted");
+    assert_eq!(shelf.purge(62).await?.artefacts, 70 - some);
+    shelf.store.close().await;
+    Ok(())
+}
+
+/// On SQLite nothing is dropped while a purge deletes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_dropped_while_a_purge_deletes_others_goes_with_the_next() -> Result<()> {
+    let Some(site) = Site::postgres().await? else { return Ok(()) };
+    let (mut shelf, north, south) = (Shelf::of(&site).await?, tenant("north")?, tenant("south")?);
+    let (shared, own) = (shelf.put("shared")?, shelf.put("own")?);
+    shelf.name((&north, 1), &[shared.clone(), own], 0, 0).await?;
+    shelf.name((&south, 2), std::slice::from_ref(&shared), 0, 10).await?;
+    assert_eq!(shelf.expire(1).await?, 1);
+    // While the file of the first alone is deleted, the second is dropped too.
+    let (deleting, deletes) = mpsc::channel();
+    let (go, goes) = mpsc::channel::<()>();
+    let goes = Mutex::new(goes);
+    let tell = move |call: Call<'_>| {
+        if matches!(call, Call::Delete) {
+            let _ = deleting.send(());
+            let _ = goes.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        }
+    };
+    shelf.artefacts = Arc::new(Told { store: shelf.folder.clone(), tell });
+    let erase = async {
+        let deletes = tokio::task::spawn_blocking(move || deletes.recv_timeout(SOON)).await?;
+        deletes.context("nothing is deleted")?;
+        shelf.store.erase_tenant(&south, "asked for", shelf.at(61)).await?;
+        drop(go);
+        anyhow::Ok(())
+    };
+    let (purged, erased) = tokio::join!(shelf.purge(61), erase);
+    erased?;
+    assert_eq!(purged?, Purged { artefacts: 1, ..Purged::default() });
+    assert!(shelf.artefacts.exists(&shared.artefact)?, "somebody may be reading it");
+    assert_eq!(shelf.purge(121).await?, Purged { artefacts: 1, ..Purged::default() });
+    shelf.store.close().await;
+    Ok(())
+}
+
+/// What it would delete may be named by then: PostgreSQL ends a transaction that was idle for long, and lets an import begin.
+#[test]
+fn a_purge_that_is_held_up_before_it_deletes_leaves_it_to_the_next() -> Result<()> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.max_blocking_threads(1).enable_all().build()?;
+    runtime.block_on(async {
+        let (shelf, north) = (Shelf::of(&Site::sqlite()?).await?, tenant("north")?);
+        let file = shelf.put("a")?;
+        shelf.name((&north, 1), std::slice::from_ref(&file), 0, 0).await?;
+        assert_eq!(shelf.expire(1).await?, 1);
+        // The only thread that deletes has something else to do.
+        let held_up = tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_secs(3)));
+        assert_eq!(shelf.purge(62).await?, Purged::default());
+        held_up.await?;
+        assert!(shelf.artefacts.exists(&file.artefact)?, "deleted long after it was looked up");
+        assert_eq!(shelf.purge(62).await?, Purged { artefacts: 1, ..Purged::default() });
+        shelf.store.close().await;
+        Ok(())
+    })
 }
