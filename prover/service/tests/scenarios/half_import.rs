@@ -164,7 +164,7 @@ async fn a_registration_is_ended_when_its_caller_does_not_wait(site: Site) -> Re
     let store = Store::attach(&config).await?;
     // With its key made, nothing is written before the files are listed.
     store.seal(&tenant("north")?).await?;
-    let hold = oracle.hold_tenants().await?;
+    let hold = oracle.hold_tenant("north").await?;
     let request = RegisterDatasetRequest { tenant: "north".to_owned(), path: "trial".to_owned() };
     let deadline = [("grpc-timeout", "2S".to_owned())];
     let wire = channel(server.address).await?;
