@@ -76,7 +76,10 @@ mod tests {
             async move { turns.turn("north").await }
         });
         drop(first);
-        assert!(tokio::time::timeout(Duration::from_secs(10), second).await.is_ok(), "its turn does not come");
+        assert!(
+            tokio::time::timeout(Duration::from_secs(10), second).await.is_ok(),
+            "its turn does not come"
+        );
     }
 
     #[tokio::test]

@@ -157,7 +157,8 @@ fn run_out(due: &mut HashMap<Tenant, Due>, held: Held) {
 
 /// An answer about the time that took longer is not used.
 const PROMPT: Duration = Duration::from_secs(1);
-const LEASES: &str = "SELECT tenant, id, fence, lease_until, lease_milliseconds FROM jobs WHERE state = 'leased'";
+const LEASES: &str =
+    "SELECT tenant, id, fence, lease_until, lease_milliseconds FROM jobs WHERE state = 'leased'";
 
 impl Store {
     /// Takes back every lease whose holder must have ended: called once at the start, while no other server has the data folder.

@@ -78,7 +78,9 @@ async fn bring_up_to_date(options: &PgConnectOptions) -> Result<(), StoreError> 
 }
 
 fn is_locked(error: &MigrateError) -> bool {
-    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else { return false };
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else {
+        return false;
+    };
     error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == NO_LOCK)
 }
 

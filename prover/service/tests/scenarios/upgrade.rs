@@ -193,7 +193,8 @@ async fn a_migration_takes_as_long_as_it_takes_and_a_second_server_waits_for_it(
     for opened in [one?, other?] {
         opened.close().await;
     }
-    let slept: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM story_slept").fetch_one(&mut connection).await?;
+    let slept: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM story_slept").fetch_one(&mut connection).await?;
     assert_eq!(slept, 1, "no migration was slow");
     Ok(())
 }

@@ -79,7 +79,8 @@ impl Keys {
             let refused = |problem| ServiceError::Path { path: path.clone(), problem };
             let keys = read_file(path).map_err(refused)?;
             if keys.is_empty() {
-                let problem = "holds no RSA, P-256 or Ed25519 key with a kid for signatures; put the issuer's there";
+                let problem =
+                    "holds no RSA, P-256 or Ed25519 key with a kid for signatures; put the issuer's there";
                 return Err(refused(problem.into()));
             }
             first = (keys, Some(Instant::now()));
@@ -144,7 +145,9 @@ impl Keys {
     /// Says so where no token can be taken, although everything was read.
     fn warn_of_none(&self) {
         if self.held.last().is_empty() {
-            tracing::error!("the token issuer has no RSA, P-256 or Ed25519 key with a kid for signatures any more; every token is refused");
+            tracing::error!(
+                "the token issuer has no RSA, P-256 or Ed25519 key with a kid for signatures any more; every token is refused"
+            );
         }
     }
 
