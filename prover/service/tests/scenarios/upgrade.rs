@@ -180,16 +180,14 @@ async fn a_migration_takes_as_long_as_it_takes_and_a_second_server_waits_for_it(
     let Some(site) = Site::postgres().await? else { return Ok(()) };
     let mut connection = PgConnection::connect(site.url.as_deref().context("no address")?).await?;
     sqlx::raw_sql(SLOW).execute(&mut connection).await?;
-    let mut configs = Vec::new();
-    for name in ["here", "there"] {
-        let config = Config { data_dir: site.path().join(name), ..Config::read(&site.file()?)? };
-        fs::create_dir_all(&config.data_dir)?;
-        let master = config.data_dir.join("master.key");
-        fs::write(&master, hex::decode(MASTER.trim())?)?;
-        fs::set_permissions(&master, fs::Permissions::from_mode(0o600))?;
-        configs.push(config);
-    }
-    let (one, other) = tokio::join!(Store::open(&configs[0]), Store::open(&configs[1]));
+    // Two data folders and one master key, which lies in the first.
+    let here = Config::read(&site.file()?)?;
+    let there = Config { data_dir: site.path().join("there"), ..here.clone() };
+    fs::create_dir_all(&here.data_dir)?;
+    let master = here.data_dir.join("master.key");
+    fs::write(&master, hex::decode(MASTER.trim())?)?;
+    fs::set_permissions(&master, fs::Permissions::from_mode(0o600))?;
+    let (one, other) = tokio::join!(Store::open(&here), Store::open(&there));
     for opened in [one?, other?] {
         opened.close().await;
     }
