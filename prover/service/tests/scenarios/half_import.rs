@@ -169,7 +169,9 @@ async fn a_registration_is_ended_when_its_caller_does_not_wait(site: Site) -> Re
     let deadline = [("grpc-timeout", "2S".to_owned())];
     let wire = channel(server.address).await?;
     let answer = call(&wire, "/nightingale.v1.DatasetService/Register", request, &deadline).await;
-    assert_eq!(verdict(answer).0, Code::DeadlineExceeded);
+    // Its own clock may be the first to say so, or the server's.
+    let (code, _) = verdict(answer);
+    ensure!(matches!(code, Code::Cancelled | Code::DeadlineExceeded), "{code:?}");
     drop(hold);
     let mut client = server.client().await?;
     let registered = async {

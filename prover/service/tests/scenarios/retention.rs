@@ -274,7 +274,8 @@ fn a_purge_that_is_held_up_before_it_deletes_leaves_it_to_the_next() -> Result<(
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.max_blocking_threads(1).enable_all().build()?;
     runtime.block_on(async {
-        let (shelf, north) = (Shelf::of(&Site::sqlite()?).await?, tenant("north")?);
+        let site = Site::sqlite()?;
+        let (shelf, north) = (Shelf::of(&site).await?, tenant("north")?);
         let file = shelf.put("a")?;
         shelf.name((&north, 1), std::slice::from_ref(&file), 0, 0).await?;
         assert_eq!(shelf.expire(1).await?, 1);
