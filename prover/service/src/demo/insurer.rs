@@ -1,7 +1,10 @@
 //! The insurer's side: it publishes its registers, asks, waits, and verifies what it is given.
 
 use super::{At, DemoError, cast::Cast, settle::Batch};
-use crate::client::{Client, Options};
+use crate::{
+    client::{Client, Options},
+    store::jobs::payer_bytes,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use nightingale_circuits::{Fr, claim::NoteLeaf, field::to_be_bytes, merkle::Register};
 use nightingale_proto::v1::{self, adjudicate_stream_response::Answer as Streamed, job::Outcome};
@@ -54,7 +57,7 @@ impl Insurer {
         let mut client = Client::connect(address, TENANT).await.at("reaching the service")?;
         let epoch = &cast.epoch;
         let message = v1::Epoch {
-            payer: payer_bytes(cast),
+            payer: payer_bytes(cast.payer()),
             chain_id: epoch.venue.chain_id,
             contract: epoch.venue.contract.0.to_vec(),
             policy_root: bytes(&epoch.policy_root),
@@ -186,11 +189,7 @@ pub(super) fn accounts_after(cast: &Cast, batches: &[Batch]) -> Result<(Vec<Fr>,
 
 fn register(cast: &Cast, revision: u64, notes: &[Fr], root: &Fr) -> v1::AccountRegister {
     let notes = notes.iter().map(bytes).collect();
-    v1::AccountRegister { payer: payer_bytes(cast), revision, root: bytes(root), notes }
-}
-
-fn payer_bytes(cast: &Cast) -> Vec<u8> {
-    cast.payer().number().to_be_bytes()[4..].to_vec()
+    v1::AccountRegister { payer: payer_bytes(cast.payer()), revision, root: bytes(root), notes }
 }
 
 fn bytes(x: &Fr) -> Vec<u8> {

@@ -14,7 +14,7 @@ use crate::{
         consents::Reliance,
         epochs::EpochStanding,
         idempotency::Space,
-        jobs::{Submission, Submitted},
+        jobs::{Submission, Submitted, payer_bytes},
         quotas::{Quota, until_tomorrow},
     },
 };
@@ -121,7 +121,7 @@ impl Claims {
         let member = engine.store.seal(&tenant).await?.member(facts.patient);
         let entry = Draft::new(Event::Accepted, caller, method)
             .member(&member)
-            .digest("payer", &wire::payer_bytes(facts.payer))
+            .digest("payer", &payer_bytes(facts.payer))
             .digest("epoch_root", &to_be_bytes(&facts.epoch_root))
             .purpose(Purpose::Payment, &engine.config.audit.bases.claims);
         let submission = Submission {

@@ -4,6 +4,7 @@ use super::status::invalid;
 use crate::{
     audit::release::Cleared,
     jobs::{Answer, Decision, Failure, Instant, JobId, Phase, State},
+    store::jobs::payer_bytes,
 };
 use nightingale_circuits::{
     Fr,
@@ -55,10 +56,6 @@ pub(super) fn payer(name: &str, bytes: &[u8]) -> Result<Id, Status> {
     }
     let number = bytes.iter().fold(0u128, |number, byte| number << 8 | u128::from(*byte));
     Id::new(number).map_err(|_| bad())
-}
-
-pub(crate) fn payer_bytes(payer: Id) -> Vec<u8> {
-    payer.number().to_be_bytes().get(4..).unwrap_or_default().to_vec()
 }
 
 pub(super) fn epoch(wire: &v1::Epoch) -> Result<Epoch, Status> {

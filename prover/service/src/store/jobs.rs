@@ -332,7 +332,7 @@ async fn known(
     Ok(None)
 }
 
-/// A payer as it is stored: 12 bytes, big-endian.
-pub(super) fn payer_bytes(payer: Id) -> Vec<u8> {
+/// An identifier as it is stored, travels and is digested for the audit log: 12 bytes, big-endian.
+pub(crate) fn payer_bytes(payer: Id) -> Vec<u8> {
     payer.number().to_be_bytes().get(4..).unwrap_or_default().to_vec()
 }

@@ -1,7 +1,10 @@
 //! Between the messages of `ConsentService` and the ledger.
 
 use super::super::{status::invalid, wire};
-use crate::store::consents::{Effect, Proposal, Stated, Statement, epochs::EpochRow};
+use crate::store::{
+    consents::{Effect, Proposal, Stated, Statement, epochs::EpochRow},
+    jobs::payer_bytes,
+};
 use nightingale_circuits::{
     claim::{Consent, Date},
     field::to_be_bytes,
@@ -76,8 +79,8 @@ pub(super) fn page_token(text: &str) -> Result<Option<i64>, Status> {
 pub(super) fn consent_message(consent: &Consent) -> v1::Consent {
     let bound = |day: Date, open: Date| if day == open { String::new() } else { consent::day_text(day) };
     v1::Consent {
-        member: wire::payer_bytes(consent.member),
-        payer: wire::payer_bytes(consent.payer),
+        member: payer_bytes(consent.member),
+        payer: payer_bytes(consent.payer),
         purpose: consent.purpose.into(),
         data_class: consent.data_class.into(),
         from: bound(consent.from, Date::MIN),
