@@ -3,6 +3,7 @@
 //! Flat columns of booleans, integers, decimals, floating point, dates and text can be registered. Others are kept as unsupported, so that they
 //! stop nobody who does not register them. Compression: none or Snappy.
 
+mod pages;
 mod write;
 
 pub(super) use write::write;
@@ -13,16 +14,17 @@ use super::{
 };
 use ::parquet::{
     basic::{Compression, ConvertedType, LogicalType, Type},
-    column::reader::{ColumnReader, ColumnReaderImpl},
+    column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader},
     data_type::{ByteArray, DataType, FixedLenByteArray},
     errors::ParquetError,
     file::reader::{FileReader, SerializedFileReader},
-    schema::types::ColumnDescriptor,
+    schema::types::ColumnDescPtr,
 };
-use std::{fs::File, panic::catch_unwind, path::Path};
+use pages::Pages;
+use std::{fs::File, panic::catch_unwind, path::Path, sync::Arc};
 
 /// The most rows of a file: far more than a table holds after its rows were chosen.
-const MOST_ROWS: usize = 1 << 28;
+const MOST_ROWS: usize = 1 << 24;
 
 /// What a column's values mean.
 #[derive(Clone, Copy)]
@@ -104,7 +106,7 @@ fn read_columns(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
 fn read_column(
     reader: &SerializedFileReader<File>,
     index: usize,
-    descriptor: &ColumnDescriptor,
+    descriptor: &ColumnDescPtr,
     rows: usize,
 ) -> Result<Cells, Fault> {
     let meaning = meaning(descriptor);
@@ -118,8 +120,10 @@ fn read_column(
     };
     if !matches!(collected, Collected::Unsupported(_)) {
         for group in 0..reader.num_row_groups() {
-            let group = reader.get_row_group(group)?;
-            read_group(group.get_column_reader(index)?, descriptor.max_def_level(), meaning, &mut collected)?;
+            let pages = reader.get_row_group(group)?.get_column_page_reader(index)?;
+            let pages = Pages::new(pages, descriptor, rows - collected.rows());
+            let column = get_column_reader(Arc::clone(descriptor), Box::new(pages));
+            read_group(column, descriptor.max_def_level(), meaning, &mut collected)?;
         }
     }
     Ok(match collected {
@@ -130,7 +134,7 @@ fn read_column(
     })
 }
 
-fn meaning(descriptor: &ColumnDescriptor) -> Meaning {
+fn meaning(descriptor: &ColumnDescPtr) -> Meaning {
     if descriptor.max_rep_level() > 0 || descriptor.path().parts().len() > 1 || descriptor.max_def_level() > 1
     {
         return Meaning::Unsupported("it is nested; only flat columns can be registered");

@@ -189,6 +189,29 @@ fn a_parquet_file_that_says_it_has_endless_rows_is_refused() -> Result<()> {
 }
 
 #[test]
+fn a_parquet_page_that_says_it_has_endless_values_is_refused() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (csv, path) = (folder.path().join("t.csv"), folder.path().join("t.parquet"));
+    fs::write(&csv, "K,N\na,1\nb,2\nc,3\n")?;
+    trial::write(&trial::read(&csv)?, &path)?;
+    let mut said = Vec::new();
+    for file in with_rows(&fs::read(&path)?, 2)? {
+        fs::write(&path, file)?;
+        said.extend(trial::read(&path).err().map(|error| error.to_string()));
+    }
+    // Found by fuzzing: room was made for all of them at once.
+    let found = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/parquet/dictionary_of_endless_values");
+    fs::copy(found, &path)?;
+    said.extend(trial::read(&path).err().map(|error| error.to_string()));
+    for what in
+        ["a page says that it holds 3 values, and at most 2 can", "a dictionary says that it holds"]
+    {
+        anyhow::ensure!(said.iter().any(|text| text.contains(what)), "{what}: {said:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn broken_json_files_are_read_or_refused() -> Result<()> {
     survive(&sample("claim.json")?, 1500, |bytes| {
         let _ = ClaimFile::from_json(bytes);
