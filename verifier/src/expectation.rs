@@ -100,7 +100,7 @@ fn payer(text: &str) -> Result<Id, VerifyError> {
     let bad = || {
         VerifyError::malformed("epoch.payer", "must be a text that is not empty, or id:0x and 24 hex digits")
     };
-    let Some(digits) = text.strip_prefix("id:") else {
+    let Some(digits) = text.strip_prefix("id:").filter(|digits| digits.starts_with("0x")) else {
         return if text.is_empty() { Err(bad()) } else { Ok(Id::from_text(text)) };
     };
     let bytes = from_hex::<12>(digits, "epoch.payer")?;

@@ -15,7 +15,7 @@ pub(crate) use bundle::{Bundle, Entry};
 pub(crate) use party::party;
 pub(crate) use resource::{Coded, Period, Reference, date as day};
 
-use crate::ingest::{Defect, Fault, Found, Ingested, Refused};
+use crate::ingest::{Defect, Fault, Found, Ingested, Refused, named};
 
 /// Reads the claims of a FHIR file; `file` is what the report calls it.
 #[must_use]
@@ -53,7 +53,7 @@ pub fn ingest_fhir(bytes: &[u8], file: &str) -> Ingested {
             }
             _ => continue,
         };
-        match read {
+        match read.and_then(named) {
             Ok(claim) => ingested.claims.push(Found { file: file.to_owned(), claim }),
             Err(fault) => refuse(&mut ingested, fault.within(&entry.name(), '.')),
         }

@@ -3,7 +3,11 @@
 //! One bad claim never costs the others in its file. Every refusal names its element and says what was expected;
 //! none repeats what the element holds.
 
-use crate::{ClaimFile, claim_file::ClaimDocument, notation::DecimalError};
+use crate::{
+    ClaimFile,
+    claim_file::ClaimDocument,
+    notation::{DecimalError, FOREIGN, is_foreign},
+};
 use nightingale_circuits::claim::types::{MAX_DIAGNOSES, MAX_LINES, MAX_POINTERS, MODIFIERS};
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};
@@ -226,6 +230,22 @@ struct RefusalReport<'a> {
     element: &'a str,
     kind: &'static str,
     reason: String,
+}
+
+/// A claim of a stranger's file, where everybody in it is named as strangers may ([`is_foreign`]).
+pub(crate) fn named(claim: ClaimFile) -> Result<ClaimFile, Fault> {
+    let names = [
+        ("patient", Some(&claim.patient)),
+        ("coverage", Some(&claim.coverage)),
+        ("billing", Some(&claim.billing)),
+        ("rendering", Some(&claim.rendering)),
+        ("insurer", claim.insurer.as_ref()),
+        ("authorisation", claim.authorisation.as_ref()),
+    ];
+    match names.iter().find(|(_, name)| name.is_some_and(|name| !is_foreign(name))) {
+        Some((element, _)) => Err(Fault::new(*element, Defect::malformed(FOREIGN))),
+        None => Ok(claim),
+    }
 }
 
 /// An element and what is wrong with it, on the way up to where the file is known.

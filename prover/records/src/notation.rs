@@ -10,7 +10,7 @@ mod numbers;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, marker::PhantomData};
 
-pub(crate) use domain::{UNKNOWN_PLAN, id, plan_id};
+pub(crate) use domain::{FOREIGN, UNKNOWN_PLAN, id, is_foreign, plan_id};
 pub(crate) use numbers::{DecimalError, Key, cents, thousandths};
 
 /// A type with one spelling as text.

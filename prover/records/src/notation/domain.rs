@@ -153,6 +153,14 @@ pub(crate) fn id(text: &str) -> Option<Id> {
     Id::read(text)
 }
 
+/// What [`is_foreign`] asks for.
+pub(crate) const FOREIGN: &str = "an identifier: any text that is not empty and does not begin with id:0x, which this service's own files write for a number";
+
+/// Whether a stranger's file may name somebody so. A number would be whoever has it, under a name that is not in the file.
+pub(crate) fn is_foreign(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with(NUMBERED)
+}
+
 /// The number that stands for a plan whose name the registers do not know; no register may use it.
 pub(crate) const UNKNOWN_PLAN: u16 = u16::MAX;
 

@@ -97,7 +97,10 @@ fn is_date_format(format: &str) -> bool {
 
 fn push(cells: &mut Collected, value: &XportValue<'_>) -> Result<(), CellProblem> {
     match (cells, value) {
-        (Collected::Text(builder), XportValue::Character(text)) => builder.push(text.trim_end()),
+        // A field is filled up with blanks, or by some writers with zeros.
+        (Collected::Text(builder), XportValue::Character(text)) => {
+            builder.push(text.trim_end_matches(|c: char| c.is_whitespace() || c == '\0'));
+        }
         (Collected::Decimal(cells), XportValue::Number(number)) => cells.push(decimal(*number)?),
         (Collected::Day(cells), XportValue::Number(number)) => cells.push(day(*number)?),
         _ => return Err(CellProblem::NotANumber),

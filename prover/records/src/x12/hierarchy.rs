@@ -3,7 +3,7 @@
 use super::{claim, envelope::Transaction, segment::Segment};
 use crate::{
     ClaimFile,
-    ingest::{Defect, Fault},
+    ingest::{Defect, Fault, named},
     notation::Notation,
 };
 use nightingale_circuits::claim::{Date, Npi};
@@ -68,7 +68,7 @@ pub(super) fn claims(transaction: &Transaction<'_>) -> (Vec<ClaimFile>, Vec<Faul
         let ends = |other: &Segment<'_>| matches!(other.id(), "CLM" | "HL");
         let end = segments[at + 1..].iter().position(ends).map_or(segments.len(), |offset| at + 1 + offset);
         found += 1;
-        match claim::read(&segments[at..end], &above) {
+        match claim::read(&segments[at..end], &above).and_then(named) {
             Ok(claim) => claims.push(claim),
             Err(fault) => {
                 let id = segment.element(1);

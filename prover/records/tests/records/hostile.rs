@@ -1,8 +1,8 @@
 //! Files that were cut, flipped or shuffled: every parser answers, none panics, and no line is made up.
 
 use crate::{samples::sample, shared};
-use anyhow::Result;
-use nightingale_records::{ClaimFile, Ingested, Registers, ingest_fhir, ingest_x12, request, trial};
+use anyhow::{Context, Result};
+use nightingale_records::{ClaimFile, Ingested, Registers, consent, ingest_fhir, ingest_x12, request, trial};
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::TestRunner};
 use std::fs;
 
@@ -203,11 +203,38 @@ fn a_parquet_page_that_says_it_has_endless_values_is_refused() -> Result<()> {
     let found = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/parquet/dictionary_of_endless_values");
     fs::copy(found, &path)?;
     said.extend(trial::read(&path).err().map(|error| error.to_string()));
-    for what in
-        ["a page says that it holds 3 values, and at most 2 can", "a dictionary says that it holds"]
-    {
+    for what in ["a page says that it holds 3 values, and at most 2 can", "a dictionary says that it holds"] {
         anyhow::ensure!(said.iter().any(|text| text.contains(what)), "{what}: {said:?}");
     }
+    Ok(())
+}
+
+/// A number means whoever has it: a stranger that wrote one would name somebody who is not in its file.
+#[test]
+fn a_stranger_names_nobody_by_number() -> Result<()> {
+    const NUMBER: &str = "id:0xdda83cae314ac5403360fef5";
+    let (x12, fhir) =
+        (String::from_utf8(sample("scan.837")?)?, String::from_utf8(sample("visit.fhir.json")?)?);
+    for (file, name, element) in [
+        (&x12, "HM1002", "patient"),
+        (&x12, "PA-2026-17", "authorisation"),
+        (&fhir, "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0\"},\n        \"created", "patient"),
+    ] {
+        let altered = file.replace(name, &name.replace(name.split('"').next().unwrap_or(name), NUMBER));
+        let ingest = if file == &x12 { ingest_x12 } else { ingest_fhir };
+        let refused = ingest(altered.as_bytes(), "f").refused;
+        let refused = refused.iter().find(|refused| refused.element.ends_with(element));
+        let refused = refused.with_context(|| format!("{name}: {altered}"))?;
+        anyhow::ensure!(refused.defect.to_string().contains("does not begin with id:0x"), "{refused:?}");
+    }
+    let payer = consent::Payer { id: consent::identifier("p").context("no id")?, names: Vec::new() };
+    let of = |patient: &str| {
+        let patient = format!(
+            r#"{{"resourceType":"Consent","status":"inactive","patient":{{"reference":"{patient}"}}}}"#
+        );
+        consent::import_fhir(patient.as_bytes(), &payer, "f")
+    };
+    anyhow::ensure!(of("Patient/ada").found.len() == 1 && of(NUMBER).found.is_empty());
     Ok(())
 }
 

@@ -183,7 +183,7 @@ impl Consent {
     }
 }
 
-fn number(text: &str, what: &str) -> Result<Vec<u8>, Trouble> {
+pub(super) fn number(text: &str, what: &str) -> Result<Vec<u8>, Trouble> {
     let id = identifier(text).ok_or_else(|| {
         Trouble::Unusable(format!("{what}: expected a text that is not empty, or id:0x and 24 hex digits"))
     })?;

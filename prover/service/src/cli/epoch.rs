@@ -1,9 +1,9 @@
 //! `nightingale epoch`.
 
-use super::{Outcome, Remote, say, wait};
+use super::{Outcome, Remote, consent::number, say, wait};
 use clap::{Args, Subcommand};
 use nightingale::client::{ClientError, epoch_message};
-use nightingale_circuits::{claim::Id, field::to_be_bytes};
+use nightingale_circuits::field::to_be_bytes;
 use nightingale_proto::v1;
 use nightingale_records::Registers;
 use std::path::PathBuf;
@@ -72,7 +72,7 @@ impl Publish {
 
 impl Get {
     fn run(&self) -> Outcome {
-        let payer = Id::from_text(&self.payer).number().to_be_bytes().get(4..).unwrap_or_default().to_vec();
+        let payer = number(&self.payer, "payer")?;
         wait(async {
             let published: Result<_, ClientError> = self.remote.connect().await?.epoch(payer).await;
             show(&published?);

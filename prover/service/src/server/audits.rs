@@ -14,8 +14,8 @@ use crate::{
     jobs::{Instant, Tenant},
     store::{audit::Head, datasets::DatasetRow},
 };
-use nightingale_circuits::claim::Id;
 use nightingale_proto::v1::{self, audit_service_server::AuditService, export_audit_response::Part};
+use nightingale_records::consent::identifier;
 use nightingale_verifier::audit::{Entry, Hash};
 use std::{pin::Pin, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
@@ -251,7 +251,11 @@ impl AuditService for Audits {
         let (engine, store) = (&self.0, &self.0.store);
         let member = match asked.member.is_empty() {
             true => None,
-            false => Some(store.seal(&tenant).await?.member(Id::from_text(&asked.member))),
+            false => {
+                let member = identifier(&asked.member)
+                    .ok_or_else(|| invalid("member", "expected any text, or id:0x and 24 hex digits"))?;
+                Some(store.seal(&tenant).await?.member(member))
+            }
         };
         let accounted = Draft::new(Event::Accounted, &caller, DISCLOSURES);
         let accounted = member.iter().fold(accounted, |draft, digest| draft.member(digest));

@@ -16,6 +16,7 @@ use nightingale::{
     config::{Alarm, Audit, identity::Identity},
 };
 use nightingale_proto::v1;
+use nightingale_records::consent::{identifier, identifier_text};
 use nightingale_verifier::audit::{Anchors, Reader};
 use serde_json::Value;
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Stdio};
@@ -114,6 +115,10 @@ async fn an_accounting_finds_every_disclosure_about_a_member_and_no_other(site: 
     ensure!(one.job == first.id && one.recipient == "anonymous" && one.purpose == "payment");
     ensure!(one.basis == "45 CFR 164.506(c)" && !one.break_glass && one.payer.len() == 24);
     ensure!(one.released == <sha2::Sha256 as sha2::Digest>::digest(&result(&first)?.proof_json).to_vec());
+    // As a list of consents names a member.
+    let numbered = identifier_text(identifier("MARKER-PATIENT-0").context("no identifier")?);
+    ensure!(client.disclosures(about(&numbered)).await?.disclosures.len() == 1, "by number");
+    ensure!(client.disclosures(about("id:0xnumber")).await.is_err(), "half a number");
     for stranger in ["MARKER-PATIENT-2", "MARKER-PATIENT-9", "marker-patient-0", "MARKER-PATIENT-0 "] {
         ensure!(client.disclosures(about(stranger)).await?.disclosures.is_empty(), "{stranger}");
     }
@@ -127,7 +132,7 @@ async fn an_accounting_finds_every_disclosure_about_a_member_and_no_other(site: 
     let nobody = client.disclosures(v1::DisclosuresRequest::default()).await.err().context("of nobody")?;
     ensure!(nobody.to_string().contains("member"), "{nobody}");
     let entries = entries(&mut client).await?;
-    ensure!(of(&entries, "accounted").len() == 6, "an accounting is on record");
+    ensure!(of(&entries, "accounted").len() == 7, "an accounting is on record");
     ensure!(!format!("{entries:?}").contains(MARKERS[1]));
     server.stop().await
 }
