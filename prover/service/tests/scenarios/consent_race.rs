@@ -1,11 +1,11 @@
-//! Revocations race with proofs, many times. The witness is the database itself: triggers of the test write down, inside each transaction, what it
-//! does, and transactions come one after another; so the order in which they are written down is the order in which they were committed.
+//! Revocations race with proofs, many times. The witness is the database itself: triggers of the test write down, inside each transaction and one
+//! transaction after the other, what it does; so the order in which they are written down is the order in which they were committed.
 
 use crate::{
     clinic::{Clinic, failure},
     consent_ledger::{granting, revoking},
-    running::{Running, config, ended, keyed},
-    site::{Site, on_both},
+    running::{Running, ended, keyed},
+    site::{Oracle, Site, on_both},
     stand_in::StandIn,
 };
 use anyhow::{Context, Result};
@@ -28,33 +28,41 @@ use rand_chacha::{
     ChaCha20Rng,
     rand_core::{RngCore, SeedableRng},
 };
-use sqlx::SqlitePool;
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
+
+const ON_SQLITE: &str = "CREATE TABLE witness (n INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT, tenant TEXT, subject BLOB, version INTEGER); \
+     CREATE TRIGGER witness_done AFTER UPDATE OF state ON jobs WHEN NEW.state = 'done' BEGIN \
+     INSERT INTO witness (what, tenant, subject) VALUES ('done', NEW.tenant, NEW.consent); END; \
+     CREATE TRIGGER witness_stated AFTER INSERT ON consent_statements BEGIN INSERT INTO witness (what, tenant, subject, version) \
+     SELECT 'stated', NEW.tenant, NEW.subject, COUNT(*) FROM consent_statements s \
+     WHERE s.tenant = NEW.tenant AND s.subject = NEW.subject; END; \
+     CREATE TRIGGER witness_answer AFTER INSERT ON query_ledger BEGIN \
+     INSERT INTO witness (what, tenant, version) VALUES ('answer', NEW.tenant, NEW.consent_version); END; \
+     CREATE TRIGGER witness_version AFTER INSERT ON dataset_consents BEGIN \
+     INSERT INTO witness (what, tenant, version) VALUES ('version', NEW.tenant, NEW.version); END";
+
+/// Transactions overlap on PostgreSQL. Whichever writes something down holds a lock of the test's own until it has ended.
+const ON_POSTGRES: &str = "CREATE TABLE witness (n BIGSERIAL PRIMARY KEY, what TEXT, tenant TEXT, subject BYTEA, version BIGINT); \
+     CREATE FUNCTION witness() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+     PERFORM pg_advisory_xact_lock(4712); \
+     CASE TG_TABLE_NAME \
+     WHEN 'jobs' THEN INSERT INTO witness (what, tenant, subject) VALUES ('done', NEW.tenant, NEW.consent); \
+     WHEN 'consent_statements' THEN INSERT INTO witness (what, tenant, subject, version) \
+     SELECT 'stated', NEW.tenant, NEW.subject, COUNT(*) FROM consent_statements s \
+     WHERE s.tenant = NEW.tenant AND s.subject = NEW.subject; \
+     WHEN 'query_ledger' THEN INSERT INTO witness (what, tenant, version) VALUES ('answer', NEW.tenant, NEW.consent_version); \
+     WHEN 'dataset_consents' THEN INSERT INTO witness (what, tenant, version) VALUES ('version', NEW.tenant, NEW.version); \
+     END CASE; RETURN NULL; END $$; \
+     CREATE TRIGGER witness AFTER UPDATE OF state ON jobs FOR EACH ROW WHEN (NEW.state = 'done') EXECUTE FUNCTION witness(); \
+     CREATE TRIGGER witness AFTER INSERT ON consent_statements FOR EACH ROW EXECUTE FUNCTION witness(); \
+     CREATE TRIGGER witness AFTER INSERT ON query_ledger FOR EACH ROW EXECUTE FUNCTION witness(); \
+     CREATE TRIGGER witness AFTER INSERT ON dataset_consents FOR EACH ROW EXECUTE FUNCTION witness()";
 
 /// Makes the database write down its own history: results, and everything that is stated about consents.
-async fn witnessed(folder: &Path) -> Result<SqlitePool> {
-    Store::open(&config(folder)).await?.close().await;
-    let database = format!("sqlite://{}", folder.join("data/jobs.sqlite").display());
-    let pool = SqlitePool::connect(&database).await?;
-    for statement in [
-        "CREATE TABLE witness (n INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT, tenant TEXT, subject BLOB, version INTEGER)",
-        "CREATE TRIGGER witness_done AFTER UPDATE OF state ON jobs WHEN NEW.state = 'done' BEGIN \
-         INSERT INTO witness (what, tenant, subject) VALUES ('done', NEW.tenant, NEW.consent); END",
-        "CREATE TRIGGER witness_stated AFTER INSERT ON consent_statements BEGIN INSERT INTO witness (what, tenant, subject, version) \
-         SELECT 'stated', NEW.tenant, NEW.subject, COUNT(*) FROM consent_statements s \
-         WHERE s.tenant = NEW.tenant AND s.subject = NEW.subject; END",
-        "CREATE TRIGGER witness_answer AFTER INSERT ON query_ledger BEGIN \
-         INSERT INTO witness (what, tenant, version) VALUES ('answer', NEW.tenant, NEW.consent_version); END",
-        "CREATE TRIGGER witness_version AFTER INSERT ON dataset_consents BEGIN \
-         INSERT INTO witness (what, tenant, version) VALUES ('version', NEW.tenant, NEW.version); END",
-    ] {
-        sqlx::query(statement).execute(&pool).await?;
-    }
-    Ok(pool)
-}
-
-async fn count(pool: &SqlitePool, sql: &'static str) -> Result<i64> {
-    Ok(sqlx::query_scalar(sql).fetch_one(pool).await?)
+async fn witnessed(site: &Site) -> Result<Oracle> {
+    let oracle = site.oracle().await?;
+    oracle.place_also(ON_SQLITE, ON_POSTGRES).await?;
+    Ok(oracle)
 }
 
 /// Results that were committed after the second statement about their consent: the revocation, or the shorter permission.
@@ -64,13 +72,17 @@ const AFTER: &str = "SELECT COUNT(*) FROM witness d JOIN witness r ON r.tenant =
 const TENANTS: u64 = 14;
 const MEMBERS: usize = 8;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_claim_ends_with_a_proof_after_its_consent_was_revoked() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let pool = witnessed(folder.path()).await?;
+on_both!(
+    no_claim_ends_with_a_proof_after_its_consent_was_revoked,
+    no_answer_ends_under_consents_that_were_superseded_before,
+    an_answer_under_another_version_of_the_same_number_is_dropped,
+);
+
+async fn no_claim_ends_with_a_proof_after_its_consent_was_revoked(site: Site) -> Result<()> {
+    let oracle = witnessed(&site).await?;
+    let config = Config::read(&site.file()?)?;
     let lease = Duration::from_secs(20);
-    let server =
-        Running::start(Config { workers: 4, lease, ..config(folder.path()) }, StandIn::slow(12)).await?;
+    let server = Running::start(Config { workers: 4, lease, ..config }, StandIn::slow(12)).await?;
     let mut files = Vec::new();
     let mut clinic = Clinic::new()?;
     for member in 0..MEMBERS {
@@ -117,8 +129,8 @@ async fn no_claim_ends_with_a_proof_after_its_consent_was_revoked() -> Result<()
             if race.await?? { done += 1 } else { revoked += 1 }
         }
     }
-    assert_eq!(count(&pool, AFTER).await?, 0, "committed after the revocation");
-    assert_eq!(count(&pool, "SELECT COUNT(*) FROM witness WHERE what = 'done'").await?, done);
+    assert_eq!(oracle.number(AFTER).await?, 0, "committed after the revocation");
+    assert_eq!(oracle.number("SELECT COUNT(*) FROM witness WHERE what = 'done'").await?, done);
     assert_eq!(done + revoked, i64::try_from(TENANTS * MEMBERS as u64)?);
     // A race that one side always wins is none.
     assert!(done >= 10 && revoked >= 10, "{done} done, {revoked} revoked");
@@ -157,12 +169,10 @@ fn answer(dataset: [u8; 32], version: u32) -> (Answer, LedgerLine) {
 }
 
 /// The end of a question's job and the revocation of a subject, on the store's own transactions: [`crate::consent_cohorts`] has the proofs.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_answer_ends_under_consents_that_were_superseded_before() -> Result<()> {
+async fn no_answer_ends_under_consents_that_were_superseded_before(site: Site) -> Result<()> {
     const ROUNDS: u32 = 120;
-    let folder = tempfile::tempdir()?;
-    let pool = witnessed(folder.path()).await?;
-    let store = Arc::new(Store::open(&config(folder.path())).await?);
+    let oracle = witnessed(&site).await?;
+    let store = Arc::new(Store::open(&Config::read(&site.file()?)?).await?);
     let tenant = Tenant::new("north").context("tenant")?;
     let mut rng = ChaCha20Rng::seed_from_u64(4);
     let (mut committed, mut superseded) = (0, 0);
@@ -224,13 +234,11 @@ async fn no_answer_ends_under_consents_that_were_superseded_before() -> Result<(
     }
     let after = "SELECT COUNT(*) FROM witness a JOIN witness v ON v.tenant = a.tenant \
                  WHERE a.what = 'answer' AND v.what = 'version' AND v.n < a.n AND v.version > a.version";
-    assert_eq!(count(&pool, after).await?, 0, "an answer was committed under older consents");
-    assert_eq!(count(&pool, "SELECT COUNT(*) FROM witness WHERE what = 'answer'").await?, i64::from(ROUNDS));
+    assert_eq!(oracle.number(after).await?, 0, "an answer was committed under older consents");
+    assert_eq!(oracle.number("SELECT COUNT(*) FROM witness WHERE what = 'answer'").await?, i64::from(ROUNDS));
     assert!(committed >= 10 && superseded >= 10, "{committed} committed, {superseded} superseded");
     Ok(())
 }
-
-on_both!(an_answer_under_another_version_of_the_same_number_is_dropped);
 
 async fn an_answer_under_another_version_of_the_same_number_is_dropped(site: Site) -> Result<()> {
     let store = Store::open(&Config::read(&site.file()?)?).await?;

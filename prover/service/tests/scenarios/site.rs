@@ -166,6 +166,15 @@ impl Oracle {
         })
     }
 
+    /// Runs statements of the test's own, written for either database.
+    pub(crate) async fn place_also(&self, sqlite: &'static str, postgres: &'static str) -> Result<()> {
+        match self {
+            Self::Sqlite(pool) => drop(pool.execute(sqlx::raw_sql(sqlite)).await?),
+            Self::Postgres(pool) => drop(pool.execute(sqlx::raw_sql(postgres)).await?),
+        }
+        Ok(())
+    }
+
     /// Rows of two texts.
     pub(crate) async fn pairs(&self, sql: &'static str) -> Result<Vec<(String, String)>> {
         Ok(match self {
