@@ -6,6 +6,8 @@
 
 #[path = "canary/cage.rs"]
 mod cage;
+#[path = "canary/office.rs"]
+mod office;
 #[path = "canary/records.rs"]
 mod records;
 #[path = "canary/search.rs"]
@@ -13,6 +15,7 @@ mod search;
 
 use crate::{
     cohort_command::place,
+    collector::Collector,
     postgres::Cluster,
     running::{SOON, ended, keyed},
     stand_in::StandIn,
@@ -213,8 +216,9 @@ fn found(leaks: &[Leak]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_is_planted_in_records_is_found_in_what_the_service_writes() -> Result<()> {
-    let mut cage = Cage::new("")?;
-    everything(&mut cage, None).await
+    let collector = Collector::start().await?;
+    let mut cage = Cage::new(&watched(&collector))?;
+    everything(&mut cage, &collector, None).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -228,12 +232,22 @@ async fn nor_is_it_found_in_the_files_of_postgresql() -> Result<()> {
     for (number, file) in files(data.path())?.into_iter().enumerate() {
         fs::copy(file, fresh.path().join(number.to_string()))?;
     }
-    let mut cage = Cage::new(&format!("[store]\nurl = '{url}'\n"))?;
-    everything(&mut cage, Some((data.path(), fresh.path()))).await
+    let collector = Collector::start().await?;
+    let mut cage = Cage::new(&format!("[store]\nurl = '{url}'\n{}", watched(&collector)))?;
+    everything(&mut cage, &collector, Some((data.path(), fresh.path()))).await
 }
 
-/// Runs a server through everything, and searches its folder, and the one of its database, beside which stands a copy of it from before.
-async fn everything(cage: &mut Cage, database: Option<(&Path, &Path)>) -> Result<()> {
+/// Traces go to a collector, and who breaks glass is told of in a file.
+fn watched(collector: &Collector) -> String {
+    format!(
+        "[telemetry]\notlp = '{}'\n[audit]\nbreak_glass = true\nbreak_glass_file = 'run/alarm.jsonl'\n",
+        collector.url()
+    )
+}
+
+/// Runs a server through everything, and searches its folder, what it told others, and the folder of its database, beside which stands a copy of
+/// it from before.
+async fn everything(cage: &mut Cage, collector: &Collector, database: Option<(&Path, &Path)>) -> Result<()> {
     let mut aviary = Aviary::new()?;
     let mut planted = aviary.words();
     by_hand(cage)?;
@@ -271,6 +285,20 @@ async fn everything(cage: &mut Cage, database: Option<(&Path, &Path)>) -> Result
     cage.scrape()?;
     drop(client);
     cage.crash(bird, "-TERM")?;
+    let bird = cage.front()?;
+    office::run(cage, &bird.address, &open, &mut aviary, &mut planted).await?;
+    if database.is_none() {
+        let copy = cage.folder.path().join("copy.sqlite").display().to_string();
+        ensure!(
+            cage.command(&["store", "backup", "--config", &config, "--out", &copy])? == Some(0),
+            "no copy"
+        );
+    }
+    cage.scrape()?;
+    cage.crash(bird, "-TERM")?;
+    let traces = collector.bodies();
+    ensure!(traces.len() > 5, "only {} messages came to the collector", traces.len());
+    cage.note("traces", traces.concat());
 
     let searcher = Searcher::new(planted);
     ensure!(searcher.planted().len() > 200, "only {} values were planted", searcher.planted().len());

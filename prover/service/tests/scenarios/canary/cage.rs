@@ -40,7 +40,8 @@ impl Drop for Bird {
 }
 
 impl Cage {
-    pub(super) fn new(store: &str) -> Result<Self> {
+    /// With a database of its own, and with what else the configuration says.
+    pub(super) fn new(more: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         for name in ["run", "tmp"] {
             fs::create_dir(folder.path().join(name))?;
@@ -48,10 +49,12 @@ impl Cage {
         let metrics = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let text = format!(
             "data_dir = 'data'\nkeys_dir = '{}'\n[listen]\naddress = '127.0.0.1:0'\n[metrics]\naddress = '127.0.0.1:{metrics}'\n\
-             [work]\nlease_seconds = 2\ndevice = 'cpu'\n{store}",
+             [work]\nlease_seconds = 2\ndevice = 'cpu'\n{more}",
             keys()?.display()
         );
-        fs::write(folder.path().join("config.toml"), text)?;
+        fs::write(folder.path().join("config.toml"), &text)?;
+        let front = text.replace("[work]\n", "[work]\nclaims = false\ncohorts = false\n");
+        fs::write(folder.path().join("front.toml"), front)?;
         Ok(Self { folder, metrics, told: Vec::new() })
     }
 
@@ -82,7 +85,11 @@ impl Cage {
         let begun = Instant::now();
         loop {
             let text = fs::read_to_string(&out)?;
-            if let Some(address) = text.lines().find_map(|line| Some(line.split_once("listening ")?.1)) {
+            // A worker says that it works.
+            let said = text.lines().find_map(|line| {
+                line.strip_prefix("working").or_else(|| Some(line.split_once("listening ")?.1))
+            });
+            if let Some(address) = said {
                 address.trim().clone_into(&mut bird.address);
                 return Ok(bird);
             }
@@ -96,6 +103,20 @@ impl Cage {
 
     pub(super) fn serve(&self) -> Result<Bird> {
         self.start(BINARY, &["serve", "--config", &self.config().display().to_string()])
+    }
+
+    /// A server that does no work itself.
+    pub(super) fn front(&self) -> Result<Bird> {
+        self.start(BINARY, &["serve", "--config", &self.front_config()])
+    }
+
+    /// A process that works for it.
+    pub(super) fn work(&self) -> Result<Bird> {
+        self.start(BINARY, &["work", "--config", &self.front_config(), "--share", "claims"])
+    }
+
+    fn front_config(&self) -> String {
+        self.folder.path().join("front.toml").display().to_string()
     }
 
     /// Ends it as a crash would.

@@ -7,6 +7,8 @@ use nightingale_records::{ClaimFile, RegisterSet, Registers, request};
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use serde_json::Value;
 
+/// The payer, whose name is public.
+pub(super) const PAYER: &str = "Aviary Mutual";
 pub(super) const NAME: &str = "Zoë Quillfeather-Brønn";
 pub(super) const MEMBER: &str = "CANARY-MEMBER-7Q1Z";
 pub(super) const COVERAGE: &str = "CANARY-COVERAGE-4X9K";
@@ -32,6 +34,8 @@ fn npi(nine: &str) -> String {
 
 /// The insurer of the canaries.
 pub(super) struct Aviary {
+    /// The registers as a file.
+    pub(super) json: String,
     registers: RegisterSet,
     npi: String,
     rng: ChaCha20Rng,
@@ -55,7 +59,7 @@ impl Aviary {
         let consents: Vec<Value> =
             (0..CONSENTING).map(|member| serde_json::json!({"member": numbered(MEMBER, member)})).collect();
         let registers = serde_json::json!({
-            "payer": "Aviary Mutual", "epoch": 1,
+            "payer": PAYER, "epoch": 1,
             "venue": {"chain_id": 31337, "contract": "0x00000000000000000000000000000000000000aa"},
             "plans": [{"number": 1, "name": "Canary",
                 "opening": {"deductible_cents": 5000, "out_of_pocket_cents": 2_345_678_901u64, "maximum_cents": 3_987_654_321u64}}],
@@ -65,8 +69,9 @@ impl Aviary {
             "enrolment": enrolment, "consents": consents,
             "custodian": {"master_key": format!("0x{MASTER:064x}")},
         });
-        let registers = Registers::from_json(registers.to_string().as_bytes())?.build()?;
-        Ok(Self { registers, npi, rng: ChaCha20Rng::seed_from_u64(7) })
+        let json = registers.to_string();
+        let registers = Registers::from_json(json.as_bytes())?.build()?;
+        Ok(Self { json, registers, npi, rng: ChaCha20Rng::seed_from_u64(7) })
     }
 
     /// A request of a member with a service on this day of July 2013.
