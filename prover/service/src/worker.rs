@@ -18,7 +18,7 @@ use crate::{
     store::{
         ledger::{Finish, Standing},
         questions::Answered,
-        queue::{Lease, Share},
+        queue::{Lease, SetAside, Share},
     },
 };
 use std::{
@@ -168,14 +168,17 @@ async fn try_settle(engine: &Engine, lease: &Lease, verdict: &Verdict) -> Result
         Verdict::Failed(failure) => fail(engine, lease, failure).await,
         Verdict::SetAside(waiting, seen) => {
             tracing::info!(job = %lease.id, reason = waiting.name(), "waiting");
-            let held = engine.store.set_aside(lease, *waiting).await?;
-            lease.course.note(if held { "WAITING" } else { "LATE" });
-            engine.events.set_phase(lease.id, None);
-            if held {
-                engine.events.changed(lease.id);
-                resume_overtaken(engine, lease, *seen).await?;
-            } else {
-                late(engine, lease);
+            match engine.store.set_aside(lease, *waiting, *seen).await? {
+                SetAside::Waiting => {
+                    lease.course.note("WAITING");
+                    engine.events.set_phase(lease.id, None);
+                    engine.events.changed(lease.id);
+                }
+                SetAside::Overtaken => {
+                    lease.course.note("RELEASED");
+                    engine.events.changed(lease.id);
+                }
+                SetAside::Gone => late(engine, lease),
             }
             Ok(())
         }
@@ -194,19 +197,6 @@ async fn try_settle(engine: &Engine, lease: &Lease, verdict: &Verdict) -> Result
             Ok(())
         }
     }
-}
-
-/// A register that was published after the worker had looked, and before its job waited, found no job waiting: it is looked at again.
-async fn resume_overtaken(engine: &Engine, lease: &Lease, seen: Option<u64>) -> Result<(), StoreError> {
-    let Some(payer) = lease.payer else { return Ok(()) };
-    let newest = engine.store.accounts_revision(&lease.tenant, payer).await?.map(|(revision, _)| revision);
-    if newest != seen {
-        for id in engine.store.resume(&lease.tenant, payer).await? {
-            engine.events.changed(id);
-            engine.events.work_arrived();
-        }
-    }
-    Ok(())
 }
 
 async fn finish(engine: &Engine, lease: &Lease, proven: &Proven) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! What happens to jobs by itself: leases and deadlines run out, waiting ends.
+//! What happens to jobs by itself: leases and deadlines run out.
 //!
 //! Each tenant's is one transaction, and one that is busy is put off: nobody's jobs wait for another's transaction.
 

@@ -4,13 +4,13 @@
 //! is guarded by the fence, so a holder whose lease was taken over, cancelled or timed out changes nothing, whatever it sends.
 
 use super::{
-    Store, audit, rows,
+    Store, accounts, audit, rows,
     sql::{Connection, Row, Statement, sql},
 };
 use crate::{
     audit::{Draft, Event},
     error::StoreError,
-    jobs::{Failure, Instant, JobClass, JobId, SpentAccount, Tenant, Waiting},
+    jobs::{Failure, Instant, JobClass, JobId, SpentAccount, State, Tenant, Waiting},
     store::seal::Kind,
     worker::course::Course,
 };
@@ -44,6 +44,17 @@ impl Share {
             Self::Cohorts => "size_class LIKE 'cohort-%'",
         }
     }
+}
+
+/// What became of a job that was to be set aside.
+#[derive(Debug, PartialEq, Eq)]
+pub enum SetAside {
+    /// It waits.
+    Waiting,
+    /// What it was to wait for had come already: it is queued.
+    Overtaken,
+    /// The lease is no longer held.
+    Gone,
 }
 
 /// A job in a worker's hands. No `Debug`: it holds the witness.
@@ -170,14 +181,33 @@ impl Store {
         self.guarded(sql(text), lease).await
     }
 
-    /// Sets the job aside until something else happens; `false` when the lease is no longer held.
+    /// Sets the job aside until its payer publishes a newer account register than the one that was `seen`, none where there was none. Where that
+    /// happened already it found no job waiting: the job is queued.
     ///
     /// # Errors
     /// The database refuses.
-    pub async fn set_aside(&self, lease: &Lease, waiting: Waiting) -> Result<bool, StoreError> {
-        let text = "UPDATE jobs SET state = 'waiting', waiting = $1, lease_until = NULL \
-                   WHERE tenant = $2 AND id = $3 AND state = 'leased' AND fence = $4 RETURNING id";
-        self.guarded(sql(text).bind(waiting.name()), lease).await
+    pub async fn set_aside(
+        &self,
+        lease: &Lease,
+        waiting: Waiting,
+        seen: Option<u64>,
+    ) -> Result<SetAside, StoreError> {
+        let mut tx = self.begin_for(&lease.tenant).await?;
+        let newest = match lease.payer {
+            Some(payer) => accounts::revision_within(&mut tx, &lease.tenant, payer).await?,
+            None => None,
+        };
+        let waits = newest == seen;
+        let text = "UPDATE jobs SET state = $1, waiting = $2, lease_until = NULL \
+                   WHERE tenant = $3 AND id = $4 AND state = 'leased' AND fence = $5";
+        let state = if waits { State::Waiting } else { State::Queued };
+        let aside = sql(text).bind(state.name()).bind(waits.then(|| waiting.name()));
+        let aside = aside.bind(lease.tenant.as_str()).bind(lease.id.0.as_slice()).bind(lease.fence);
+        if tx.execute(aside).await? != 1 {
+            return Ok(SetAside::Gone);
+        }
+        tx.commit().await?;
+        Ok(if waits { SetAside::Waiting } else { SetAside::Overtaken })
     }
 
     /// Counts that the claim was moved onto a newer account; `false` when the lease is no longer held.
