@@ -4,7 +4,6 @@
 
 use super::{
     Store, audit,
-    jobs::payer_bytes,
     queue::Lease,
     rows,
     sql::{Connection, Dialect, Row, Statement, sql},
@@ -15,7 +14,6 @@ use crate::{
     error::StoreError,
     jobs::{Failure, FailureCode, Instant, JobId, Tenant},
 };
-use nightingale_circuits::claim::Id;
 use std::{
     collections::HashMap,
     time::{Duration, Instant as Moment},
@@ -117,24 +115,25 @@ enum TakenBack {
     Exhausted,
 }
 
-/// Takes a job from its holder, whose entry is the caller's; `None` when the holder was heard of meanwhile, or somebody else took it.
+/// Takes a job from its holder, whose entry is the caller's; `None` when somebody else took it, or the holder was heard of after `until`.
 async fn take_back(
     connection: &mut Connection,
-    held: &Held,
+    (id, fence): (&JobId, i64),
+    until: Option<i64>,
     max_losses: u32,
     now: Instant,
 ) -> Result<Option<TakenBack>, StoreError> {
     let failure = Failure::new(FailureCode::AttemptsExhausted);
     let exhaust = "UPDATE jobs SET state = 'failed', losses = losses + 1, failure_code = $1, failure_message = $2, \
          ended = $3, lease_until = NULL, witness = NULL WHERE losses + 1 >= $4 \
-         AND state = 'leased' AND id = $5 AND fence = $6 AND lease_until = $7";
+         AND state = 'leased' AND id = $5 AND fence = $6 AND ($7 IS NULL OR lease_until = $8)";
     let exhaust = sql(exhaust).bind(failure.code.name()).bind(&failure.message).bind(now.0).bind(max_losses);
-    let this = |statement: Statement| statement.bind(held.id.0.as_slice()).bind(held.fence).bind(held.until);
+    let this = |statement: Statement| statement.bind(id.0.as_slice()).bind(fence).bind(until).bind(until);
     if connection.execute(this(exhaust)).await? == 1 {
         return Ok(Some(TakenBack::Exhausted));
     }
     let requeue = "UPDATE jobs SET state = 'queued', losses = losses + 1, lease_until = NULL \
-         WHERE state = 'leased' AND id = $1 AND fence = $2 AND lease_until = $3";
+         WHERE state = 'leased' AND id = $1 AND fence = $2 AND ($3 IS NULL OR lease_until = $4)";
     Ok((connection.execute(this(sql(requeue))).await? == 1).then_some(TakenBack::Requeued))
 }
 
@@ -211,7 +210,8 @@ impl Store {
             swept.late = fail_late(&mut tx, tenant, now).await?;
         }
         for held in &due.run_out {
-            match take_back(&mut tx, held, max_losses, now).await? {
+            let of = (&held.id, held.fence);
+            match take_back(&mut tx, of, Some(held.until), max_losses, now).await? {
                 Some(TakenBack::Requeued) => swept.requeued.push(held.id),
                 Some(TakenBack::Exhausted) => swept.exhausted.push(held.id),
                 None => {}
@@ -267,30 +267,19 @@ impl Store {
         Ok(())
     }
 
-    /// Takes one job back from a worker that died.
+    /// Takes one job back from a worker that died, says the lane that holds the lease. When a device dies, all its lanes do: they take turns.
     ///
     /// # Errors
     /// The database refuses.
     pub async fn lose(&self, lease: &Lease, max_losses: u32, now: Instant) -> Result<(), StoreError> {
-        let row = self.optional(sql(format!("{LEASES} AND id = $1")).bind(lease.id.0.as_slice())).await?;
-        let Some(held) = row.as_ref().map(Held::of).transpose()? else { return Ok(()) };
-        if held.fence != lease.fence {
-            return Ok(());
+        let mut tx = self.begin_even_erased(&lease.tenant).await?;
+        // Whatever was heard of the lane meanwhile: it still keeps the lease.
+        let taken = take_back(&mut tx, (&lease.id, lease.fence), None, max_losses, now).await?;
+        if matches!(taken, Some(TakenBack::Exhausted)) {
+            let entry = failed(&lease.id, FailureCode::AttemptsExhausted);
+            audit::append(&mut tx, &lease.tenant, vec![entry], now).await?;
         }
-        let mut due = HashMap::new();
-        run_out(&mut due, held);
-        self.settle(due, max_losses, now).await.whole().map(drop)
-    }
-
-    /// Queues a tenant's jobs that wait for a publication of `payer`.
-    ///
-    /// # Errors
-    /// The database refuses.
-    pub async fn resume(&self, tenant: &Tenant, payer: Id) -> Result<Vec<JobId>, StoreError> {
-        let rows = self.returning(sql("UPDATE jobs SET state = 'queued', waiting = NULL WHERE state = 'waiting' AND tenant = $1 AND payer = $2 \
-             RETURNING id").bind(tenant.as_str()).bind(payer_bytes(payer)))
-        .await?;
-        ids(&rows)
+        tx.commit().await
     }
 }
 
