@@ -13,6 +13,7 @@ use nightingale::{
     Config,
     artefacts::{Artefacts, folder::FolderArtefacts},
     audit::{Draft, Event},
+    client::ClientError,
     jobs::{Instant, Tenant},
     store::{Store, dataset_files::ImportOutcome, datasets::DatasetRow, lifecycle::LeaseWatch, queue::Share},
 };
@@ -147,6 +148,40 @@ async fn a_sweep_that_waits_for_a_job_has_no_log_in_its_hands() -> Result<()> {
     ensure!(swept?.exhausted.len() + again.exhausted.len() == 2);
     ensure!(oracle.number("SELECT COUNT(*) FROM audit_entries WHERE event = 'failed'").await? == 2);
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn submissions_that_wait_for_one_tenant_keep_nobody_elses_out() -> Result<()> {
+    let Some(site) = Site::postgres().await? else { return Ok(()) };
+    let site = site.work("claims = false").work("cohorts = false");
+    let oracle = site.oracle().await?;
+    let server = serving(&site, StandIn::default()).await?;
+    let (mut north, mut south) = (server.client_of("north").await?, server.client_of("south").await?);
+    let file = Clinic::new()?.file(0, &[1])?;
+    north.adjudicate(file.clone(), keyed("first"), false).await?;
+    let held = oracle.hold_tenant("north").await?;
+    let mut waiting = JoinSet::new();
+    // More than are read at once.
+    for number in 0..130 {
+        let (mut north, file) = (north.clone(), file.clone());
+        waiting.spawn(async move { north.adjudicate(file, keyed(&number.to_string()), false).await });
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let accepted = south.adjudicate(file, keyed("other"), false);
+    // A busy machine has north's to read first, and not the fifteen seconds that they wait.
+    tokio::time::timeout(3 * PROMPT, accepted).await.context("it waits")??;
+    drop(held);
+    let mut accepted = 0;
+    while let Some(answer) = waiting.join_next().await {
+        match answer? {
+            Ok(_) => accepted += 1,
+            // Of its own there may be too many.
+            Err(ClientError::Refused { reason, .. }) if reason == "OVERLOADED" => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    ensure!(accepted >= 100, "{accepted} accepted");
+    server.stop().await
 }
 
 /// Calls end before their transactions do: a deadline passes, a caller goes away.
