@@ -77,8 +77,8 @@ pub struct Lease {
     pub accepted: Instant,
     /// How far it is, for traces.
     pub(crate) course: Course,
-    /// The request; an error when it cannot be opened.
-    pub request: Result<Zeroizing<Vec<u8>>, StoreError>,
+    /// The request, sealed.
+    witness: Vec<u8>,
 }
 
 impl Lease {
@@ -95,6 +95,28 @@ impl Lease {
         .await?;
         Ok(ended == 1)
     }
+}
+
+fn leased(row: &Row) -> Result<Lease, StoreError> {
+    let payer: &[u8] = rows::column(row, "payer")?;
+    let payer =
+        (!payer.is_empty()).then(|| payer.iter().fold(0u128, |number, byte| number << 8 | u128::from(*byte)));
+    Ok(Lease {
+        tenant: rows::tenant(row)?,
+        id: rows::id(row)?,
+        fence: rows::column(row, "fence")?,
+        class: rows::class(row)?,
+        payer: payer.map(Id::new).transpose().map_err(|_| rows::damaged("payer"))?,
+        account_lock: rows::column(row, "account_lock")?,
+        spent_account: match rows::column::<i64>(row, "rebases_spent")? {
+            1 => SpentAccount::Rebase,
+            _ => SpentAccount::Fail,
+        },
+        accepted: Instant(rows::column(row, "accepted")?),
+        // A trace that cannot be read is nobody's trouble.
+        course: Course::new(rows::column::<Option<&str>>(row, "trace")?.and_then(Traceparent::parse)),
+        witness: rows::column(row, "witness")?,
+    })
 }
 
 impl Store {
@@ -128,7 +150,7 @@ impl Store {
         let statement = sql(text).bind(now.plus(lasts).0).bind(now.0).bind(milliseconds);
         match self.of_lease(statement).await {
             Ok(rows) => match rows.first() {
-                Some(row) => self.leased(row).await.map(Some),
+                Some(row) => leased(row).map(Some),
                 None => Ok(None),
             },
             // Another machine took a job of the same account, or another suspect, in the same moment: the next look finds what is left.
@@ -137,29 +159,12 @@ impl Store {
         }
     }
 
-    async fn leased(&self, row: &Row) -> Result<Lease, StoreError> {
-        let (tenant, id) = (rows::tenant(row)?, rows::id(row)?);
-        let witness = rows::column(row, "witness")?;
-        let request = self.seal(&tenant).await.and_then(|seal| seal.open(Kind::Witness, &id, witness));
-        let payer: &[u8] = rows::column(row, "payer")?;
-        let payer = (!payer.is_empty())
-            .then(|| payer.iter().fold(0u128, |number, byte| number << 8 | u128::from(*byte)));
-        Ok(Lease {
-            tenant,
-            id,
-            fence: rows::column(row, "fence")?,
-            class: rows::class(row)?,
-            payer: payer.map(Id::new).transpose().map_err(|_| rows::damaged("payer"))?,
-            account_lock: rows::column(row, "account_lock")?,
-            spent_account: match rows::column::<i64>(row, "rebases_spent")? {
-                1 => SpentAccount::Rebase,
-                _ => SpentAccount::Fail,
-            },
-            accepted: Instant(rows::column(row, "accepted")?),
-            // A trace that cannot be read is nobody's trouble.
-            course: Course::new(rows::column::<Option<&str>>(row, "trace")?.and_then(Traceparent::parse)),
-            request,
-        })
+    /// Opens the request of a lease. A key service may take its time for that, which is why leasing does not wait for it.
+    ///
+    /// # Errors
+    /// As [`Store::seal`]; a request that cannot be opened.
+    pub async fn request(&self, lease: &Lease) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        self.seal(&lease.tenant).await?.open(Kind::Witness, &lease.id, &lease.witness)
     }
 
     /// Keeps a lease; `false` when it is no longer held. What counts is that `until` changes, not what it says.

@@ -55,9 +55,8 @@ pub(crate) async fn submit_as(store: &Store, tenant: &Tenant, request: &[u8], nu
     Ok(())
 }
 
-pub(crate) fn decide(lease: &Lease) -> Result<Decision> {
-    let bytes = lease.request.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
-    let request = nightingale_records::request::from_json(bytes)?;
+pub(crate) async fn decide(store: &Store, lease: &Lease) -> Result<Decision> {
+    let request = nightingale_records::request::from_json(&store.request(lease).await?)?;
     let proof = StandIn::default().prove(&request, &mut |_, _| ControlFlow::Continue(()));
     let proof = proof.map_err(|error| anyhow::anyhow!("{error:?}"))?;
     let opening = proof.opening.as_ref().context("no opening")?;
@@ -90,7 +89,7 @@ async fn the_fence_refuses_the_old_holder_in_everything(site: Site) -> Result<()
     assert_eq!(store.sweep(&mut watch, begun + LASTS, 5, Instant(100)).await?.requeued, [old.id]);
     let new = store.lease(Share::Everything, Instant(100), LASTS).await?.context("nothing to lease")?;
     assert_eq!((new.id, new.fence), (old.id, old.fence + 1));
-    let decision = decide(&old)?;
+    let decision = decide(&store, &old).await?;
     assert_eq!(store.finish(&old, &decision, None, Instant(110)).await?, Finish::Stale);
     assert!(!store.heartbeat(&old, Instant(900)).await?);
     assert!(!store.release(&old).await?);
