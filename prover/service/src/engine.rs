@@ -414,7 +414,7 @@ impl Engine {
             self.drain();
             return Ok(());
         }
-        let swept = self.store.sweep(leases, Moment::now(), self.config.max_losses, Instant::now()).await?;
+        let swept = self.store.sweep(leases, Moment::now, self.config.max_losses, Instant::now()).await?;
         self.note_swept(&swept);
         for (tenant, error) in &swept.put_off {
             tracing::warn!(%error, tenant = tenant.as_str(), "looking through a tenant's leases and deadlines was put off");

@@ -88,16 +88,17 @@ impl Held {
 pub struct LeaseWatch(HashMap<JobId, (Held, Moment)>);
 
 impl LeaseWatch {
-    /// Looks at all leases; gives those that have run out.
-    fn look(&mut self, leases: Vec<Held>, at: Moment) -> Vec<Held> {
+    /// Looks at all leases, which were read between two moments; gives those that have run out. However long the reading took, nobody was listened to
+    /// meanwhile: silence counts from after one reading to before another.
+    fn look(&mut self, leases: Vec<Held>, (before, after): (Moment, Moment)) -> Vec<Held> {
         let mut run_out = Vec::new();
         let mut seen = HashMap::with_capacity(leases.len());
         for held in leases {
             let since = match self.0.get(&held.id) {
                 Some((same, since)) if *same == held => *since,
-                _ => at,
+                _ => after,
             };
-            if at.saturating_duration_since(since) >= held.lasts {
+            if before.saturating_duration_since(since) >= held.lasts {
                 run_out.push(held.clone());
             }
             seen.insert(held.id, (held, since));
@@ -225,7 +226,7 @@ impl Store {
         Ok(swept)
     }
 
-    /// Fails jobs whose deadline has passed and takes back leases that have run out. Every process of every machine may do it, as
+    /// Fails jobs whose deadline has passed and takes back leases that have run out by this stopwatch. Every process of every machine may do it, as
     /// often as it likes: what one has done, the others find done.
     ///
     /// # Errors
@@ -233,12 +234,14 @@ impl Store {
     pub async fn sweep(
         &self,
         watch: &mut LeaseWatch,
-        at: Moment,
+        stopwatch: impl Fn() -> Moment + Send,
         max_losses: u32,
         now: Instant,
     ) -> Result<Swept, StoreError> {
         let mut due: HashMap<Tenant, Due> = HashMap::new();
-        for held in watch.look(self.leases().await?, at) {
+        let before = stopwatch();
+        let leases = self.leases().await?;
+        for held in watch.look(leases, (before, stopwatch())) {
             run_out(&mut due, held);
         }
         // Most of the time there are none: nobody is kept from writing.
@@ -295,8 +298,10 @@ mod tests {
     #[test]
     fn a_lease_runs_out_when_nothing_is_heard_for_as_long_as_it_lasts() {
         let (mut watch, begun) = (LeaseWatch::default(), Moment::now());
-        let mut look =
-            |second: u64, leases: Vec<Held>| watch.look(leases, begun + Duration::from_secs(second)).len();
+        let mut look = |second: u64, leases: Vec<Held>| {
+            let at = begun + Duration::from_secs(second);
+            watch.look(leases, (at, at)).len()
+        };
         assert_eq!(look(0, vec![held(1, 10)]), 0, "seen for the first time");
         assert_eq!(look(2, vec![held(1, 10)]), 0);
         assert_eq!(look(4, vec![held(1, 5)]), 0, "heard of, by whatever clock");
@@ -305,5 +310,18 @@ mod tests {
         assert_eq!(look(10, vec![held(2, 5)]), 1);
         assert_eq!(look(11, Vec::new()), 0);
         assert_eq!(look(20, vec![held(2, 5)]), 0, "gone meanwhile: seen for the first time");
+    }
+
+    #[test]
+    fn no_silence_counts_while_the_database_does_not_answer() {
+        let (mut watch, begun) = (LeaseWatch::default(), Moment::now());
+        let mut look = |before: u64, after: u64| {
+            let at = |second: u64| begun + Duration::from_secs(second);
+            watch.look(vec![held(1, 10)], (at(before), at(after))).len()
+        };
+        assert_eq!(look(0, 5), 0, "seen for the first time, five seconds after it was asked for");
+        assert_eq!(look(6, 20), 0, "a second of silence that anybody could have ended");
+        assert_eq!(look(7, 7), 0);
+        assert_eq!(look(8, 9), 1);
     }
 }

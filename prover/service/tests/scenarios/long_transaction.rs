@@ -69,15 +69,15 @@ async fn a_lost_lease_is_taken_back_while_another_tenants_late_job_cannot_be_fai
     let late = "UPDATE jobs SET deadline = 50 WHERE tenant = 'north'";
     crate::audit::execute(&oracle, late).await?;
     let (mut watch, begun) = (LeaseWatch::default(), Moment::now());
-    ensure!(store.sweep(&mut watch, begun, 5, Instant(10)).await?.requeued.is_empty(), "taken back early");
+    ensure!(store.sweep(&mut watch, || begun, 5, Instant(10)).await?.requeued.is_empty(), "taken back early");
     let held = oracle.hold_tenant("north").await?;
     let looked = Moment::now();
-    let swept = store.sweep(&mut watch, begun + LASTS, 5, Instant(100)).await?;
+    let swept = store.sweep(&mut watch, || begun + LASTS, 5, Instant(100)).await?;
     ensure!(looked.elapsed() < PROMPT, "it took {:?}", looked.elapsed());
     ensure!(swept.requeued == [lost.id] && swept.late.is_empty(), "{:?}", swept.requeued);
     ensure!(swept.put_off.iter().map(|(tenant, _)| tenant.as_str()).eq(["north"]), "{:?}", swept.put_off);
     drop(held);
-    let swept = store.sweep(&mut watch, begun + LASTS, 5, Instant(100)).await?;
+    let swept = store.sweep(&mut watch, || begun + LASTS, 5, Instant(100)).await?;
     ensure!(swept.late.len() == 1 && swept.put_off.is_empty(), "{:?}", swept.put_off);
     Ok(())
 }
@@ -128,12 +128,12 @@ async fn a_sweep_that_waits_for_a_job_has_no_log_in_its_hands() -> Result<()> {
         store.lease(Share::Claims, Instant(0), LASTS).await?.context("nothing to lease")?;
     }
     // What ran out is failed for good.
-    ensure!(store.sweep(&mut watch, begun, 1, Instant(10)).await?.exhausted.is_empty(), "too early");
+    ensure!(store.sweep(&mut watch, || begun, 1, Instant(10)).await?.exhausted.is_empty(), "too early");
     let mut ending = pool.begin().await?;
     let second = "SELECT id FROM jobs WHERE sequence = (SELECT MAX(sequence) FROM jobs) FOR UPDATE";
     sqlx::query(second).execute(&mut *ending).await?;
     let sweep = tokio::spawn(async move {
-        let swept = store.sweep(&mut watch, begun + LASTS, 1, Instant(100)).await;
+        let swept = store.sweep(&mut watch, || begun + LASTS, 1, Instant(100)).await;
         (swept, store, watch)
     });
     tokio::time::sleep(Duration::from_millis(400)).await;
@@ -144,7 +144,7 @@ async fn a_sweep_that_waits_for_a_job_has_no_log_in_its_hands() -> Result<()> {
     ending.rollback().await?;
     let (swept, store, mut watch) = sweep.await?;
     // A sweep that was too impatient is followed by another.
-    let again = store.sweep(&mut watch, begun + 2 * LASTS, 1, Instant(200)).await?;
+    let again = store.sweep(&mut watch, || begun + 2 * LASTS, 1, Instant(200)).await?;
     ensure!(swept?.exhausted.len() + again.exhausted.len() == 2);
     ensure!(oracle.number("SELECT COUNT(*) FROM audit_entries WHERE event = 'failed'").await? == 2);
     Ok(())
