@@ -201,7 +201,7 @@ async fn try_settle(engine: &Engine, lease: &Lease, verdict: &Verdict) -> Result
 
 async fn finish(engine: &Engine, lease: &Lease, proven: &Proven) -> Result<(), StoreError> {
     let account = proven.account.as_ref();
-    match engine.store.finish(lease, &proven.decision, account, Instant::now()).await? {
+    match engine.store.finish(lease, &proven.decision, account, Instant::now).await? {
         Finish::Committed => {
             let seconds = Duration::from_millis(proven.decision.prove_ms).as_secs_f64();
             engine.metrics.prove_seconds.with_label_values(&[lease.class.name()]).observe(seconds);
@@ -224,7 +224,7 @@ async fn finish(engine: &Engine, lease: &Lease, proven: &Proven) -> Result<(), S
 
 async fn answer(engine: &Engine, lease: &Lease, proven: &cohort::Proven) -> Result<(), StoreError> {
     let cohort::Proven { answer, consents, line } = proven;
-    match engine.store.finish_question(lease, answer, consents, line, Instant::now()).await? {
+    match engine.store.finish_question(lease, answer, consents, line, Instant::now).await? {
         Answered::Committed => {
             let seconds = Duration::from_millis(answer.prove_ms).as_secs_f64();
             engine.metrics.prove_seconds.with_label_values(&[lease.class.name()]).observe(seconds);

@@ -90,13 +90,13 @@ async fn the_fence_refuses_the_old_holder_in_everything(site: Site) -> Result<()
     let new = store.lease(Share::Everything, Instant(100), LASTS).await?.context("nothing to lease")?;
     assert_eq!((new.id, new.fence), (old.id, old.fence + 1));
     let decision = decide(&store, &old).await?;
-    assert_eq!(store.finish(&old, &decision, None, Instant(110)).await?, Finish::Stale);
+    assert_eq!(store.finish(&old, &decision, None, || Instant(110)).await?, Finish::Stale);
     assert!(!store.heartbeat(&old, Instant(900)).await?);
     assert!(!store.release(&old).await?);
     let failure = nightingale::jobs::Failure::new(nightingale::jobs::FailureCode::Internal);
     assert!(!store.fail(&old, &failure, Instant(110)).await?);
-    assert_eq!(store.finish(&new, &decision, None, Instant(120)).await?, Finish::Committed);
-    assert_eq!(store.finish(&new, &decision, None, Instant(121)).await?, Finish::Stale, "committed twice");
+    assert_eq!(store.finish(&new, &decision, None, || Instant(120)).await?, Finish::Committed);
+    assert_eq!(store.finish(&new, &decision, None, || Instant(121)).await?, Finish::Stale, "committed twice");
     let job = store.job(&tenant, &new.id).await?.context("the job is gone")?;
     assert_eq!((job.state, job.attempts, job.ended), (State::Done, 2, Some(Instant(120))));
     Ok(())
