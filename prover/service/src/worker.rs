@@ -22,6 +22,7 @@ use crate::{
     },
 };
 use std::{
+    convert::Infallible,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -30,6 +31,7 @@ use std::{
 };
 use task::{Proven, Verdict};
 use thread::ProverThread;
+use tokio::time::{Instant as Moment, MissedTickBehavior};
 
 /// How long an idle lane waits before it looks again by itself.
 /// Work that another process accepted is found so: a look costs one read of an index, and no hint that a broken connection
@@ -80,7 +82,10 @@ async fn attend(engine: &Engine, thread: &mut ProverThread, lease: &Lease) {
     tokio::select! {
         verdict = task::work(engine, thread, lease, &stop) => {
             let unserved = matches!(verdict, Verdict::Unserved);
-            settle(engine, lease, verdict).await;
+            tokio::select! {
+                () = settle(engine, lease, verdict) => {}
+                never = keep(engine, lease) => match never {},
+            }
             if unserved {
                 tokio::select! {
                     () = tokio::time::sleep(UNSERVED) => {}
@@ -114,7 +119,7 @@ async fn attend(engine: &Engine, thread: &mut ProverThread, lease: &Lease) {
 async fn lost(engine: &Engine, lease: &Lease) {
     let mut watcher = engine.events.watch(lease.id);
     let mut beat = tokio::time::interval(engine.config.lease / 3);
-    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = beat.tick() => {}
@@ -134,6 +139,20 @@ async fn lost(engine: &Engine, lease: &Lease) {
     }
 }
 
+/// Keeps a lease while its outcome waits for its turn in the database. Whether it is still held, the outcome is told there.
+async fn keep(engine: &Engine, lease: &Lease) -> Infallible {
+    let period = engine.config.lease / 3;
+    // Most outcomes are in the database before the first.
+    let mut beat = tokio::time::interval_at(Moment::now() + period / 2, period);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        beat.tick().await;
+        if let Err(error) = engine.store.heartbeat(lease, Instant::now().plus(engine.config.lease)).await {
+            tracing::warn!(%error, job = %lease.id, "heartbeat failed");
+        }
+    }
+}
+
 async fn drain_over(engine: &Engine) {
     engine.drained().await;
     tokio::time::sleep(engine.config.drain).await;
@@ -148,10 +167,6 @@ async fn settle(engine: &Engine, lease: &Lease, verdict: Verdict) {
             Err(error) if error.is_transient() && !engine.is_draining() => {
                 tracing::error!(%error, job = %lease.id, "the outcome is kept in memory until the database takes it");
                 tokio::time::sleep(PAUSE).await;
-                let until = Instant::now().plus(engine.config.lease);
-                if matches!(engine.store.heartbeat(lease, until).await, Ok(false)) {
-                    return late(engine, lease);
-                }
             }
             Err(error) => {
                 tracing::error!(%error, job = %lease.id, "the outcome is lost; the job is taken back when its lease ends");
