@@ -20,6 +20,7 @@ use crate::{
     },
     supervisor::Supervisor,
     telemetry::{metrics::Metrics, readiness::Pulse},
+    turns::{Turn, Turns},
     worker::batcher::Batcher,
 };
 use nightingale_circuits::{
@@ -46,7 +47,7 @@ const PURGE: Duration = Duration::from_secs(3600);
 /// How long nothing is purged after the clock was set: an operator may set it right again first.
 const DOUBT: Duration = Duration::from_secs(86_400);
 
-/// Requests that are read and written down at once. More wait for a moment.
+/// Requests that are read at once, and requests of one tenant that are read or written down at once. More wait for a moment.
 const ACCEPTING: usize = 128;
 /// How long; then they are refused.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -58,6 +59,19 @@ pub(crate) struct BuiltAccounts {
     pub(crate) payer: Id,
     pub(crate) revision: u64,
     pub(crate) register: Arc<Register<NoteLeaf>>,
+}
+
+/// A request's place on its way into the queue, until it is dropped.
+pub(crate) struct Place<'a> {
+    reading: Option<SemaphorePermit<'a>>,
+    _of_tenant: Turn,
+}
+
+impl Place<'_> {
+    /// The request was read, and is written down next, for which it may wait for others of its tenant: somebody else's is read meanwhile.
+    pub(crate) fn was_read(&mut self) {
+        self.reading = None;
+    }
 }
 
 /// The cohort circuits' setup and keys, opened when the first question is proven.
@@ -109,8 +123,10 @@ pub(crate) struct Engine {
     pub(crate) releases: Releases,
     /// What is counted for the audit log.
     pub(crate) repeats: Repeats,
-    /// A place for each request that may be on its way into the queue.
-    accepting: Semaphore,
+    /// A place for each request that may be read.
+    reading: Semaphore,
+    /// And for each of a tenant that may be on its way into the queue.
+    accepting: Turns,
     draining: watch::Sender<bool>,
     /// The first error of a device that must not be given more work.
     failed: OnceLock<DeviceError>,
@@ -148,7 +164,8 @@ impl Engine {
             accounts: Mutex::new(None),
             releases: Releases::default(),
             repeats: Repeats::default(),
-            accepting: Semaphore::new(ACCEPTING),
+            reading: Semaphore::new(ACCEPTING),
+            accepting: Turns::of(ACCEPTING),
             draining: watch::Sender::new(false),
             failed: OnceLock::new(),
             superseded: OnceLock::new(),
@@ -249,10 +266,15 @@ impl Engine {
         tracing::info!(reason, "not accepted");
     }
 
-    /// A place on the way into the queue; `None` when so many are on it that more would only be late, and take memory.
-    pub(crate) async fn place(&self) -> Option<SemaphorePermit<'_>> {
-        // The semaphore is never closed.
-        tokio::time::timeout(MOMENT, self.accepting.acquire()).await.ok()?.ok()
+    /// A place on a tenant's way into the queue; `None` when so many are on it that more would only be late, and take memory.
+    pub(crate) async fn place(&self, tenant: &Tenant) -> Option<Place<'_>> {
+        let place = async {
+            // First the tenant's own: those that wait for a busy tenant are in nobody else's way.
+            let of_tenant = self.accepting.turn(tenant.as_str()).await;
+            // The semaphore is never closed.
+            Some(Place { reading: Some(self.reading.acquire().await.ok()?), _of_tenant: of_tenant })
+        };
+        tokio::time::timeout(MOMENT, place).await.ok()?
     }
 
     /// No new work from now on.
@@ -392,7 +414,7 @@ impl Engine {
             self.drain();
             return Ok(());
         }
-        let swept = self.store.sweep(leases, Moment::now(), self.config.max_losses, Instant::now()).await?;
+        let swept = self.store.sweep(leases, Moment::now, self.config.max_losses, Instant::now()).await?;
         self.note_swept(&swept);
         for (tenant, error) in &swept.put_off {
             tracing::warn!(%error, tenant = tenant.as_str(), "looking through a tenant's leases and deadlines was put off");

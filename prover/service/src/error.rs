@@ -77,8 +77,8 @@ pub enum StoreError {
     /// The tenant's keys were destroyed: nothing is done for it any more.
     #[error("this tenant was erased; nothing of it can be read, and nothing is accepted for it")]
     TenantErased,
-    /// The service that holds the master key does not answer.
-    #[error("the key service does not answer: {0}")]
+    /// The master key is not to be had now: its service does not answer, or it was rotated and is not here yet.
+    #[error("the master key is not to be had now: {0}")]
     KeyService(String),
     /// Another transaction made the same thing in the same moment.
     #[error("the database has it already")]

@@ -40,11 +40,15 @@ use std::{
     fs,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::{Duration, Instant as Moment},
 };
 use times::{Operation, Times};
 
 /// Locked by each worker in another process, shared.
 const WORKERS: &str = "workers.lock";
+/// How long a busy tenant is asked for again, and how long after one another.
+const PATIENCE: Duration = Duration::from_secs(15);
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The open database, and the lock on its folder while it is open.
 pub struct Store {
@@ -188,6 +192,24 @@ impl Store {
         self.pools.begin(None, Wait::Patient, &self.times).await
     }
 
+    /// A transaction that writes, alone among those that span tenants and among those of this tenant. While the tenant is busy, it is asked for a
+    /// second at a time, and between whoever waits for all tenants goes on.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when the tenant stays busy; the database refuses.
+    pub(crate) async fn begin_with(&self, tenant: &Tenant) -> Result<Connection, StoreError> {
+        let until = Moment::now() + PATIENCE;
+        loop {
+            let mut begun = self.begin().await?;
+            match begun.and_for(tenant.as_str()).await {
+                Ok(()) => return Ok(begun),
+                Err(StoreError::Busy) if Moment::now() < until => drop(begun),
+                Err(error) => return Err(error),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
     /// A transaction that writes, alone among those of this tenant, whether or not it was erased.
     pub(crate) async fn begin_even_erased(&self, tenant: &Tenant) -> Result<Connection, StoreError> {
         self.pools.begin(Some(tenant.as_str()), Wait::Patient, &self.times).await
@@ -225,14 +247,9 @@ impl Store {
         self.times.of(Operation::Write, self.pools.execute(statement)).await
     }
 
-    /// As [`returning`](Self::returning), of a lease: on PostgreSQL on connections that are kept for that.
+    /// One statement that writes of a lease and gives rows: on PostgreSQL on connections that are kept for that.
     pub(crate) async fn of_lease(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
         self.times.of(Operation::Write, self.pools.of_lease(statement)).await
-    }
-
-    /// One statement that writes and gives rows.
-    pub(crate) async fn returning(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
-        self.times.of(Operation::Write, self.pools.returning(statement)).await
     }
 }
 

@@ -18,10 +18,11 @@ use crate::{
     store::{
         ledger::{Finish, Standing},
         questions::Answered,
-        queue::{Lease, Share},
+        queue::{Lease, SetAside, Share},
     },
 };
 use std::{
+    convert::Infallible,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -30,6 +31,7 @@ use std::{
 };
 use task::{Proven, Verdict};
 use thread::ProverThread;
+use tokio::time::{Instant as Moment, MissedTickBehavior};
 
 /// How long an idle lane waits before it looks again by itself.
 /// Work that another process accepted is found so: a look costs one read of an index, and no hint that a broken connection
@@ -80,7 +82,10 @@ async fn attend(engine: &Engine, thread: &mut ProverThread, lease: &Lease) {
     tokio::select! {
         verdict = task::work(engine, thread, lease, &stop) => {
             let unserved = matches!(verdict, Verdict::Unserved);
-            settle(engine, lease, verdict).await;
+            tokio::select! {
+                () = settle(engine, lease, verdict) => {}
+                never = keep(engine, lease) => match never {},
+            }
             if unserved {
                 tokio::select! {
                     () = tokio::time::sleep(UNSERVED) => {}
@@ -114,7 +119,7 @@ async fn attend(engine: &Engine, thread: &mut ProverThread, lease: &Lease) {
 async fn lost(engine: &Engine, lease: &Lease) {
     let mut watcher = engine.events.watch(lease.id);
     let mut beat = tokio::time::interval(engine.config.lease / 3);
-    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = beat.tick() => {}
@@ -134,6 +139,20 @@ async fn lost(engine: &Engine, lease: &Lease) {
     }
 }
 
+/// Keeps a lease while its outcome waits for its turn in the database. Whether it is still held, the outcome is told there.
+async fn keep(engine: &Engine, lease: &Lease) -> Infallible {
+    let period = engine.config.lease / 3;
+    // Most outcomes are in the database before the first.
+    let mut beat = tokio::time::interval_at(Moment::now() + period / 2, period);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        beat.tick().await;
+        if let Err(error) = engine.store.heartbeat(lease, Instant::now().plus(engine.config.lease)).await {
+            tracing::warn!(%error, job = %lease.id, "heartbeat failed");
+        }
+    }
+}
+
 async fn drain_over(engine: &Engine) {
     engine.drained().await;
     tokio::time::sleep(engine.config.drain).await;
@@ -148,10 +167,6 @@ async fn settle(engine: &Engine, lease: &Lease, verdict: Verdict) {
             Err(error) if error.is_transient() && !engine.is_draining() => {
                 tracing::error!(%error, job = %lease.id, "the outcome is kept in memory until the database takes it");
                 tokio::time::sleep(PAUSE).await;
-                let until = Instant::now().plus(engine.config.lease);
-                if matches!(engine.store.heartbeat(lease, until).await, Ok(false)) {
-                    return late(engine, lease);
-                }
             }
             Err(error) => {
                 tracing::error!(%error, job = %lease.id, "the outcome is lost; the job is taken back when its lease ends");
@@ -168,14 +183,17 @@ async fn try_settle(engine: &Engine, lease: &Lease, verdict: &Verdict) -> Result
         Verdict::Failed(failure) => fail(engine, lease, failure).await,
         Verdict::SetAside(waiting, seen) => {
             tracing::info!(job = %lease.id, reason = waiting.name(), "waiting");
-            let held = engine.store.set_aside(lease, *waiting).await?;
-            lease.course.note(if held { "WAITING" } else { "LATE" });
-            engine.events.set_phase(lease.id, None);
-            if held {
-                engine.events.changed(lease.id);
-                resume_overtaken(engine, lease, *seen).await?;
-            } else {
-                late(engine, lease);
+            match engine.store.set_aside(lease, *waiting, *seen).await? {
+                SetAside::Waiting => {
+                    lease.course.note("WAITING");
+                    engine.events.set_phase(lease.id, None);
+                    engine.events.changed(lease.id);
+                }
+                SetAside::Overtaken => {
+                    lease.course.note("RELEASED");
+                    engine.events.changed(lease.id);
+                }
+                SetAside::Gone => late(engine, lease),
             }
             Ok(())
         }
@@ -196,22 +214,9 @@ async fn try_settle(engine: &Engine, lease: &Lease, verdict: &Verdict) -> Result
     }
 }
 
-/// A register that was published after the worker had looked, and before its job waited, found no job waiting: it is looked at again.
-async fn resume_overtaken(engine: &Engine, lease: &Lease, seen: Option<u64>) -> Result<(), StoreError> {
-    let Some(payer) = lease.payer else { return Ok(()) };
-    let newest = engine.store.accounts_revision(&lease.tenant, payer).await?.map(|(revision, _)| revision);
-    if newest != seen {
-        for id in engine.store.resume(&lease.tenant, payer).await? {
-            engine.events.changed(id);
-            engine.events.work_arrived();
-        }
-    }
-    Ok(())
-}
-
 async fn finish(engine: &Engine, lease: &Lease, proven: &Proven) -> Result<(), StoreError> {
     let account = proven.account.as_ref();
-    match engine.store.finish(lease, &proven.decision, account, Instant::now()).await? {
+    match engine.store.finish(lease, &proven.decision, account, Instant::now).await? {
         Finish::Committed => {
             let seconds = Duration::from_millis(proven.decision.prove_ms).as_secs_f64();
             engine.metrics.prove_seconds.with_label_values(&[lease.class.name()]).observe(seconds);
@@ -234,7 +239,7 @@ async fn finish(engine: &Engine, lease: &Lease, proven: &Proven) -> Result<(), S
 
 async fn answer(engine: &Engine, lease: &Lease, proven: &cohort::Proven) -> Result<(), StoreError> {
     let cohort::Proven { answer, consents, line } = proven;
-    match engine.store.finish_question(lease, answer, consents, line, Instant::now()).await? {
+    match engine.store.finish_question(lease, answer, consents, line, Instant::now).await? {
         Answered::Committed => {
             let seconds = Duration::from_millis(answer.prove_ms).as_secs_f64();
             engine.metrics.prove_seconds.with_label_values(&[lease.class.name()]).observe(seconds);

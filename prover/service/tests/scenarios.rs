@@ -126,6 +126,8 @@ mod postgres;
 mod process;
 #[path = "scenarios/production.rs"]
 mod production;
+#[path = "scenarios/quiet_lease.rs"]
+mod quiet_lease;
 #[path = "scenarios/raw_call.rs"]
 mod raw_call;
 #[path = "scenarios/refusals.rs"]

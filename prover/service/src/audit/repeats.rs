@@ -32,11 +32,15 @@ const LAST_PAUSE: Duration = Duration::from_millis(500);
 
 /// What was counted of one tenant.
 type Counts = HashMap<Draft, u64>;
+/// How it went with putting a first of its kind on record, once it is known.
+type Recording = watch::Receiver<Option<Result<(), StoreError>>>;
 
 /// Counts that are not on record yet.
 #[derive(Default)]
 pub(crate) struct Repeats {
     counts: Mutex<HashMap<Tenant, Counts>>,
+    /// The firsts that are being put on record, by what is counted after them. Locked before the counts.
+    firsts: Mutex<HashMap<(Tenant, Draft), Recording>>,
     /// Nothing is counted any more.
     closed: watch::Sender<bool>,
 }
@@ -46,14 +50,13 @@ impl Repeats {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn firsts(&self) -> MutexGuard<'_, HashMap<(Tenant, Draft), Recording>> {
+        self.firsts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Counts a repetition; `false` when there is no room to, and the caller puts it on record itself.
     pub(crate) fn count(&self, tenant: &Tenant, draft: Draft) -> bool {
         self.add(tenant, draft, 1).is_some()
-    }
-
-    /// Whether this is the first of its kind since the last flush: it is put on record, and the next ones are counted.
-    fn is_first(&self, tenant: &Tenant, again: Draft) -> bool {
-        self.add(tenant, again, 0).is_none_or(|is_new| is_new)
     }
 
     /// Counts: what is new begins with `first`. Whether it is new; `None` without room.
@@ -78,9 +81,9 @@ impl Repeats {
         }
     }
 
-    /// The first of its kind was not put on record: the next one is first, unless others were counted meanwhile.
+    /// The first of its kind was not put on record: the next one is first. Nobody heard of those that were counted meanwhile, either.
     fn was_not_recorded(&self, tenant: &Tenant, again: &Draft) {
-        self.settle(tenant, &[(again.clone(), 0)]);
+        self.settle(tenant, &[(again.clone(), u64::MAX)]);
     }
 
     /// What was counted, by tenant. It stays counted until it is [settled](Self::settle); what was not repeated is forgotten.
@@ -122,12 +125,12 @@ impl Repeats {
 
 impl Engine {
     /// Puts a refusal on record before the caller hears of it. What only says that the server has no room or is broken is counted by the metrics alone: it says
-    /// nothing about anybody's data, and must stay cheap.
+    /// nothing about anybody's data, and must stay cheap. One that is counted waits for the first of its kind to be on record.
     ///
     /// # Errors
     /// The database does not take it: that is what the caller is told.
     pub(crate) async fn audit_refusal(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         named: &str,
         method: &'static str,
@@ -141,12 +144,54 @@ impl Engine {
         let Some(tenant) = caller.tenant(named).ok().or_else(|| caller.tenant.clone()) else { return Ok(()) };
         let reason = reason(status);
         let draft = |event| Draft::new(event, caller, method).reason(&reason);
-        let again = draft(Event::RefusedAgain);
-        if !self.repeats.is_first(&tenant, again.clone()) {
-            return Ok(());
+        let (first, again) = (draft(Event::Refused), draft(Event::RefusedAgain));
+        let recording = {
+            let mut firsts = self.repeats.firsts();
+            match self.repeats.add(&tenant, again.clone(), 0) {
+                None => None,
+                Some(false) => match firsts.get(&(tenant.clone(), again)) {
+                    Some(recording) => Some(recording.clone()),
+                    None => return Ok(()),
+                },
+                Some(true) => {
+                    let (told, recording) = watch::channel(None);
+                    firsts.insert((tenant.clone(), again.clone()), recording.clone());
+                    // Of its own: a caller who goes away must not leave repetitions without their first.
+                    tokio::spawn(self.clone().record_first(tenant.clone(), first.clone(), again, told));
+                    Some(recording)
+                }
+            }
+        };
+        let Some(mut recording) = recording else {
+            return self.store.audit(&tenant, vec![first], Instant::now()).await;
+        };
+        match recording.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(Err(error))) => Err(error.again()),
+            Ok(_) => Ok(()),
+            Err(_) => Err(StoreError::Io("a refusal was not put on record".into())),
         }
-        let recorded = self.store.audit(&tenant, vec![draft(Event::Refused)], Instant::now()).await;
-        recorded.inspect_err(|_| self.repeats.was_not_recorded(&tenant, &again))
+    }
+
+    /// Puts a first of its kind on record, and tells whoever waits for that.
+    async fn record_first(
+        self: Arc<Self>,
+        tenant: Tenant,
+        first: Draft,
+        again: Draft,
+        told: watch::Sender<Option<Result<(), StoreError>>>,
+    ) {
+        let recorded = self.store.audit(&tenant, vec![first], Instant::now()).await;
+        let mut firsts = self.repeats.firsts();
+        if recorded.is_err() {
+            self.repeats.was_not_recorded(&tenant, &again);
+        }
+        let key = (tenant, again);
+        // A flush may have forgotten it meanwhile, and another one have begun.
+        if firsts.get(&key).is_some_and(|recording| recording.same_channel(&told.subscribe())) {
+            firsts.remove(&key);
+        }
+        drop(firsts);
+        told.send_replace(Some(recorded));
     }
 
     /// Puts on record what was counted, every minute, until [`end_repeats`](Self::end_repeats).
@@ -219,6 +264,11 @@ mod tests {
         Tenant::new(name).ok_or("no tenant")
     }
 
+    /// Whether it is put on record, and not counted.
+    fn is_first(repeats: &Repeats, tenant: &Tenant, again: Draft) -> bool {
+        repeats.add(tenant, again, 0).is_none_or(|is_new| is_new)
+    }
+
     fn again() -> Draft {
         Draft::by_service(Event::RefusedAgain).reason("INVALID")
     }
@@ -230,14 +280,14 @@ mod tests {
     #[test]
     fn the_first_is_an_entry_and_the_rest_are_counted() -> Result<(), &'static str> {
         let (repeats, tenant) = (Repeats::default(), named("north")?);
-        assert!(repeats.is_first(&tenant, again()));
-        assert!(!repeats.is_first(&tenant, again()));
-        assert!(!repeats.is_first(&tenant, again()));
-        assert!(repeats.is_first(&tenant, again().reason("NO_CONSENT")));
+        assert!(is_first(&repeats, &tenant, again()));
+        assert!(!is_first(&repeats, &tenant, again()));
+        assert!(!is_first(&repeats, &tenant, again()));
+        assert!(is_first(&repeats, &tenant, again().reason("NO_CONSENT")));
         let counted = repeats.counted();
         assert_eq!(counted, [(tenant.clone(), vec![(again(), 2)])]);
         repeats.settle(&tenant, &counted[0].1);
-        assert!(repeats.counted().is_empty() && repeats.is_first(&tenant, again()));
+        assert!(repeats.counted().is_empty() && is_first(&repeats, &tenant, again()));
         Ok(())
     }
 
@@ -252,7 +302,7 @@ mod tests {
         repeats.settle(&tenant, &flushed[0].1);
         assert_eq!(repeats.counted(), [(tenant.clone(), vec![(read(1), 1)])]);
         repeats.close();
-        assert!(!repeats.count(&tenant, read(1)) && repeats.is_first(&tenant, again()));
+        assert!(!repeats.count(&tenant, read(1)) && is_first(&repeats, &tenant, again()));
         assert_eq!(repeats.counted(), [(tenant, vec![(read(1), 1)])], "closed, it counts nothing more");
         Ok(())
     }
@@ -265,22 +315,23 @@ mod tests {
         }
         assert!(!repeats.count(&noisy, read(4_096)));
         assert!(repeats.count(&noisy, read(0)), "what is counted already goes on being");
-        assert!(repeats.is_first(&noisy, again()));
-        assert!(repeats.is_first(&noisy, again()), "without room each is an entry");
-        assert!(repeats.count(&quiet, read(0)) && repeats.is_first(&quiet, again()));
-        assert!(!repeats.is_first(&quiet, again()));
+        assert!(is_first(&repeats, &noisy, again()));
+        assert!(is_first(&repeats, &noisy, again()), "without room each is an entry");
+        assert!(repeats.count(&quiet, read(0)) && is_first(&repeats, &quiet, again()));
+        assert!(!is_first(&repeats, &quiet, again()));
         Ok(())
     }
 
     #[test]
     fn a_first_that_was_not_put_on_record_is_followed_by_a_first() -> Result<(), &'static str> {
         let (repeats, tenant) = (Repeats::default(), named("north")?);
-        assert!(repeats.is_first(&tenant, again()));
+        assert!(is_first(&repeats, &tenant, again()));
         repeats.was_not_recorded(&tenant, &again());
-        assert!(repeats.is_first(&tenant, again()));
-        assert!(!repeats.is_first(&tenant, again()));
+        assert!(is_first(&repeats, &tenant, again()));
+        assert!(!is_first(&repeats, &tenant, again()));
         repeats.was_not_recorded(&tenant, &again());
-        assert_eq!(repeats.counted(), [(tenant, vec![(again(), 1)])]);
+        assert!(repeats.counted().is_empty(), "nobody heard of the second, either");
+        assert!(is_first(&repeats, &tenant, again()));
         Ok(())
     }
 }

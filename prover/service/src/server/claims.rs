@@ -80,7 +80,7 @@ impl Claims {
             return Err(draining());
         }
         let tenant = engine.tenant(caller, &message.tenant).await?;
-        let _place = engine.place().await.ok_or_else(overloaded)?;
+        let mut place = engine.place(&tenant).await.ok_or_else(overloaded)?;
         let key = message.idempotency_key.as_str();
         wire::naming(key, message.priority)?;
         let limit = engine.config.request_bytes;
@@ -118,6 +118,7 @@ impl Claims {
                 .await
                 .map_err(|_| typed(Code::Internal, "INTERNAL", "reading the request failed; report it"))??;
         self.check_epoch(&tenant, &facts, message.epoch_check, now).await?;
+        place.was_read();
         let member = engine.store.seal(&tenant).await?.member(facts.patient);
         let entry = Draft::new(Event::Accepted, caller, method)
             .member(&member)

@@ -106,7 +106,7 @@ impl Cohorts {
             return Err(draining().into());
         }
         let tenant = engine.tenant(caller, &message.tenant).await?;
-        let _place = engine.place().await.ok_or_else(overloaded)?;
+        let mut place = engine.place(&tenant).await.ok_or_else(overloaded)?;
         let key = message.idempotency_key.as_str();
         wire::naming(key, message.priority)?;
         if message.sql.len() > engine.config.request_bytes {
@@ -142,7 +142,9 @@ impl Cohorts {
             false => (Purpose::Research, &engine.config.audit.bases.research),
         };
         let entry = |event| Draft::new(event, caller, QUERY).purpose(purpose, basis);
-        let (line, class) = match blocking(move || judge(&archive, &question)).await? {
+        let judged = blocking(move || judge(&archive, &question)).await?;
+        place.was_read();
+        let (line, class) = match judged {
             Ok(Judged::Allowed(line, class)) => (line, class),
             Ok(Judged::Refused(line, refusal)) => {
                 engine.store.record_refusal(&tenant, &line, entry(Event::Refused), now).await?;

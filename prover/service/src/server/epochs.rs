@@ -64,7 +64,8 @@ impl Epochs {
             return Err(invalid("accounts.root", "is not the root of these notes"));
         }
         let now = Instant::now();
-        let publication = self.0.store.publish_accounts(tenant, payer, &accounts, entry, now).await?;
+        let (publication, resumed) =
+            self.0.store.publish_accounts(tenant, payer, &accounts, entry, now).await?;
         outcome(&publication, "ACCOUNTS_DIFFER", "ACCOUNTS_OLD")?;
         self.0.keep_accounts(BuiltAccounts {
             tenant: tenant.clone(),
@@ -72,7 +73,6 @@ impl Epochs {
             revision: accounts.revision,
             register: Arc::new(register),
         });
-        let resumed = self.0.store.resume(tenant, payer).await?;
         for id in &resumed {
             tracing::info!(job = %id, "goes on: the account register was published");
             self.0.events.changed(*id);

@@ -5,7 +5,7 @@ use super::{
     jobs::payer_bytes,
     queue::Lease,
     rows,
-    sql::{Connection, sql},
+    sql::{Connection, Row, Statement, sql},
 };
 use crate::{
     audit::Draft,
@@ -53,6 +53,34 @@ pub enum Publication {
     Differs,
     /// A higher number was published.
     Old,
+}
+
+/// Asks for a payer's newest account register, without its notes.
+fn newest(tenant: &Tenant, payer: Id) -> Statement {
+    let text = "SELECT revision, root FROM account_registers WHERE tenant = $1 AND payer = $2";
+    sql(text).bind(tenant.as_str()).bind(payer_bytes(payer))
+}
+
+fn published(row: &Row) -> Result<(u64, Fr), StoreError> {
+    Ok((rows::column(row, "revision")?, element(rows::column(row, "root")?)?))
+}
+
+/// Queues a tenant's jobs that wait for a publication of `payer`.
+async fn resume(connection: &mut Connection, tenant: &Tenant, payer: Id) -> Result<Vec<JobId>, StoreError> {
+    let text = "UPDATE jobs SET state = 'queued', waiting = NULL \
+                WHERE state = 'waiting' AND tenant = $1 AND payer = $2 RETURNING id";
+    let resumed = connection.all(sql(text).bind(tenant.as_str()).bind(payer_bytes(payer))).await?;
+    resumed.iter().map(rows::id).collect()
+}
+
+/// The revision of a payer's newest account register, within a transaction of this tenant: none is published before it ends.
+pub(super) async fn revision_within(
+    connection: &mut Connection,
+    tenant: &Tenant,
+    payer: Id,
+) -> Result<Option<u64>, StoreError> {
+    let row = connection.optional(newest(tenant, payer)).await?;
+    Ok(row.map(|row| published(&row)).transpose()?.map(|(revision, _)| revision))
 }
 
 impl Store {
@@ -111,7 +139,8 @@ impl Store {
         }))
     }
 
-    /// Publishes a payer's account register; only the newest is kept. The caller has recomputed the root.
+    /// Publishes a payer's account register; only the newest is kept. The caller has recomputed the root. Jobs that wait for it are queued with it, in
+    /// one transaction, and where it was published before, once more: the second value names them.
     ///
     /// # Errors
     /// The database refuses.
@@ -122,38 +151,32 @@ impl Store {
         accounts: &PublishedAccounts,
         entry: Draft,
         now: Instant,
-    ) -> Result<Publication, StoreError> {
+    ) -> Result<(Publication, Vec<JobId>), StoreError> {
         let revision =
             i64::try_from(accounts.revision).map_err(|_| StoreError::Bug("revision above 2^63".into()))?;
         let root = to_be_bytes(&accounts.root);
         let mut tx = self.begin_for(tenant).await?;
-        let held = tx
-            .optional(
-                sql("SELECT revision, root FROM account_registers WHERE tenant = $1 AND payer = $2")
-                    .bind(tenant.as_str())
-                    .bind(payer_bytes(payer)),
-            )
-            .await?;
-        if let Some(row) = held {
-            let newest: i64 = rows::column(&row, "revision")?;
-            if newest > revision {
-                return Ok(Publication::Old);
+        match tx.optional(newest(tenant, payer)).await?.map(|row| published(&row)).transpose()? {
+            Some((held, _)) if held > accounts.revision => return Ok((Publication::Old, Vec::new())),
+            Some(held) if held == (accounts.revision, accounts.root) => {
+                let resumed = resume(&mut tx, tenant, payer).await?;
+                tx.commit().await?;
+                return Ok((Publication::Known, resumed));
             }
-            if newest == revision {
-                let same = rows::column::<&[u8]>(&row, "root")? == root;
-                return Ok(if same { Publication::Known } else { Publication::Differs });
-            }
+            Some((held, _)) if held == accounts.revision => return Ok((Publication::Differs, Vec::new())),
+            _ => {}
         }
         let notes: Vec<u8> = accounts.notes.iter().flat_map(to_be_bytes).collect();
         tx.execute(sql("INSERT INTO account_registers (tenant, payer, revision, root, notes, published) VALUES ($1, $2, $3, $4, $5, $6) \
              ON CONFLICT (tenant, payer) DO UPDATE SET revision = excluded.revision, root = excluded.root, \
              notes = excluded.notes, published = excluded.published").bind(tenant.as_str()).bind(payer_bytes(payer)).bind(revision).bind(root.as_slice()).bind(notes).bind(now.0))
         .await?;
+        let resumed = resume(&mut tx, tenant, payer).await?;
         let entry = entry.digest("payer", &payer_bytes(payer));
         let entry = entry.number("revision", accounts.revision).digest("account_root", &root);
         audit::append(&mut tx, tenant, vec![entry], now).await?;
         tx.commit().await?;
-        Ok(Publication::Published)
+        Ok((Publication::Published, resumed))
     }
 
     /// Revision and root of a payer's newest account register.
@@ -165,17 +188,7 @@ impl Store {
         tenant: &Tenant,
         payer: Id,
     ) -> Result<Option<(u64, Fr)>, StoreError> {
-        let row = self
-            .optional(
-                sql("SELECT revision, root FROM account_registers WHERE tenant = $1 AND payer = $2")
-                    .bind(tenant.as_str())
-                    .bind(payer_bytes(payer)),
-            )
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let revision: i64 = rows::column(&row, "revision")?;
-        let revision = revision.try_into().map_err(|_| rows::damaged("revision"))?;
-        Ok(Some((revision, element(rows::column(&row, "root")?)?)))
+        self.optional(newest(tenant, payer)).await?.map(|row| published(&row)).transpose()
     }
 
     /// A payer's newest account register.

@@ -113,8 +113,7 @@ impl Store {
         now: Instant,
     ) -> Result<ImportOutcome, StoreError> {
         // Alone among all tenants': what is deleted from the artefact store is deleted between two of these.
-        let mut tx = self.begin().await?;
-        tx.and_for(tenant.as_str()).await?;
+        let mut tx = self.begin_with(tenant).await?;
         self.refuse_erased_within(&mut tx, tenant).await?;
         let (name, digest) = (tenant.as_str(), row.dataset.as_slice());
         let newest = "SELECT COALESCE(MAX(revision), 0) AS revision FROM dataset_files WHERE tenant = $1 AND dataset = $2";

@@ -183,7 +183,8 @@ impl Keyring {
         let found: Found = blocking(move || {
             source.find(&wanted).map_err(|error| {
                 tracing::error!(%error, "the master key was rotated, and this process has no new one");
-                StoreError::Sealed
+                // Whoever rotated it brings it here next: nothing is damaged, and nothing is given up.
+                StoreError::KeyService("this process was not given the new master key yet".into())
             })
         })
         .await?;

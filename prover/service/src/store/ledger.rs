@@ -161,13 +161,15 @@ impl Store {
         lease: &Lease,
         decision: &Decision,
         account: Option<&Account>,
-        now: Instant,
+        clock: impl Fn() -> Instant + Send,
     ) -> Result<Finish, StoreError> {
         let effects = Effects::of(&decision.public);
         let seal = self.seal(&lease.tenant).await?;
         let sealed = rows::seal_decision(&seal, &lease.id, decision)?;
         let (tenant, job) = (lease.tenant.as_str(), lease.id.0.as_slice());
         let mut tx = self.begin_for(&lease.tenant).await?;
+        // Its turn may have been long in coming: a deadline that passed meanwhile has passed.
+        let now = clock();
         if !lease.conclude(&mut tx, sealed, now).await? {
             return Ok(Finish::Stale);
         }

@@ -1,10 +1,9 @@
-//! What happens to jobs by itself: leases and deadlines run out, waiting ends.
+//! What happens to jobs by itself: leases and deadlines run out.
 //!
 //! Each tenant's is one transaction, and one that is busy is put off: nobody's jobs wait for another's transaction.
 
 use super::{
     Store, audit,
-    jobs::payer_bytes,
     queue::Lease,
     rows,
     sql::{Connection, Dialect, Row, Statement, sql},
@@ -15,7 +14,6 @@ use crate::{
     error::StoreError,
     jobs::{Failure, FailureCode, Instant, JobId, Tenant},
 };
-use nightingale_circuits::claim::Id;
 use std::{
     collections::HashMap,
     time::{Duration, Instant as Moment},
@@ -90,16 +88,17 @@ impl Held {
 pub struct LeaseWatch(HashMap<JobId, (Held, Moment)>);
 
 impl LeaseWatch {
-    /// Looks at all leases; gives those that have run out.
-    fn look(&mut self, leases: Vec<Held>, at: Moment) -> Vec<Held> {
+    /// Looks at all leases, which were read between two moments; gives those that have run out. However long the reading took, nobody was listened to
+    /// meanwhile: silence counts from after one reading to before another.
+    fn look(&mut self, leases: Vec<Held>, (before, after): (Moment, Moment)) -> Vec<Held> {
         let mut run_out = Vec::new();
         let mut seen = HashMap::with_capacity(leases.len());
         for held in leases {
             let since = match self.0.get(&held.id) {
                 Some((same, since)) if *same == held => *since,
-                _ => at,
+                _ => after,
             };
-            if at.saturating_duration_since(since) >= held.lasts {
+            if before.saturating_duration_since(since) >= held.lasts {
                 run_out.push(held.clone());
             }
             seen.insert(held.id, (held, since));
@@ -117,24 +116,25 @@ enum TakenBack {
     Exhausted,
 }
 
-/// Takes a job from its holder, whose entry is the caller's; `None` when the holder was heard of meanwhile, or somebody else took it.
+/// Takes a job from its holder, whose entry is the caller's; `None` when somebody else took it, or the holder was heard of after `until`.
 async fn take_back(
     connection: &mut Connection,
-    held: &Held,
+    (id, fence): (&JobId, i64),
+    until: Option<i64>,
     max_losses: u32,
     now: Instant,
 ) -> Result<Option<TakenBack>, StoreError> {
     let failure = Failure::new(FailureCode::AttemptsExhausted);
     let exhaust = "UPDATE jobs SET state = 'failed', losses = losses + 1, failure_code = $1, failure_message = $2, \
          ended = $3, lease_until = NULL, witness = NULL WHERE losses + 1 >= $4 \
-         AND state = 'leased' AND id = $5 AND fence = $6 AND lease_until = $7";
+         AND state = 'leased' AND id = $5 AND fence = $6 AND ($7 IS NULL OR lease_until = $8)";
     let exhaust = sql(exhaust).bind(failure.code.name()).bind(&failure.message).bind(now.0).bind(max_losses);
-    let this = |statement: Statement| statement.bind(held.id.0.as_slice()).bind(held.fence).bind(held.until);
+    let this = |statement: Statement| statement.bind(id.0.as_slice()).bind(fence).bind(until).bind(until);
     if connection.execute(this(exhaust)).await? == 1 {
         return Ok(Some(TakenBack::Exhausted));
     }
     let requeue = "UPDATE jobs SET state = 'queued', losses = losses + 1, lease_until = NULL \
-         WHERE state = 'leased' AND id = $1 AND fence = $2 AND lease_until = $3";
+         WHERE state = 'leased' AND id = $1 AND fence = $2 AND ($3 IS NULL OR lease_until = $4)";
     Ok((connection.execute(this(sql(requeue))).await? == 1).then_some(TakenBack::Requeued))
 }
 
@@ -211,7 +211,8 @@ impl Store {
             swept.late = fail_late(&mut tx, tenant, now).await?;
         }
         for held in &due.run_out {
-            match take_back(&mut tx, held, max_losses, now).await? {
+            let of = (&held.id, held.fence);
+            match take_back(&mut tx, of, Some(held.until), max_losses, now).await? {
                 Some(TakenBack::Requeued) => swept.requeued.push(held.id),
                 Some(TakenBack::Exhausted) => swept.exhausted.push(held.id),
                 None => {}
@@ -225,7 +226,7 @@ impl Store {
         Ok(swept)
     }
 
-    /// Fails jobs whose deadline has passed and takes back leases that have run out. Every process of every machine may do it, as
+    /// Fails jobs whose deadline has passed and takes back leases that have run out by this stopwatch. Every process of every machine may do it, as
     /// often as it likes: what one has done, the others find done.
     ///
     /// # Errors
@@ -233,12 +234,14 @@ impl Store {
     pub async fn sweep(
         &self,
         watch: &mut LeaseWatch,
-        at: Moment,
+        stopwatch: impl Fn() -> Moment + Send,
         max_losses: u32,
         now: Instant,
     ) -> Result<Swept, StoreError> {
         let mut due: HashMap<Tenant, Due> = HashMap::new();
-        for held in watch.look(self.leases().await?, at) {
+        let before = stopwatch();
+        let leases = self.leases().await?;
+        for held in watch.look(leases, (before, stopwatch())) {
             run_out(&mut due, held);
         }
         // Most of the time there are none: nobody is kept from writing.
@@ -267,30 +270,19 @@ impl Store {
         Ok(())
     }
 
-    /// Takes one job back from a worker that died.
+    /// Takes one job back from a worker that died, says the lane that holds the lease. When a device dies, all its lanes do: they take turns.
     ///
     /// # Errors
     /// The database refuses.
     pub async fn lose(&self, lease: &Lease, max_losses: u32, now: Instant) -> Result<(), StoreError> {
-        let row = self.optional(sql(format!("{LEASES} AND id = $1")).bind(lease.id.0.as_slice())).await?;
-        let Some(held) = row.as_ref().map(Held::of).transpose()? else { return Ok(()) };
-        if held.fence != lease.fence {
-            return Ok(());
+        let mut tx = self.begin_even_erased(&lease.tenant).await?;
+        // Whatever was heard of the lane meanwhile: it still keeps the lease.
+        let taken = take_back(&mut tx, (&lease.id, lease.fence), None, max_losses, now).await?;
+        if matches!(taken, Some(TakenBack::Exhausted)) {
+            let entry = failed(&lease.id, FailureCode::AttemptsExhausted);
+            audit::append(&mut tx, &lease.tenant, vec![entry], now).await?;
         }
-        let mut due = HashMap::new();
-        run_out(&mut due, held);
-        self.settle(due, max_losses, now).await.whole().map(drop)
-    }
-
-    /// Queues a tenant's jobs that wait for a publication of `payer`.
-    ///
-    /// # Errors
-    /// The database refuses.
-    pub async fn resume(&self, tenant: &Tenant, payer: Id) -> Result<Vec<JobId>, StoreError> {
-        let rows = self.returning(sql("UPDATE jobs SET state = 'queued', waiting = NULL WHERE state = 'waiting' AND tenant = $1 AND payer = $2 \
-             RETURNING id").bind(tenant.as_str()).bind(payer_bytes(payer)))
-        .await?;
-        ids(&rows)
+        tx.commit().await
     }
 }
 
@@ -306,8 +298,10 @@ mod tests {
     #[test]
     fn a_lease_runs_out_when_nothing_is_heard_for_as_long_as_it_lasts() {
         let (mut watch, begun) = (LeaseWatch::default(), Moment::now());
-        let mut look =
-            |second: u64, leases: Vec<Held>| watch.look(leases, begun + Duration::from_secs(second)).len();
+        let mut look = |second: u64, leases: Vec<Held>| {
+            let at = begun + Duration::from_secs(second);
+            watch.look(leases, (at, at)).len()
+        };
         assert_eq!(look(0, vec![held(1, 10)]), 0, "seen for the first time");
         assert_eq!(look(2, vec![held(1, 10)]), 0);
         assert_eq!(look(4, vec![held(1, 5)]), 0, "heard of, by whatever clock");
@@ -316,5 +310,18 @@ mod tests {
         assert_eq!(look(10, vec![held(2, 5)]), 1);
         assert_eq!(look(11, Vec::new()), 0);
         assert_eq!(look(20, vec![held(2, 5)]), 0, "gone meanwhile: seen for the first time");
+    }
+
+    #[test]
+    fn no_silence_counts_while_the_database_does_not_answer() {
+        let (mut watch, begun) = (LeaseWatch::default(), Moment::now());
+        let mut look = |before: u64, after: u64| {
+            let at = |second: u64| begun + Duration::from_secs(second);
+            watch.look(vec![held(1, 10)], (at(before), at(after))).len()
+        };
+        assert_eq!(look(0, 5), 0, "seen for the first time, five seconds after it was asked for");
+        assert_eq!(look(6, 20), 0, "a second of silence that anybody could have ended");
+        assert_eq!(look(7, 7), 0);
+        assert_eq!(look(8, 9), 1);
     }
 }

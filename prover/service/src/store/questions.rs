@@ -115,12 +115,14 @@ impl Store {
         answer: &Answer,
         consents: &TableVersion,
         line: &LedgerLine,
-        now: Instant,
+        clock: impl Fn() -> Instant + Send,
     ) -> Result<Answered, StoreError> {
         let plain = Zeroizing::new(serde_json::to_vec(answer).map_err(|_| rows::damaged("result"))?);
         let sealed = self.seal(&lease.tenant).await?.seal(Kind::Result, &lease.id, &plain)?;
         // Alone among those of the tenant, as what records new consents is.
         let mut tx = self.begin_for(&lease.tenant).await?;
+        // Its turn may have been long in coming: a deadline that passed meanwhile has passed.
+        let now = clock();
         if !lease.conclude(&mut tx, sealed, now).await? {
             return Ok(Answered::Stale);
         }

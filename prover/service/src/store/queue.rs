@@ -4,13 +4,13 @@
 //! is guarded by the fence, so a holder whose lease was taken over, cancelled or timed out changes nothing, whatever it sends.
 
 use super::{
-    Store, audit, rows,
+    Store, accounts, audit, rows,
     sql::{Connection, Row, Statement, sql},
 };
 use crate::{
     audit::{Draft, Event},
     error::StoreError,
-    jobs::{Failure, Instant, JobClass, JobId, SpentAccount, Tenant, Waiting},
+    jobs::{Failure, Instant, JobClass, JobId, SpentAccount, State, Tenant, Waiting},
     store::seal::Kind,
     worker::course::Course,
 };
@@ -46,6 +46,17 @@ impl Share {
     }
 }
 
+/// What became of a job that was to be set aside.
+#[derive(Debug, PartialEq, Eq)]
+pub enum SetAside {
+    /// It waits.
+    Waiting,
+    /// What it was to wait for had come already: it is queued.
+    Overtaken,
+    /// The lease is no longer held.
+    Gone,
+}
+
 /// A job in a worker's hands. No `Debug`: it holds the witness.
 pub struct Lease {
     /// Whose job it is.
@@ -66,8 +77,8 @@ pub struct Lease {
     pub accepted: Instant,
     /// How far it is, for traces.
     pub(crate) course: Course,
-    /// The request; an error when it cannot be opened.
-    pub request: Result<Zeroizing<Vec<u8>>, StoreError>,
+    /// The request, sealed.
+    witness: Vec<u8>,
 }
 
 impl Lease {
@@ -84,6 +95,28 @@ impl Lease {
         .await?;
         Ok(ended == 1)
     }
+}
+
+fn leased(row: &Row) -> Result<Lease, StoreError> {
+    let payer: &[u8] = rows::column(row, "payer")?;
+    let payer =
+        (!payer.is_empty()).then(|| payer.iter().fold(0u128, |number, byte| number << 8 | u128::from(*byte)));
+    Ok(Lease {
+        tenant: rows::tenant(row)?,
+        id: rows::id(row)?,
+        fence: rows::column(row, "fence")?,
+        class: rows::class(row)?,
+        payer: payer.map(Id::new).transpose().map_err(|_| rows::damaged("payer"))?,
+        account_lock: rows::column(row, "account_lock")?,
+        spent_account: match rows::column::<i64>(row, "rebases_spent")? {
+            1 => SpentAccount::Rebase,
+            _ => SpentAccount::Fail,
+        },
+        accepted: Instant(rows::column(row, "accepted")?),
+        // A trace that cannot be read is nobody's trouble.
+        course: Course::new(rows::column::<Option<&str>>(row, "trace")?.and_then(Traceparent::parse)),
+        witness: rows::column(row, "witness")?,
+    })
 }
 
 impl Store {
@@ -117,7 +150,7 @@ impl Store {
         let statement = sql(text).bind(now.plus(lasts).0).bind(now.0).bind(milliseconds);
         match self.of_lease(statement).await {
             Ok(rows) => match rows.first() {
-                Some(row) => self.leased(row).await.map(Some),
+                Some(row) => leased(row).map(Some),
                 None => Ok(None),
             },
             // Another machine took a job of the same account, or another suspect, in the same moment: the next look finds what is left.
@@ -126,29 +159,12 @@ impl Store {
         }
     }
 
-    async fn leased(&self, row: &Row) -> Result<Lease, StoreError> {
-        let (tenant, id) = (rows::tenant(row)?, rows::id(row)?);
-        let witness = rows::column(row, "witness")?;
-        let request = self.seal(&tenant).await.and_then(|seal| seal.open(Kind::Witness, &id, witness));
-        let payer: &[u8] = rows::column(row, "payer")?;
-        let payer = (!payer.is_empty())
-            .then(|| payer.iter().fold(0u128, |number, byte| number << 8 | u128::from(*byte)));
-        Ok(Lease {
-            tenant,
-            id,
-            fence: rows::column(row, "fence")?,
-            class: rows::class(row)?,
-            payer: payer.map(Id::new).transpose().map_err(|_| rows::damaged("payer"))?,
-            account_lock: rows::column(row, "account_lock")?,
-            spent_account: match rows::column::<i64>(row, "rebases_spent")? {
-                1 => SpentAccount::Rebase,
-                _ => SpentAccount::Fail,
-            },
-            accepted: Instant(rows::column(row, "accepted")?),
-            // A trace that cannot be read is nobody's trouble.
-            course: Course::new(rows::column::<Option<&str>>(row, "trace")?.and_then(Traceparent::parse)),
-            request,
-        })
+    /// Opens the request of a lease. A key service may take its time for that, which is why leasing does not wait for it.
+    ///
+    /// # Errors
+    /// As [`Store::seal`]; a request that cannot be opened.
+    pub async fn request(&self, lease: &Lease) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        self.seal(&lease.tenant).await?.open(Kind::Witness, &lease.id, &lease.witness)
     }
 
     /// Keeps a lease; `false` when it is no longer held. What counts is that `until` changes, not what it says.
@@ -170,14 +186,33 @@ impl Store {
         self.guarded(sql(text), lease).await
     }
 
-    /// Sets the job aside until something else happens; `false` when the lease is no longer held.
+    /// Sets the job aside until its payer publishes a newer account register than the one that was `seen`, none where there was none. Where that
+    /// happened already it found no job waiting: the job is queued.
     ///
     /// # Errors
     /// The database refuses.
-    pub async fn set_aside(&self, lease: &Lease, waiting: Waiting) -> Result<bool, StoreError> {
-        let text = "UPDATE jobs SET state = 'waiting', waiting = $1, lease_until = NULL \
-                   WHERE tenant = $2 AND id = $3 AND state = 'leased' AND fence = $4 RETURNING id";
-        self.guarded(sql(text).bind(waiting.name()), lease).await
+    pub async fn set_aside(
+        &self,
+        lease: &Lease,
+        waiting: Waiting,
+        seen: Option<u64>,
+    ) -> Result<SetAside, StoreError> {
+        let mut tx = self.begin_for(&lease.tenant).await?;
+        let newest = match lease.payer {
+            Some(payer) => accounts::revision_within(&mut tx, &lease.tenant, payer).await?,
+            None => None,
+        };
+        let waits = newest == seen;
+        let text = "UPDATE jobs SET state = $1, waiting = $2, lease_until = NULL \
+                   WHERE tenant = $3 AND id = $4 AND state = 'leased' AND fence = $5";
+        let state = if waits { State::Waiting } else { State::Queued };
+        let aside = sql(text).bind(state.name()).bind(waits.then(|| waiting.name()));
+        let aside = aside.bind(lease.tenant.as_str()).bind(lease.id.0.as_slice()).bind(lease.fence);
+        if tx.execute(aside).await? != 1 {
+            return Ok(SetAside::Gone);
+        }
+        tx.commit().await?;
+        Ok(if waits { SetAside::Waiting } else { SetAside::Overtaken })
     }
 
     /// Counts that the claim was moved onto a newer account; `false` when the lease is no longer held.

@@ -69,9 +69,9 @@ pub(super) async fn work(
     lease: &Lease,
     stop: &Arc<AtomicBool>,
 ) -> Result<Box<Proven>, Verdict> {
-    let bytes = request(lease)?;
+    let bytes = request(engine, lease).await?;
     // It was read before it was accepted: only a release that reads less comes here.
-    let stored: StoredQuestion = serde_json::from_slice(bytes).map_err(|_| FailureCode::Refused)?;
+    let stored: StoredQuestion = serde_json::from_slice(&bytes).map_err(|_| FailureCode::Refused)?;
     // Before the files are opened: a version is among them before it is recorded.
     let recorded = engine.store.recorded_consents(&lease.tenant, &stored.dataset).await?;
     let archive = engine.archive(&lease.tenant, &stored.dataset).await?;

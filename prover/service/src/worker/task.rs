@@ -98,9 +98,9 @@ pub(super) async fn work(
     done.unwrap_or_else(|verdict| verdict)
 }
 
-/// The opened request. A key service that does not answer now is no reason to fail a job.
-pub(super) fn request(lease: &Lease) -> Result<&Zeroizing<Vec<u8>>, Verdict> {
-    lease.request.as_ref().map_err(|error| {
+/// The opened request. A master key that is not to be had now is no reason to fail a job.
+pub(super) async fn request(engine: &Engine, lease: &Lease) -> Result<Zeroizing<Vec<u8>>, Verdict> {
+    engine.store.request(lease).await.map_err(|error| {
         tracing::error!(job = %lease.id, %error, "the stored request was not opened");
         if error.is_transient() { Verdict::Unserved } else { FailureCode::Unreadable.into() }
     })
@@ -112,7 +112,7 @@ async fn try_work(
     lease: &Lease,
     stop: &Arc<AtomicBool>,
 ) -> Result<Proven, Verdict> {
-    let bytes = request(lease)?.clone();
+    let bytes = request(engine, lease).await?;
     let mut checked = thread.run(move |_| Checked::read(&bytes)).await?.map_err(Verdict::Failed)?;
     let reliance = Reliance::of(&checked.request);
     if let Some(failure) = engine.store.rely(lease, &reliance, Instant::now()).await?.failure() {

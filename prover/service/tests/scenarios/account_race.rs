@@ -2,13 +2,22 @@
 
 use crate::{
     clinic::{Clinic, failure, next_note, published, result},
-    running::{Running, config, ended, in_state, keyed},
+    late_result::submit,
+    running::{Running, SOON, config, ended, in_state, keyed},
+    site::{Site, on_both},
     stand_in::StandIn,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nightingale::{
     Config,
+    audit::{Draft, Event},
     client::{Options, epoch_message},
+    jobs::{Instant, Tenant, Waiting},
+    store::{
+        Store,
+        accounts::{Publication, PublishedAccounts},
+        queue::{SetAside, Share},
+    },
 };
 use nightingale_proto::v1::{self, JobState};
 
@@ -80,4 +89,40 @@ async fn a_denial_neither_spends_nor_waits() -> Result<()> {
         assert_eq!(result(&job)?.reasons, ["96"]);
     }
     server.stop().await
+}
+
+on_both!(a_claim_is_not_set_aside_for_what_was_published_meanwhile);
+
+/// Nobody has to live on for it: what looks and what sets aside is one transaction, and so is what publishes and what resumes.
+async fn a_claim_is_not_set_aside_for_what_was_published_meanwhile(site: Site) -> Result<()> {
+    let store = Store::open(&Config::read(&site.file()?)?).await?;
+    let (tenant, file) = (Tenant::new("north").context("tenant")?, Clinic::new()?.file(0, &[1])?);
+    let payer = nightingale_records::request::from_json(&file)?.epoch.payer;
+    let publish = async |revision: u64| {
+        let accounts = PublishedAccounts { revision, root: revision.into(), notes: Vec::new() };
+        let entry = Draft::by_service(Event::Published);
+        store.publish_accounts(&tenant, payer, &accounts, entry, Instant(0)).await
+    };
+    let lease = async || store.lease(Share::Claims, Instant(0), SOON).await;
+    let unpublished = Waiting::AccountUnpublished;
+    submit(&store, &tenant, &file).await?;
+    let first = lease().await?.context("nothing to lease")?;
+    let id = first.id;
+    assert_eq!(publish(1).await?, (Publication::Published, Vec::new()));
+    assert_eq!(store.set_aside(&first, unpublished, None).await?, SetAside::Overtaken);
+
+    let second = lease().await?.context("it waits for what was published")?;
+    assert_eq!(publish(2).await?, (Publication::Published, Vec::new()));
+    assert_eq!(store.set_aside(&second, unpublished, Some(1)).await?, SetAside::Overtaken);
+
+    let third = lease().await?.context("it waits for what was published")?;
+    assert_eq!(store.set_aside(&second, unpublished, Some(2)).await?, SetAside::Gone);
+    assert_eq!(store.set_aside(&third, unpublished, Some(2)).await?, SetAside::Waiting);
+    ensure!(lease().await?.is_none(), "it waits, and is leased");
+    assert_eq!(publish(3).await?, (Publication::Published, vec![id]));
+
+    let fourth = lease().await?.context("it was not queued with the publication")?;
+    assert_eq!(store.set_aside(&fourth, unpublished, Some(3)).await?, SetAside::Waiting);
+    assert_eq!(publish(3).await?, (Publication::Known, vec![id]), "told again, it resumes again");
+    Ok(())
 }

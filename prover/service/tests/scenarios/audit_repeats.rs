@@ -70,3 +70,26 @@ async fn a_server_ends_in_time_with_counts_in_its_hands_when_its_database_is_awa
     ensure!(log.contains("\"lost\":6"), "{log}");
     Ok(())
 }
+
+/// Whoever was refused first does not wait for the answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repetition_is_not_answered_before_its_first_is_on_record() -> Result<()> {
+    let Some(site) = Site::postgres().await? else { return Ok(()) };
+    let oracle = site.oracle().await?;
+    let server = serving(&site, StandIn::default()).await?;
+    let mut client = server.client().await?;
+    let unknown = "0".repeat(32);
+    let held = oracle.hold_tenant("north").await?;
+    let first = tokio::time::timeout(Duration::from_millis(500), client.job(&unknown)).await;
+    ensure!(first.is_err(), "answered before it is on record");
+    let mut other = client.clone();
+    let second = tokio::spawn(async move { other.job(&unknown).await });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    ensure!(!second.is_finished(), "a repetition is answered whose first is not on record");
+    drop(held);
+    let refused = second.await?.err().map(|error| error.to_string()).unwrap_or_default();
+    ensure!(refused.contains("JOB_UNKNOWN"), "{refused}");
+    let entries = entries(&mut client).await?;
+    ensure!(of(&entries, "refused").len() == 1, "{entries:?}");
+    server.stop().await
+}

@@ -214,14 +214,14 @@ async fn the_transaction_that_ends_a_job_asks_the_ledger() -> Result<()> {
     ] {
         let folder = tempfile::tempdir()?;
         let Leased { store, tenant, lease, request } = leased(folder.path(), 0).await?;
-        let decision = decide(&lease)?;
+        let decision = decide(&store, &lease).await?;
         state(&store, &tenant, "shorter", &request, Effect::Permit, to).await?;
         assert!(store.heartbeat(&lease, Instant::now().plus(Duration::from_secs(60))).await?, "still leased");
-        assert_eq!(store.finish(&lease, &decision, None, Instant::now()).await?, expected);
+        assert_eq!(store.finish(&lease, &decision, None, Instant::now).await?, expected);
         // Refused, it has used up nothing: under a consent in force the same proof ends the job.
         if expected != Finish::Committed {
             state(&store, &tenant, "longer", &request, Effect::Permit, Date::MAX).await?;
-            assert_eq!(store.finish(&lease, &decision, None, Instant::now()).await?, Finish::Committed);
+            assert_eq!(store.finish(&lease, &decision, None, Instant::now).await?, Finish::Committed);
         }
     }
     Ok(())
@@ -239,9 +239,9 @@ async fn a_claim_that_an_older_release_accepted_is_held_to_its_consent_too() -> 
     let named: i64 =
         sqlx::query_scalar("SELECT COUNT(*) FROM jobs WHERE consent IS NOT NULL").fetch_one(&pool).await?;
     assert_eq!(named, 1);
-    let decision = decide(&lease)?;
+    let decision = decide(&store, &lease).await?;
     state(&store, &tenant, "revoke", &request, Effect::Revoke, Date::MAX).await?;
     assert_eq!(store.rely(&lease, &Reliance::of(&request), Instant::now()).await?, Standing::ConsentRevoked);
-    assert_eq!(store.finish(&lease, &decision, None, Instant::now()).await?, Finish::Stale, "it has failed");
+    assert_eq!(store.finish(&lease, &decision, None, Instant::now).await?, Finish::Stale, "it has failed");
     Ok(())
 }

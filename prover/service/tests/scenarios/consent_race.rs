@@ -214,7 +214,7 @@ async fn no_answer_ends_under_consents_that_were_superseded_before(site: Site) -
         };
         tokio::time::sleep(delays[1]).await;
         let (answer, line) = answer([5; 32], version);
-        match store.finish_question(&lease, &answer, &under(version, 5), &line, Instant::now()).await? {
+        match store.finish_question(&lease, &answer, &under(version, 5), &line, Instant::now).await? {
             Answered::Committed => committed += 1,
             Answered::Superseded => {
                 superseded += 1;
@@ -224,7 +224,7 @@ async fn no_answer_ends_under_consents_that_were_superseded_before(site: Site) -
                     store.lease(Share::Cohorts, Instant::now(), until).await?.context("not given back")?;
                 let (answer, line) = self::answer([5; 32], version + 1);
                 let ended = store
-                    .finish_question(&again, &answer, &under(version + 1, 5), &line, Instant::now())
+                    .finish_question(&again, &answer, &under(version + 1, 5), &line, Instant::now)
                     .await?;
                 assert_eq!(ended, Answered::Committed);
             }
@@ -266,10 +266,10 @@ async fn an_answer_under_another_version_of_the_same_number_is_dropped(site: Sit
     let (answer, line) = answer([5; 32], 1);
     for (version, commitment) in [(0, 5), (1, 6)] {
         let late = under(version, commitment);
-        let ended = store.finish_question(&lease, &answer, &late, &line, Instant::now()).await?;
+        let ended = store.finish_question(&lease, &answer, &late, &line, Instant::now).await?;
         assert_eq!(ended, Answered::Superseded, "{version}, {commitment}");
     }
-    let ended = store.finish_question(&lease, &answer, &under(1, 5), &line, Instant::now()).await?;
+    let ended = store.finish_question(&lease, &answer, &under(1, 5), &line, Instant::now).await?;
     assert_eq!(ended, Answered::Committed);
     store.close().await;
     Ok(())

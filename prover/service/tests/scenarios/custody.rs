@@ -1,8 +1,12 @@
 //! Data keys under a master key: rotated, killed half-way, moved into a key service and back, and never opened for another tenant.
 
 use crate::{
-    running::config,
+    clinic::Clinic,
+    late_result::submit,
+    machines::another,
+    running::{Running, SOON, config},
     site::{Site, on_both},
+    stand_in::StandIn,
 };
 use anyhow::{Context, Result, ensure};
 use nightingale::{
@@ -19,6 +23,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -167,6 +172,7 @@ wrap)
     body=$(turned)
     printf '%s %s %s' "$NIGHTINGALE_KMS_KEY" "$(mark "$NIGHTINGALE_KMS_KEY")" "$body" | base64 -w 0 ;;
 unwrap)
+    test ! -e "$folder/slow" || sleep 2
     base64 -d | {
         read -r key mark body || true
         test "$key" = "$NIGHTINGALE_KMS_KEY"
@@ -177,7 +183,7 @@ esac
 "#;
 
 /// Writes the service and two keys of its.
-fn service(folder: &Path) -> Result<Vec<String>> {
+pub(crate) fn service(folder: &Path) -> Result<Vec<String>> {
     let path = folder.join("kms");
     fs::write(&path, SERVICE)?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700))?;
@@ -253,6 +259,32 @@ async fn a_process_that_runs_goes_on_through_rotations_by_another(site: Site) ->
     other.rotate_master(false).await?;
     let fresh = Store::attach(&config).await?;
     all_open(&fresh, &["west", "west"], &[made_after, newer.seal(Kind::Result, &ID, b"west")?]).await
+}
+
+/// The key is rotated on one machine, and brought to the others by hand.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_waits_on_a_machine_that_has_no_new_master_key_yet() -> Result<()> {
+    let Some(site) = Site::postgres().await? else { return Ok(()) };
+    let oracle = site.oracle().await?;
+    let here = Config::read(&site.file()?)?;
+    let there = Config::read(&another(&site, "there")?)?;
+    let server = Running::start(there.clone(), StandIn::default()).await?;
+    let store = Store::open(&here).await?;
+    store.rotate_master(false).await?;
+    submit(&store, &tenant("north")?, &Clinic::new()?.file(0, &[1])?).await?;
+    let given_back = async {
+        while oracle.number("SELECT COUNT(*) FROM jobs WHERE state = 'queued' AND attempts > 0").await? == 0 {
+            ensure!(oracle.count("failed").await? == 0, "given up for want of a key");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    };
+    tokio::time::timeout(SOON, given_back).await.context("it is not given back")??;
+    fs::copy(here.data_dir.join("master.key"), there.data_dir.join("master.key"))?;
+    oracle.until("done", 1, SOON).await?;
+    ensure!(oracle.number("SELECT COUNT(*) FROM jobs WHERE losses > 0").await? == 0, "counted as lost");
+    store.close().await;
+    server.stop().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

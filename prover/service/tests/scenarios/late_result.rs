@@ -55,9 +55,8 @@ pub(crate) async fn submit_as(store: &Store, tenant: &Tenant, request: &[u8], nu
     Ok(())
 }
 
-pub(crate) fn decide(lease: &Lease) -> Result<Decision> {
-    let bytes = lease.request.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
-    let request = nightingale_records::request::from_json(bytes)?;
+pub(crate) async fn decide(store: &Store, lease: &Lease) -> Result<Decision> {
+    let request = nightingale_records::request::from_json(&store.request(lease).await?)?;
     let proof = StandIn::default().prove(&request, &mut |_, _| ControlFlow::Continue(()));
     let proof = proof.map_err(|error| anyhow::anyhow!("{error:?}"))?;
     let opening = proof.opening.as_ref().context("no opening")?;
@@ -86,18 +85,18 @@ async fn the_fence_refuses_the_old_holder_in_everything(site: Site) -> Result<()
     let old = store.lease(Share::Everything, Instant(0), LASTS).await?.context("nothing to lease")?;
     assert!(store.lease(Share::Everything, Instant(50), LASTS).await?.is_none(), "leased twice");
     let (mut watch, begun) = (LeaseWatch::default(), Moment::now());
-    assert!(store.sweep(&mut watch, begun, 5, Instant(99)).await?.requeued.is_empty(), "taken back early");
-    assert_eq!(store.sweep(&mut watch, begun + LASTS, 5, Instant(100)).await?.requeued, [old.id]);
+    assert!(store.sweep(&mut watch, || begun, 5, Instant(99)).await?.requeued.is_empty(), "taken back early");
+    assert_eq!(store.sweep(&mut watch, || begun + LASTS, 5, Instant(100)).await?.requeued, [old.id]);
     let new = store.lease(Share::Everything, Instant(100), LASTS).await?.context("nothing to lease")?;
     assert_eq!((new.id, new.fence), (old.id, old.fence + 1));
-    let decision = decide(&old)?;
-    assert_eq!(store.finish(&old, &decision, None, Instant(110)).await?, Finish::Stale);
+    let decision = decide(&store, &old).await?;
+    assert_eq!(store.finish(&old, &decision, None, || Instant(110)).await?, Finish::Stale);
     assert!(!store.heartbeat(&old, Instant(900)).await?);
     assert!(!store.release(&old).await?);
     let failure = nightingale::jobs::Failure::new(nightingale::jobs::FailureCode::Internal);
     assert!(!store.fail(&old, &failure, Instant(110)).await?);
-    assert_eq!(store.finish(&new, &decision, None, Instant(120)).await?, Finish::Committed);
-    assert_eq!(store.finish(&new, &decision, None, Instant(121)).await?, Finish::Stale, "committed twice");
+    assert_eq!(store.finish(&new, &decision, None, || Instant(120)).await?, Finish::Committed);
+    assert_eq!(store.finish(&new, &decision, None, || Instant(121)).await?, Finish::Stale, "committed twice");
     let job = store.job(&tenant, &new.id).await?.context("the job is gone")?;
     assert_eq!((job.state, job.attempts, job.ended), (State::Done, 2, Some(Instant(120))));
     Ok(())
@@ -112,16 +111,16 @@ async fn a_lease_is_taken_when_nothing_is_heard_whatever_the_clock_says(site: Si
     let year = 365 * 86_400_000;
     // The clock is a year ahead, then a year behind: the holder is heard of, so it keeps its lease.
     for (look, clock) in [(0, year), (1, -year), (2, 0), (3, year)] {
-        let swept = store.sweep(&mut one, begun + LASTS * look, 5, Instant(clock)).await?;
+        let swept = store.sweep(&mut one, || begun + LASTS * look, 5, Instant(clock)).await?;
         assert!(swept.requeued.is_empty(), "look {look}");
         assert!(store.heartbeat(&lease, Instant(clock)).await?, "look {look}");
     }
     // Nothing is heard of it any more, and the clock stands still. Who listens later waits as long.
-    assert!(store.sweep(&mut one, begun + LASTS * 4, 5, Instant(0)).await?.requeued.is_empty());
-    assert!(store.sweep(&mut other, begun + LASTS * 5, 5, Instant(0)).await?.requeued.is_empty());
-    assert_eq!(store.sweep(&mut one, begun + LASTS * 5, 5, Instant(0)).await?.requeued, [lease.id]);
+    assert!(store.sweep(&mut one, || begun + LASTS * 4, 5, Instant(0)).await?.requeued.is_empty());
+    assert!(store.sweep(&mut other, || begun + LASTS * 5, 5, Instant(0)).await?.requeued.is_empty());
+    assert_eq!(store.sweep(&mut one, || begun + LASTS * 5, 5, Instant(0)).await?.requeued, [lease.id]);
     assert!(
-        store.sweep(&mut other, begun + LASTS * 6, 5, Instant(0)).await?.requeued.is_empty(),
+        store.sweep(&mut other, || begun + LASTS * 6, 5, Instant(0)).await?.requeued.is_empty(),
         "taken twice"
     );
     Ok(())

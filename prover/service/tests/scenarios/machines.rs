@@ -18,7 +18,7 @@ use std::{
 };
 
 /// Another machine's configuration for the same database.
-fn another(site: &Site, name: &str) -> Result<PathBuf> {
+pub(crate) fn another(site: &Site, name: &str) -> Result<PathBuf> {
     let folder = site.path().join(name);
     fs::create_dir_all(folder.join("data"))?;
     fs::copy(site.path().join("data/master.key"), folder.join("data/master.key"))?;
