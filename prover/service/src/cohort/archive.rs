@@ -18,7 +18,7 @@ use crate::{
     store::{
         Store,
         consents::versions::TableVersion,
-        dataset_files::{DatasetFile, DatasetFiles, ImportOutcome},
+        dataset_files::{DatasetFile, DatasetFiles, ImportOutcome, Revision},
         datasets::DatasetRow,
         seal::Seal,
     },
@@ -121,7 +121,15 @@ impl Archive {
                 }
             });
         }
-        self.public().map(Standing::Other)
+        match self.public() {
+            Ok(dataset) => Ok(Standing::Other(dataset)),
+            // What cannot be read now may be read later, and says which consents were imported.
+            Err(error @ CohortError::Prove(ProveError::Io { .. })) => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "an imported dataset's public half is lost; its consents go by what was recorded of them");
+                Ok(Standing::Lost)
+            }
+        }
     }
 
     /// Deletes the sealed files of an import that is known to have come to nothing: nobody else has them. The list keeps them until a purge finds
@@ -182,6 +190,8 @@ enum Standing {
     Damaged,
     /// With other consents.
     Other(Dataset),
+    /// Nobody can say: its public half is gone.
+    Lost,
 }
 
 /// A dataset that is registered and in the artefact store.
@@ -211,7 +221,8 @@ impl<'a> Importer<'a> {
         Self { store, artefacts, keys: production::cohort_keys(config), production: config.production }
     }
 
-    /// Takes the files of a dataset folder into the artefact store and registers the dataset, which is put on record with `entry`. Every file and
+    /// Takes the files of a dataset folder into the artefact store and registers the dataset, which is put on record with `entry`; from then on its
+    /// consents are the newest, and no answer under older ones ends. Every file and
     /// every registration proof is checked, what was stored is opened again before it counts, and consents only ever move on: a folder that
     /// was put back is refused, also where the dataset's files were kept long enough and are gone.
     ///
@@ -251,9 +262,13 @@ impl<'a> Importer<'a> {
             let text = public.to_json();
             let (standing, archive) = blocking(move || Ok((archive.standing(&text)?, archive))).await?;
             match standing {
-                Standing::Same(dataset) => return Ok(Imported { row, dataset, archive, is_new: false }),
-                // The same consents: what is damaged is put again.
-                Standing::Damaged => {}
+                Standing::Same(dataset) => {
+                    // An earlier release imported without recording them.
+                    store.note_consents(tenant, &digest, &folder::newest_consents(&dataset), now).await?;
+                    return Ok(Imported { row, dataset, archive, is_new: false });
+                }
+                // The same consents, or what is recorded of them is all that is known: what is damaged is put again.
+                Standing::Damaged | Standing::Lost => {}
                 Standing::Other(dataset) => known.extend(folder::consents(&dataset)),
             }
         }
@@ -261,9 +276,11 @@ impl<'a> Importer<'a> {
         let known = Arc::new(known);
         for _ in 0..PUTS {
             let (archive, dataset) = self.take(&from, seal.clone(), digest, known.clone()).await?;
-            let files = (self.artefacts, archive.files.as_slice());
+            let consents = folder::newest_consents(&dataset);
+            let revision = Revision { files: &archive.files, consents: &consents, after };
             // An error may hide a commit: the files stay on the list, and a purge knows whether they are named.
-            let stored = store.import_dataset(tenant, &row, files, after, entry.clone(), now).await?;
+            let stored =
+                store.import_dataset(tenant, &row, self.artefacts, revision, entry.clone(), now).await?;
             if let ImportOutcome::Imported(_) = stored {
                 return Ok(Imported { row, dataset, archive, is_new: true });
             }

@@ -7,6 +7,7 @@ mod collection;
 
 use super::{
     Store, audit,
+    consents::versions::{TableVersion, advance, is_superseded},
     datasets::DatasetRow,
     rows,
     sql::{Connection, Row, sql},
@@ -46,12 +47,23 @@ pub struct DatasetFiles {
     pub files: Vec<DatasetFile>,
 }
 
+/// What an import puts in the place of a dataset's files.
+#[derive(Clone, Copy)]
+pub struct Revision<'a> {
+    /// All of its files.
+    pub files: &'a [DatasetFile],
+    /// The newest consents of each table, as they are in the files.
+    pub consents: &'a [TableVersion],
+    /// The number of the revision that it replaces; 0 where there is none.
+    pub after: i64,
+}
+
 /// What became of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImportOutcome {
     /// These are the dataset's files now.
     Imported(DatasetFiles),
-    /// Another import came between, and nothing was changed.
+    /// Another import came between, or newer consents were recorded, and nothing was changed.
     Overtaken,
     /// A file is not in the artefact store any more: it was on its way out when it was put, and a purge deleted it. Nothing was changed; put
     /// the files again.
@@ -98,8 +110,8 @@ impl Store {
         self.execute(sql(LIST).bind(id.0).bind(now.0)).await.map(drop)
     }
 
-    /// Registers a dataset with its files, which is put on record, or puts them in the place of revision `after`: all of it or nothing. Each file
-    /// is in the artefact store when this ends, and stays there as long as it is named.
+    /// Registers a dataset with its files, which is put on record, or puts them in the place of an earlier revision, and records their consents as the
+    /// newest: all of it or nothing. Each file is in the artefact store when this ends, and stays there as long as it is named.
     ///
     /// # Errors
     /// The tenant was erased meanwhile; the database refuses, or the artefact store.
@@ -107,8 +119,8 @@ impl Store {
         &self,
         tenant: &Tenant,
         row: &DatasetRow,
-        (artefacts, files): (&Arc<dyn Artefacts>, &[DatasetFile]),
-        after: i64,
+        artefacts: &Arc<dyn Artefacts>,
+        Revision { files, consents, after }: Revision<'_>,
         entry: Draft,
         now: Instant,
     ) -> Result<ImportOutcome, StoreError> {
@@ -121,6 +133,13 @@ impl Store {
         let newest: i64 = rows::column(&tx.one(sql(newest).bind(name).bind(digest)).await?, "revision")?;
         if newest != after {
             return Ok(ImportOutcome::Overtaken);
+        }
+        for table in consents {
+            if is_superseded(&mut tx, tenant, &row.dataset, table).await? {
+                return Ok(ImportOutcome::Overtaken);
+            }
+            // No answer under older ones ends from here on, however soon its worker opens these files.
+            advance(&mut tx, tenant, &row.dataset, table, now).await?;
         }
         // What was put may have been on the list, and gone before this transaction began. From here on nothing is deleted before it ends.
         if !are_stored(artefacts.clone(), files).await? {

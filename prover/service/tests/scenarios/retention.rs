@@ -17,7 +17,7 @@ use nightingale::{
     jobs::{Instant, JobId, State, Tenant},
     store::{
         Store,
-        dataset_files::{DatasetFile, ImportOutcome},
+        dataset_files::{DatasetFile, ImportOutcome, Revision},
         datasets::DatasetRow,
         retention::Purged,
     },
@@ -83,8 +83,8 @@ impl Shelf {
     ) -> Result<()> {
         let at = self.at(minute);
         let row = DatasetRow { dataset: [dataset; 32], path: "d".to_owned(), registered: at };
-        let named =
-            self.store.import_dataset(tenant, &row, (&self.artefacts, files), after, entry(), at).await?;
+        let revision = Revision { files, consents: &[], after };
+        let named = self.store.import_dataset(tenant, &row, &self.artefacts, revision, entry(), at).await?;
         ensure!(matches!(named, ImportOutcome::Imported(_)), "{named:?}");
         Ok(())
     }
@@ -154,7 +154,8 @@ async fn a_datasets_files_go_with_it_but_not_those_that_another_still_has(site: 
     let later = start.plus(5 * DAY);
     let files = [shared.clone(), own.clone()];
     let import = async |of: &Tenant, number: u8, files: &[DatasetFile], at: Instant| {
-        store.import_dataset(of, &row([number; 32]), (&artefacts, files), 0, entry(), at).await
+        let revision = Revision { files, consents: &[], after: 0 };
+        store.import_dataset(of, &row([number; 32]), &artefacts, revision, entry(), at).await
     };
     assert!(matches!(import(&north, 1, &files, start).await?, ImportOutcome::Imported(_)));
     assert!(matches!(import(&south, 2, &files[..1], later).await?, ImportOutcome::Imported(_)));

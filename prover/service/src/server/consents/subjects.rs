@@ -1,7 +1,8 @@
-//! Revoking the consent of a dataset's subjects: the folder first, then the database, whose transaction is when the new version is the newest.
+//! Revoking the consent of a dataset's subjects: the folder first, then its import, whose transaction is when the new version is the newest, then
+//! what the request became.
 //!
-//! In between, an answer under the new version may end, and one under the old: the revocation was not answered yet. A server that dies in
-//! between leaves a folder that is newer than the database, and the same request again finds nothing to change and records it.
+//! Between the first two, an answer under the old version may end: the revocation was not answered yet. A server that dies in between leaves
+//! a folder that is newer than the database, and the same request again finds nothing to revoke, imports it and records it.
 
 use super::{super::datasets, super::status, Consents, key_reused};
 use crate::{
@@ -62,7 +63,7 @@ impl Consents {
                 })
             });
             let Revoked { newest, .. } = revoked.await?.map_err(|error| refusal(&error))?;
-            // What is proven is proven from the artefact store: the new version is there before it is recorded.
+            // What is proven is proven from the artefact store: the new version is there when it is recorded.
             let registered = Draft::by_service(Event::Registered);
             let importer = service.engine.importer();
             let imported = importer.import(&tenant, &folder, &row.path, registered, Instant::now()).await;
