@@ -149,6 +149,9 @@ impl EraseTenant {
                 "backups from before still hold the wrapped keys: they open with the master key of their time (docs/secrets.md)",
             );
             Ok(())
+                warn(
+                    "copies of the destroyed keys are left in the database, for a transaction that began before and has not ended: call again",
+                );
         })
     }
 }
