@@ -175,18 +175,44 @@ impl Store {
         tx.execute(sql("DELETE FROM datasets WHERE tenant = $1").bind(tenant.as_str())).await.map(drop)
     }
 
-    /// Drops datasets that were registered before `before`, and their files. Returns how many.
+    /// Drops datasets that were registered before `before`, and their files, each in a transaction of its tenant. Returns how many.
     ///
     /// # Errors
-    /// The database refuses.
+    /// The database refuses, or a tenant was busy: the others' are dropped.
     pub async fn expire_datasets(&self, before: Instant, now: Instant) -> Result<u64, StoreError> {
-        let mut tx = self.begin().await?;
-        let which = "EXISTS (SELECT 1 FROM datasets WHERE datasets.tenant = dataset_files.tenant \
-                     AND datasets.dataset = dataset_files.dataset AND datasets.registered < $1)";
-        drop_files(&mut tx, which, &[], now, |statement| statement.bind(before.0)).await?;
-        let dropped = tx.execute(sql("DELETE FROM datasets WHERE registered < $1").bind(before.0)).await?;
+        let due = sql("SELECT tenant, dataset FROM datasets WHERE registered < $1 ORDER BY sequence");
+        let (mut dropped, mut problem) = (0, None);
+        for row in self.all(due.bind(before.0)).await? {
+            let tenant = rows::tenant(&row)?;
+            match self.expire_dataset(&tenant, rows::column(&row, "dataset")?, before, now).await {
+                Ok(is_dropped) => dropped += u64::from(is_dropped),
+                Err(error) => {
+                    tracing::warn!(%error, tenant = tenant.as_str(), "dropping a dataset was put off");
+                    problem.get_or_insert(error);
+                }
+            }
+        }
+        problem.map_or(Ok(dropped), Err)
+    }
+
+    async fn expire_dataset(
+        &self,
+        tenant: &Tenant,
+        dataset: &[u8],
+        before: Instant,
+        now: Instant,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin_briefly(tenant).await?;
+        let drop = "DELETE FROM datasets WHERE tenant = $1 AND dataset = $2 AND registered < $3";
+        let drop = sql(drop).bind(tenant.as_str()).bind(dataset).bind(before.0);
+        if tx.execute(drop).await? == 0 {
+            return Ok(false);
+        }
+        let which = "tenant = $1 AND dataset = $2";
+        drop_files(&mut tx, which, &[], now, |statement| statement.bind(tenant.as_str()).bind(dataset))
+            .await?;
         tx.commit().await?;
-        Ok(dropped)
+        Ok(true)
     }
 
     /// Datasets that an earlier release registered by their folders alone.
