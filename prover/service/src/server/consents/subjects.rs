@@ -7,7 +7,7 @@
 use super::{super::datasets, super::status, Consents, key_reused};
 use crate::{
     audit::{Draft, Event},
-    cohort::{Revoked, Sponsor, revoke},
+    cohort::{Revoked, Sponsor, revocation::Registered, revoke},
     error::CohortError,
     identity::Caller,
     jobs::Instant,
@@ -49,16 +49,19 @@ impl Consents {
             if let Some(known) = store.known_revocation(&tenant, &naming).await? {
                 return Ok::<_, Status>(known);
             }
-            let _alone = service.changing.lock().await;
+            // No tenant's name has this sign.
+            let name = format!("{}/{}", tenant.as_str(), hex::encode(digest));
+            let _alone = service.changing.turn(&name).await;
             let path = service.engine.dataset_folder(&tenant, &row.path);
             let folder = path.clone();
-            let recorded = store.recorded_consents(&tenant, &digest).await?;
+            let consents = store.recorded_consents(&tenant, &digest).await?;
+            let registered = Registered { dataset: digest, consents };
             let (keys, sponsor) =
                 (service.engine.cohort_keys.clone(), service.engine.config.consent.sponsor_key(&tenant));
             let named = subjects.clone();
             let revoked = datasets::blocking(move || {
                 let sponsor = sponsor.as_deref().map(Sponsor::from_file).transpose()?;
-                revoke(&path, &recorded, &named, sponsor.as_ref(), &*keys.open()?, &mut |_| {
+                revoke(&path, Some(&registered), &named, sponsor.as_ref(), &*keys.open()?, &mut |_| {
                     ControlFlow::Continue(())
                 })
             });
