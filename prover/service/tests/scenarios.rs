@@ -92,6 +92,8 @@ mod everything_killed;
 mod fleet;
 #[path = "scenarios/half_import.rs"]
 mod half_import;
+#[path = "scenarios/folder_race.rs"]
+mod folder_race;
 #[path = "scenarios/hostile_transport.rs"]
 mod hostile_transport;
 #[path = "scenarios/idempotency.rs"]

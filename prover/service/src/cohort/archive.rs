@@ -372,18 +372,33 @@ fn take_in(
     }
 }
 
-/// Overwrites and removes the clear private half of a folder that was imported. What the file system kept of it elsewhere is beyond this program.
+/// Overwrites and removes the clear private half of a folder that was imported as `imported`, but for its ledger of questions, which is stored nowhere
+/// else. What the file system kept of it elsewhere is beyond this program. Returns whether a ledger is left.
 ///
 /// # Errors
-/// A file that cannot be written or removed.
-pub fn remove_clear(folder: &Path) -> Result<(), CohortError> {
-    let private = folder.join("private");
+/// A folder that was changed since, or is being changed: its private half is stored nowhere else; a file that cannot be written or removed.
+pub fn remove_clear(folder: &Path, imported: &Dataset) -> Result<bool, CohortError> {
+    // Nobody revokes meanwhile; and who waits for this to change the folder finds that there is nothing to change.
+    let (opened, _lock) = Folder::open_to_change(folder)?;
+    if opened.public().to_json() != imported.to_json() {
+        return Err(CohortError::Path {
+            path: folder.to_owned(),
+            problem:
+                "was changed since it was imported, and its private half is still there; import it again"
+                    .to_owned(),
+        });
+    }
+    let (private, ledger) = (folder.join("private"), opened.ledger());
+    drop(opened);
     let trouble = |path: &Path, error: std::io::Error| CohortError::Path {
         path: path.to_owned(),
         problem: error.to_string(),
     };
     for entry in fs::read_dir(&private).map_err(|error| trouble(&private, error))? {
         let path = entry.map_err(|error| trouble(&private, error))?.path();
+        if path == ledger.path() {
+            continue;
+        }
         let remove = || {
             let mut left = fs::symlink_metadata(&path)?;
             if left.is_file() {
@@ -402,7 +417,10 @@ pub fn remove_clear(folder: &Path) -> Result<(), CohortError> {
         };
         remove().map_err(|error| trouble(&path, error))?;
     }
-    fs::remove_dir(&private).map_err(|error| trouble(&private, error))
+    if ledger.path().exists() {
+        return Ok(true);
+    }
+    fs::remove_dir(&private).map(|()| false).map_err(|error| trouble(&private, error))
 }
 
 async fn blocking<T: Send + 'static>(

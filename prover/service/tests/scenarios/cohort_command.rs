@@ -87,7 +87,8 @@ pub(crate) fn place(folder: &Path) -> Result<()> {
     copy(&registered()?.path().join("ds"), folder)
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+/// Copies a folder into another, over what is there.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
