@@ -149,15 +149,22 @@ impl EraseTenant {
                 erased.jobs.len()
             ));
             if !erased.is_swept {
+                warn(
+                    "copies of the destroyed keys are left in the database, for a transaction that began before and has not ended: call again",
+                );
                 return Err(StoreError::Busy.into());
+            }
+            let clear = config.data_dir.join("datasets").join(tenant.as_str());
+            if clear.exists() {
+                warn(format_args!(
+                    "{} is left: dataset folders are in clear, and the operator's to remove",
+                    clear.display()
+                ));
             }
             warn(
                 "backups from before still hold the wrapped keys: they open with the master key of their time (docs/secrets.md)",
             );
             Ok(())
-                warn(
-                    "copies of the destroyed keys are left in the database, for a transaction that began before and has not ended: call again",
-                );
         })
     }
 }

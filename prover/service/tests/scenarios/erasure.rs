@@ -94,16 +94,18 @@ async fn nothing_of_an_erased_tenant_opens_again_and_others_go_on() -> Result<()
         command.arg("--config").arg(&toml).output()
     };
     assert_eq!(erase("south")?.status.code(), Some(1), "the name was not confirmed");
+    let clear = config.data_dir.join("datasets/north");
+    fs::create_dir_all(&clear)?;
     let erased = erase("north")?;
     ensure!(erased.status.success(), "{}", String::from_utf8_lossy(&erased.stderr));
     assert!(
         String::from_utf8_lossy(&erased.stdout).contains("1 data keys were destroyed, 2 open jobs ended")
     );
-
-    // Every way in is closed, with the reason.
     let warned = String::from_utf8_lossy(&erased.stderr).into_owned();
     ensure!(warned.contains("datasets/north is left"), "folders in clear are not named: {warned}");
     fs::remove_dir_all(&clear)?;
+
+    // Every way in is closed, with the reason.
     refused_as_erased(north.job(&done.id).await)?;
     refused_as_erased(north.jobs(&[], 10).await)?;
     refused_as_erased(north.cancel(&queued.id).await)?;
