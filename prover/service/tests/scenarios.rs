@@ -74,6 +74,8 @@ mod device_loss;
 mod disk_full;
 #[path = "scenarios/drain.rs"]
 mod drain;
+#[path = "scenarios/dump.rs"]
+mod dump;
 #[path = "scenarios/duplicate_line.rs"]
 mod duplicate_line;
 #[path = "scenarios/duplicate_submit.rs"]
@@ -90,6 +92,8 @@ mod erasure;
 mod everything_killed;
 #[path = "scenarios/fleet.rs"]
 mod fleet;
+#[path = "scenarios/folder_race.rs"]
+mod folder_race;
 #[path = "scenarios/half_import.rs"]
 mod half_import;
 #[path = "scenarios/hostile_transport.rs"]

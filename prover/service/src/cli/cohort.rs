@@ -89,9 +89,17 @@ impl Cohort {
 
 impl Query {
     fn run(&self) -> Outcome {
-        let folder = Folder::open(&self.dataset)?;
         let question = self.question()?;
-        let understood = understand(folder.public(), &question)?;
+        while !self.answer(&question)? {
+            warn("subjects' consents were revoked meanwhile; the question is answered anew, without them");
+        }
+        Ok(())
+    }
+
+    /// Answers under the consents that the folder has now; `false` when others have taken their place before the answer was there.
+    fn answer(&self, question: &Question) -> Result<bool, Trouble> {
+        let folder = Folder::open(&self.dataset)?;
+        let understood = understand(folder.public(), question)?;
         if let Err(refusal) = understood.allow(folder.public()) {
             folder.ledger().append(&understood, &Asked::Refused(refusal.reason()))?;
             return Err(refusal.into());
@@ -105,6 +113,8 @@ impl Query {
         }
         let keys = self.keys.open()?;
         let released = watched("proving", |progress| answer::prove(&folder, &keys, &understood, progress))?;
+        // Whoever is told that somebody was revoked is told so after this answer, or before the next.
+        let Some(_held) = folder.hold()? else { return Ok(false) };
         // What was asked is on record before the answer is.
         let consent_version = released.proof.consent_version;
         folder.ledger().append(&understood, &Asked::Answered { consent_version })?;
@@ -112,9 +122,10 @@ impl Query {
         if self.json {
             let json = released.json(folder.public(), &understood.sql)?;
             say(serde_json::to_string_pretty(&json).map_err(Trouble::unusable)?);
-            return Ok(());
+        } else {
+            self.print(&folder, &understood, &released)?;
         }
-        self.print(&folder, &understood, &released)
+        Ok(true)
     }
 
     fn question(&self) -> Result<Question, Trouble> {

@@ -6,7 +6,7 @@ use nightingale::{
     Config, StoreError,
     jobs::{Instant, Tenant},
     process,
-    store::{Store, keys::Rotated, master::source::MasterSource},
+    store::{Store, keys::Rotated},
 };
 use std::path::PathBuf;
 
@@ -28,7 +28,7 @@ pub(super) struct RotateMaster {
     /// Where the new master key is: `file` or `service`; when absent, the service where secrets.kms_command is set.
     #[arg(long, value_name = "PLACE", value_parser = ["file", "service"])]
     to: Option<String>,
-    /// Overwrite and remove the old key file: backups from before cannot be opened any more.
+    /// Overwrite and remove every old key file that is left: backups from before cannot be opened any more.
     #[arg(long)]
     destroy_old: bool,
 }
@@ -84,6 +84,11 @@ impl RotateMaster {
         wait(async {
             let store = Store::attach(&config).await?;
             let rotated = store.rotate_master(to_service).await?;
+            // Those of earlier rotations too, and of one that ended half-way.
+            let old = match self.destroy_old {
+                true => store.destroy_old_masters().await?,
+                false => store.old_masters().await?,
+            };
             store.close().await;
             if rotated.from == rotated.to {
                 say(format_args!("the data keys are wrapped by {}", rotated.to));
@@ -91,16 +96,17 @@ impl RotateMaster {
                 let Rotated { keys, to, from, .. } = &rotated;
                 say(format_args!("{keys} data keys are wrapped by {to} now, before by {from}"));
             }
-            match rotated.retired {
-                Some(kept) if self.destroy_old => {
-                    MasterSource::destroy(&kept)?;
-                    say("the old key was destroyed; backups from before cannot be opened any more");
+            for kept in &old {
+                let kept = kept.display();
+                match self.destroy_old {
+                    true => say(format_args!("the old key in {kept} was destroyed")),
+                    false => say(format_args!(
+                        "the old key is kept in {kept}: destroy it when no backup from before is needed"
+                    )),
                 }
-                Some(kept) => say(format_args!(
-                    "the old key is kept in {}: destroy it when no backup from before is needed",
-                    kept.display()
-                )),
-                None => {}
+            }
+            if self.destroy_old {
+                say("no old key is left beside it; backups from before cannot be opened any more");
             }
             if config.database.is_some() && !to_service {
                 warn("give the new key file to every machine that uses this database");
@@ -143,7 +149,17 @@ impl EraseTenant {
                 erased.jobs.len()
             ));
             if !erased.is_swept {
+                warn(
+                    "copies of the destroyed keys are left in the database, for a transaction that began before and has not ended: call again",
+                );
                 return Err(StoreError::Busy.into());
+            }
+            let clear = config.data_dir.join("datasets").join(tenant.as_str());
+            if clear.exists() {
+                warn(format_args!(
+                    "{} is left: dataset folders are in clear, and the operator's to remove",
+                    clear.display()
+                ));
             }
             warn(
                 "backups from before still hold the wrapped keys: they open with the master key of their time (docs/secrets.md)",

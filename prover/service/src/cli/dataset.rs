@@ -219,7 +219,7 @@ impl Revoke {
         let sponsor = self.sponsor_key.as_deref().map(Sponsor::from_file).transpose()?;
         let keys = self.keys.open()?;
         let revoked = watched("revoking", |progress| {
-            revoke(&self.dataset, &[], &self.subjects, sponsor.as_ref(), &keys, progress)
+            revoke(&self.dataset, None, &self.subjects, sponsor.as_ref(), &keys, progress)
         })?;
         if revoked.changed.is_empty() {
             say("nothing to revoke: none of them has a row in use");

@@ -18,7 +18,7 @@ use crate::{
     store::{
         Store,
         consents::versions::TableVersion,
-        dataset_files::{DatasetFile, DatasetFiles, ImportOutcome},
+        dataset_files::{DatasetFile, DatasetFiles, ImportOutcome, Revision},
         datasets::DatasetRow,
         seal::Seal,
     },
@@ -121,7 +121,15 @@ impl Archive {
                 }
             });
         }
-        self.public().map(Standing::Other)
+        match self.public() {
+            Ok(dataset) => Ok(Standing::Other(dataset)),
+            // What cannot be read now may be read later, and says which consents were imported.
+            Err(error @ CohortError::Prove(ProveError::Io { .. })) => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "an imported dataset's public half is lost; its consents go by what was recorded of them");
+                Ok(Standing::Lost)
+            }
+        }
     }
 
     /// Deletes the sealed files of an import that is known to have come to nothing: nobody else has them. The list keeps them until a purge finds
@@ -182,6 +190,8 @@ enum Standing {
     Damaged,
     /// With other consents.
     Other(Dataset),
+    /// Nobody can say: its public half is gone.
+    Lost,
 }
 
 /// A dataset that is registered and in the artefact store.
@@ -211,7 +221,8 @@ impl<'a> Importer<'a> {
         Self { store, artefacts, keys: production::cohort_keys(config), production: config.production }
     }
 
-    /// Takes the files of a dataset folder into the artefact store and registers the dataset, which is put on record with `entry`. Every file and
+    /// Takes the files of a dataset folder into the artefact store and registers the dataset, which is put on record with `entry`; from then on its
+    /// consents are the newest, and no answer under older ones ends. Every file and
     /// every registration proof is checked, what was stored is opened again before it counts, and consents only ever move on: a folder that
     /// was put back is refused, also where the dataset's files were kept long enough and are gone.
     ///
@@ -251,9 +262,13 @@ impl<'a> Importer<'a> {
             let text = public.to_json();
             let (standing, archive) = blocking(move || Ok((archive.standing(&text)?, archive))).await?;
             match standing {
-                Standing::Same(dataset) => return Ok(Imported { row, dataset, archive, is_new: false }),
-                // The same consents: what is damaged is put again.
-                Standing::Damaged => {}
+                Standing::Same(dataset) => {
+                    // An earlier release imported without recording them.
+                    store.note_consents(tenant, &digest, &folder::newest_consents(&dataset), now).await?;
+                    return Ok(Imported { row, dataset, archive, is_new: false });
+                }
+                // The same consents, or what is recorded of them is all that is known: what is damaged is put again.
+                Standing::Damaged | Standing::Lost => {}
                 Standing::Other(dataset) => known.extend(folder::consents(&dataset)),
             }
         }
@@ -261,9 +276,11 @@ impl<'a> Importer<'a> {
         let known = Arc::new(known);
         for _ in 0..PUTS {
             let (archive, dataset) = self.take(&from, seal.clone(), digest, known.clone()).await?;
-            let files = (self.artefacts, archive.files.as_slice());
+            let consents = folder::newest_consents(&dataset);
+            let revision = Revision { files: &archive.files, consents: &consents, after };
             // An error may hide a commit: the files stay on the list, and a purge knows whether they are named.
-            let stored = store.import_dataset(tenant, &row, files, after, entry.clone(), now).await?;
+            let stored =
+                store.import_dataset(tenant, &row, self.artefacts, revision, entry.clone(), now).await?;
             if let ImportOutcome::Imported(_) = stored {
                 return Ok(Imported { row, dataset, archive, is_new: true });
             }
@@ -355,18 +372,33 @@ fn take_in(
     }
 }
 
-/// Overwrites and removes the clear private half of a folder that was imported. What the file system kept of it elsewhere is beyond this program.
+/// Overwrites and removes the clear private half of a folder that was imported as `imported`, but for its ledger of questions, which is stored nowhere
+/// else. What the file system kept of it elsewhere is beyond this program. Returns whether a ledger is left.
 ///
 /// # Errors
-/// A file that cannot be written or removed.
-pub fn remove_clear(folder: &Path) -> Result<(), CohortError> {
-    let private = folder.join("private");
+/// A folder that was changed since, or is being changed: its private half is stored nowhere else; a file that cannot be written or removed.
+pub fn remove_clear(folder: &Path, imported: &Dataset) -> Result<bool, CohortError> {
+    // Nobody revokes meanwhile; and who waits for this to change the folder finds that there is nothing to change.
+    let (opened, _lock) = Folder::open_to_change(folder)?;
+    if opened.public().to_json() != imported.to_json() {
+        return Err(CohortError::Path {
+            path: folder.to_owned(),
+            problem:
+                "was changed since it was imported, and its private half is still there; import it again"
+                    .to_owned(),
+        });
+    }
+    let (private, ledger) = (folder.join("private"), opened.ledger());
+    drop(opened);
     let trouble = |path: &Path, error: std::io::Error| CohortError::Path {
         path: path.to_owned(),
         problem: error.to_string(),
     };
     for entry in fs::read_dir(&private).map_err(|error| trouble(&private, error))? {
         let path = entry.map_err(|error| trouble(&private, error))?.path();
+        if path == ledger.path() {
+            continue;
+        }
         let remove = || {
             let mut left = fs::symlink_metadata(&path)?;
             if left.is_file() {
@@ -385,7 +417,10 @@ pub fn remove_clear(folder: &Path) -> Result<(), CohortError> {
         };
         remove().map_err(|error| trouble(&path, error))?;
     }
-    fs::remove_dir(&private).map_err(|error| trouble(&private, error))
+    if ledger.path().exists() {
+        return Ok(true);
+    }
+    fs::remove_dir(&private).map(|()| false).map_err(|error| trouble(&private, error))
 }
 
 async fn blocking<T: Send + 'static>(

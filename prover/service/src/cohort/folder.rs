@@ -120,20 +120,25 @@ impl Folder {
     /// # Errors
     /// As [`Folder::open`]; a folder that another command is changing.
     pub fn open_to_change(path: &Path) -> Result<(Self, Lock), CohortError> {
-        let file = path.join(LOCK);
-        let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&file);
-        let lock = match opened {
-            Ok(lock) => lock,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(CohortError::NoDataset(path.to_owned()));
-            }
-            Err(error) => return Err(trouble(&file, &error)),
-        };
+        let lock = lock_file(path)?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => CohortError::Busy(path.to_owned()),
-            TryLockError::Error(error) => trouble(&file, &error),
+            TryLockError::Error(error) => trouble(&path.join(LOCK), &error),
         })?;
         Ok((Self::open(path)?, Lock(lock)))
+    }
+
+    /// Waits until nobody changes the folder, and keeps it so while the lock is held. `None` where the consents are not those any more with which
+    /// this was opened: what was made from it counts somebody who revoked.
+    ///
+    /// # Errors
+    /// The folder is gone or damaged.
+    pub fn hold(&self) -> Result<Option<Lock>, CohortError> {
+        let lock = lock_file(&self.path)?;
+        lock.lock().map_err(|error| trouble(&self.path.join(LOCK), &error))?;
+        let held = public(&self.path)?;
+        expect(&self.path, &held, self.public().digest())?;
+        Ok((newest_consents(&held) == self.newest_consents()).then_some(Lock(lock)))
     }
 
     /// Opens the folder of a dataset that was registered.
@@ -353,6 +358,15 @@ pub fn vacant(path: &Path) -> Result<(), CohortError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(trouble(path, &error)),
     }
+}
+
+fn lock_file(folder: &Path) -> Result<File, CohortError> {
+    let file = folder.join(LOCK);
+    let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&file);
+    opened.map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => CohortError::NoDataset(folder.to_owned()),
+        _ => trouble(&file, &error),
+    })
 }
 
 fn trouble(path: &Path, error: &std::io::Error) -> CohortError {

@@ -69,6 +69,12 @@ impl Ledger {
         Self { path: folder.join("private/ledger.jsonl") }
     }
 
+    /// Where it is, if anything was asked.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// All lines, checked; none where nothing was asked yet.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 //! Revoking subjects' consents: a new version of the consents of each table in which one of them has a row in use, in the folder.
 
-use super::{Folder, Sponsor, sponsor};
+use super::{Folder, Sponsor, folder, sponsor};
 use crate::{error::CohortError, store::consents::versions::TableVersion};
+use nightingale_circuits::cohort::Keccak;
 use nightingale_prover::cohort::{CohortKeyStore, Progress};
 use std::{
     fs::{self, OpenOptions, TryLockError},
@@ -16,22 +17,34 @@ pub struct Revoked {
     pub changed: Vec<String>,
 }
 
-/// Revokes subjects by their keys, and writes the folder, in whose history `recorded` must be. Where none of them has a row in use, nothing changes.
+/// What a server knows of a dataset, whatever lies in its folder.
+pub struct Registered {
+    /// Which it is.
+    pub dataset: Keccak,
+    /// The newest consents that were recorded of its tables.
+    pub consents: Vec<TableVersion>,
+}
+
+/// Revokes subjects by their keys, and writes the folder, which must be that of `registered` and have its consents in its history. Where none of
+/// them has a row in use, nothing changes.
 ///
 /// # Errors
-/// A subject that the dataset does not have; a sponsor who would have to sign and does not; whatever stops a proof; somebody else who is changing
+/// A folder that holds another dataset than is registered, or older consents; a subject that the dataset does not have; a sponsor who would have to sign and does not; whatever stops a proof; somebody else who is changing
 /// the folder.
 pub fn revoke(
     path: &Path,
-    recorded: &[TableVersion],
+    registered: Option<&Registered>,
     subjects: &[String],
     sponsor: Option<&Sponsor>,
     keys: &CohortKeyStore,
     progress: Progress<'_>,
 ) -> Result<Revoked, CohortError> {
     let (mut folder, _lock) = Folder::open_to_change(path)?;
-    // A new version of an older copy would have the number of one that was recorded, and not those who revoked in that.
-    folder.expect_consents(recorded)?;
+    if let Some(registered) = registered {
+        folder::expect(path, folder.public(), &registered.dataset)?;
+        // A new version of an older copy would have the number of one that was recorded, and not those who revoked in that.
+        folder.expect_consents(&registered.consents)?;
+    }
     let codes = folder.codes(subjects)?;
     let sponsor = sponsor::signer(&folder.dataset, sponsor)?;
     let changed = folder.dataset.revoke_subjects(keys, &codes, progress)?;

@@ -21,6 +21,7 @@ use crate::{
         },
         idempotency::Space,
     },
+    turns::Turns,
 };
 use nightingale_circuits::claim::{Consent, Date};
 use nightingale_proto::v1::{self, consent_service_server::ConsentService};
@@ -45,8 +46,8 @@ const EPOCHS: u32 = 10_000;
 #[derive(Clone)]
 pub(super) struct Consents {
     engine: Arc<Engine>,
-    /// Held while a dataset's consents are changed: each new version is of the one before it.
-    changing: Arc<tokio::sync::Mutex<()>>,
+    /// Whose dataset's consents are being changed: each new version is of the one before it.
+    changing: Turns,
 }
 
 pub(super) fn key_reused() -> Status {
@@ -60,7 +61,7 @@ fn defect() -> Status {
 
 impl Consents {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, changing: Arc::default() }
+        Self { engine, changing: Turns::default() }
     }
 
     async fn open(&self, caller: &Caller, tenant: &str, key: &str) -> Result<Tenant, Status> {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     audit::{Draft, Event},
-    cohort::{archive::Imported, folder},
+    cohort::archive::Imported,
     engine::Engine,
     error::CohortError,
     identity,
@@ -125,10 +125,8 @@ impl DatasetService for Datasets {
         let work = async move {
             let folder = engine.dataset_folder(&tenant, &path);
             let imported = engine.importer().import(&tenant, &folder, &path, entry, Instant::now()).await?;
-            // From now on, a folder with older consents is an old copy.
-            let (dataset, newest) = (imported.row.dataset, folder::newest_consents(&imported.dataset));
-            engine.store.note_consents(&tenant, &dataset, &newest, Instant::now()).await?;
-            tracing::info!(tenant = tenant.as_str(), dataset = hex::encode(dataset), "dataset registered");
+            let dataset = hex::encode(imported.row.dataset);
+            tracing::info!(tenant = tenant.as_str(), dataset, "dataset registered");
             Ok::<_, CohortError>(imported)
         };
         let imported = match tokio::spawn(work).await {

@@ -72,12 +72,15 @@ pub async fn restore(config: &Config, from: &Path) -> Result<Copied, ServiceErro
     // Written under another name and renamed when it is whole: whatever happens, the folder has a database or none.
     let partial = config.data_dir.join("jobs.sqlite.restoring");
     let _ = fs::remove_file(&partial);
-    create(&partial)?;
-    let written = fs::copy(from, &partial).and_then(|_| sync(&partial)).and_then(|()| {
+    let mut file = create(&partial)?;
+    // The bytes alone: whoever kept the copy may have given it a mode that is no database's.
+    let mut write = || {
+        io::copy(&mut fs::File::open(from)?, &mut file)?;
+        file.sync_all()?;
         fs::rename(&partial, &database)?;
         sync(&config.data_dir)
-    });
-    written.map_err(|error| path_error(&database, format!("cannot be written: {error}")))?;
+    };
+    write().map_err(|error| path_error(&database, format!("cannot be written: {error}")))?;
     Ok(found)
 }
 
@@ -93,9 +96,9 @@ fn local(config: &Config) -> Result<PathBuf, ServiceError> {
 }
 
 /// A new file, nobody else's.
-fn create(path: &Path) -> Result<(), ServiceError> {
+fn create(path: &Path) -> Result<fs::File, ServiceError> {
     let created = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    created.map(drop).map_err(|error| match error.kind() {
+    created.map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => path_error(path, "exists already; name a file that does not".into()),
         _ => path_error(path, format!("cannot be created: {error}")),
     })

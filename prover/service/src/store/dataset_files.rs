@@ -7,6 +7,7 @@ mod collection;
 
 use super::{
     Store, audit,
+    consents::versions::{TableVersion, advance, is_superseded},
     datasets::DatasetRow,
     rows,
     sql::{Connection, Row, sql},
@@ -46,12 +47,23 @@ pub struct DatasetFiles {
     pub files: Vec<DatasetFile>,
 }
 
+/// What an import puts in the place of a dataset's files.
+#[derive(Clone, Copy)]
+pub struct Revision<'a> {
+    /// All of its files.
+    pub files: &'a [DatasetFile],
+    /// The newest consents of each table, as they are in the files.
+    pub consents: &'a [TableVersion],
+    /// The number of the revision that it replaces; 0 where there is none.
+    pub after: i64,
+}
+
 /// What became of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImportOutcome {
     /// These are the dataset's files now.
     Imported(DatasetFiles),
-    /// Another import came between, and nothing was changed.
+    /// Another import came between, or newer consents were recorded, and nothing was changed.
     Overtaken,
     /// A file is not in the artefact store any more: it was on its way out when it was put, and a purge deleted it. Nothing was changed; put
     /// the files again.
@@ -98,8 +110,8 @@ impl Store {
         self.execute(sql(LIST).bind(id.0).bind(now.0)).await.map(drop)
     }
 
-    /// Registers a dataset with its files, which is put on record, or puts them in the place of revision `after`: all of it or nothing. Each file
-    /// is in the artefact store when this ends, and stays there as long as it is named.
+    /// Registers a dataset with its files, which is put on record, or puts them in the place of an earlier revision, and records their consents as the
+    /// newest: all of it or nothing. Each file is in the artefact store when this ends, and stays there as long as it is named.
     ///
     /// # Errors
     /// The tenant was erased meanwhile; the database refuses, or the artefact store.
@@ -107,8 +119,8 @@ impl Store {
         &self,
         tenant: &Tenant,
         row: &DatasetRow,
-        (artefacts, files): (&Arc<dyn Artefacts>, &[DatasetFile]),
-        after: i64,
+        artefacts: &Arc<dyn Artefacts>,
+        Revision { files, consents, after }: Revision<'_>,
         entry: Draft,
         now: Instant,
     ) -> Result<ImportOutcome, StoreError> {
@@ -120,6 +132,13 @@ impl Store {
         let newest: i64 = rows::column(&tx.one(sql(newest).bind(name).bind(digest)).await?, "revision")?;
         if newest != after {
             return Ok(ImportOutcome::Overtaken);
+        }
+        for table in consents {
+            if is_superseded(&mut tx, tenant, &row.dataset, table).await? {
+                return Ok(ImportOutcome::Overtaken);
+            }
+            // No answer under older ones ends from here on, however soon its worker opens these files.
+            advance(&mut tx, tenant, &row.dataset, table, now).await?;
         }
         // What was put may have been on the list, and gone before this transaction began. From here on nothing is deleted before it ends.
         if !are_stored(artefacts.clone(), files).await? {
@@ -155,18 +174,44 @@ impl Store {
         tx.execute(sql("DELETE FROM datasets WHERE tenant = $1").bind(tenant.as_str())).await.map(drop)
     }
 
-    /// Drops datasets that were registered before `before`, and their files. Returns how many.
+    /// Drops datasets that were registered before `before`, and their files, each in a transaction of its tenant. Returns how many.
     ///
     /// # Errors
-    /// The database refuses.
+    /// The database refuses, or a tenant was busy: the others' are dropped.
     pub async fn expire_datasets(&self, before: Instant, now: Instant) -> Result<u64, StoreError> {
-        let mut tx = self.begin().await?;
-        let which = "EXISTS (SELECT 1 FROM datasets WHERE datasets.tenant = dataset_files.tenant \
-                     AND datasets.dataset = dataset_files.dataset AND datasets.registered < $1)";
-        drop_files(&mut tx, which, &[], now, |statement| statement.bind(before.0)).await?;
-        let dropped = tx.execute(sql("DELETE FROM datasets WHERE registered < $1").bind(before.0)).await?;
+        let due = sql("SELECT tenant, dataset FROM datasets WHERE registered < $1 ORDER BY sequence");
+        let (mut dropped, mut problem) = (0, None);
+        for row in self.all(due.bind(before.0)).await? {
+            let tenant = rows::tenant(&row)?;
+            match self.expire_dataset(&tenant, rows::column(&row, "dataset")?, before, now).await {
+                Ok(is_dropped) => dropped += u64::from(is_dropped),
+                Err(error) => {
+                    tracing::warn!(%error, tenant = tenant.as_str(), "dropping a dataset was put off");
+                    problem.get_or_insert(error);
+                }
+            }
+        }
+        problem.map_or(Ok(dropped), Err)
+    }
+
+    async fn expire_dataset(
+        &self,
+        tenant: &Tenant,
+        dataset: &[u8],
+        before: Instant,
+        now: Instant,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin_briefly(tenant).await?;
+        let drop = "DELETE FROM datasets WHERE tenant = $1 AND dataset = $2 AND registered < $3";
+        let drop = sql(drop).bind(tenant.as_str()).bind(dataset).bind(before.0);
+        if tx.execute(drop).await? == 0 {
+            return Ok(false);
+        }
+        let which = "tenant = $1 AND dataset = $2";
+        drop_files(&mut tx, which, &[], now, |statement| statement.bind(tenant.as_str()).bind(dataset))
+            .await?;
         tx.commit().await?;
-        Ok(dropped)
+        Ok(true)
     }
 
     /// Datasets that an earlier release registered by their folders alone.

@@ -15,7 +15,10 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions},
 };
-use std::time::Duration;
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant as Moment},
+};
 
 /// Version 12, the oldest that is still common.
 const OLDEST: i32 = 120_000;
@@ -23,6 +26,18 @@ const OLDEST: i32 = 120_000;
 /// How long a migration waits for a lock, and then lets whoever waits behind it go first. And how long until it is tried again.
 const LOCK: &str = "3s";
 const AGAIN: Duration = Duration::from_secs(1);
+/// How long the table of keys is asked for in a try: every call reads it, and waits behind who asks for it whole.
+const BRIEFLY: &str = "100ms";
+/// How long until it is asked for again, or looked whether older transactions have ended.
+const PAUSE: Duration = Duration::from_millis(250);
+/// How long all that may take.
+const SWEEPING: Duration = Duration::from_secs(5);
+/// Transactions of others that run: each holds a lock on itself, which everybody may see, and one that is prepared holds what it locked. Where `$1`,
+/// those that write, in all databases; else all of this database.
+const RUNNING: &str = "SELECT DISTINCT l.virtualtransaction FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
+     WHERE l.pid IS DISTINCT FROM pg_backend_pid() AND l.granted AND CASE WHEN $1 THEN l.locktype = 'transactionid' \
+     ELSE l.locktype = 'virtualxid' AND a.datname = current_database() \
+     OR l.pid IS NULL AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) END";
 /// SQLSTATE of a lock that was not had in time.
 const NO_LOCK: &str = "55P03";
 
@@ -81,7 +96,53 @@ fn is_locked(error: &MigrateError) -> bool {
     let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else {
         return false;
     };
+    is_no_lock(error)
+}
+
+fn is_no_lock(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == NO_LOCK)
+}
+
+/// Writes the table of keys anew without the rows that were deleted before, on a connection of its own; the old file is unlinked. The server's own
+/// journal is its operator's (docs/secrets.md). `false` where it could not be done in a few seconds: somebody may still see those rows, so that
+/// they would be copied, or has the table in use.
+pub(super) async fn sweep_keys(options: &PgConnectOptions) -> Result<bool, StoreError> {
+    let options = options.clone().options([("lock_timeout", BRIEFLY)]);
+    let mut connection = PgConnection::connect_with(&options).await?;
+    let swept = rewrite_keys(&mut connection).await;
+    let _ = connection.close().await;
+    swept
+}
+
+async fn rewrite_keys(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    let end = Moment::now() + SWEEPING;
+    // PostgreSQL keeps a row for whoever began before it was deleted, and goes by the oldest transaction that ran when a snapshot was made. So first all
+    // end that may have written before, and then all that may have looked while one of those ran.
+    for of_writers in [true, false] {
+        let mut older = running(connection, of_writers).await?;
+        while !older.is_empty() {
+            if Moment::now() > end {
+                return Ok(false);
+            }
+            tokio::time::sleep(PAUSE).await;
+            let running = running(connection, of_writers).await?;
+            older.retain(|transaction| running.contains(transaction));
+        }
+    }
+    loop {
+        match sqlx::query("VACUUM (FULL) tenant_keys").execute(&mut *connection).await {
+            Ok(_) => return Ok(true),
+            Err(error) if is_no_lock(&error) && Moment::now() < end => tokio::time::sleep(PAUSE).await,
+            Err(error) if is_no_lock(&error) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The transactions of others that run now.
+async fn running(connection: &mut PgConnection, of_writers: bool) -> Result<HashSet<String>, StoreError> {
+    let found: Vec<String> = sqlx::query_scalar(RUNNING).bind(of_writers).fetch_all(connection).await?;
+    Ok(found.into_iter().collect())
 }
 
 async fn pool(connections: u32, options: PgConnectOptions) -> Result<PgPool, StoreError> {

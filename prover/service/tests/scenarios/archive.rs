@@ -1,7 +1,7 @@
 //! Datasets in the artefact store: sealed, checked, replaced when consents move on, and never put back.
 
 use crate::{
-    cohort_command::{SPONSOR_KEY, dataset, done, place, subject},
+    cohort_command::{Ran, dataset, done, nightingale, place, sponsor_key, subject},
     custody::tenant,
     earlier_release::database,
     running::config,
@@ -22,14 +22,17 @@ use nightingale::{
 use std::{
     fs,
     io::Read,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
+
+/// When what was just registered is due.
+const LATER: Duration = Duration::from_secs(60);
 
 /// A data folder with the trial imported from `ds` beside it.
 pub(crate) struct Custodian {
@@ -104,22 +107,7 @@ async fn an_imported_dataset_is_sealed_opens_as_it_was_and_needs_its_folder_no_m
             );
         }
     }
-    let toml = write_config(custodian.folder.path())?;
-    let ds = custodian.ds().display().to_string();
-    let told = done(
-        custodian.folder.path(),
-        &[
-            "dataset",
-            "import",
-            "--dataset",
-            &ds,
-            "--config",
-            &toml.display().to_string(),
-            "--tenant",
-            "north",
-            "--remove-clear",
-        ],
-    )?;
+    let told = custodian.import_by_hand(&custodian.ds(), &["--remove-clear"])?.out;
     assert!(told.contains("was imported before") && told.contains("private half was removed"), "{told}");
     assert!(!custodian.ds().join("private").exists());
     assert!(!custodian.import(&custodian.ds()).await?.is_new, "without its private half it is still known");
@@ -186,9 +174,7 @@ async fn consents_move_on_and_a_folder_that_is_put_back_is_refused() -> Result<(
     let (before, fork) = (custodian.folder.path().join("before"), custodian.folder.path().join("fork"));
     place(&before)?;
     place(&fork)?;
-    let key = custodian.folder.path().join("sponsor.key");
-    fs::write(&key, SPONSOR_KEY)?;
-    fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
+    sponsor_key(&custodian.folder.path().join("sponsor.key"))?;
     // Each copy has a version 1 of its own.
     for (copy, subject) in [("ds", subject(7)?), ("fork", subject(8)?)] {
         let command = ["dataset", "revoke", "--dataset", copy, &subject, "--sponsor-key", "sponsor.key"];
@@ -217,6 +203,65 @@ async fn consents_move_on_and_a_folder_that_is_put_back_is_refused() -> Result<(
         .import(&tenant("north")?, &custodian.ds(), "other", entry(), Instant::now())
         .await;
     assert_eq!(elsewhere.err().context("registered twice")?.reason(), "DATASET_ELSEWHERE");
+    Ok(())
+}
+
+impl Custodian {
+    /// Revokes a subject by hand, in the folder beside the data folder.
+    pub(crate) fn revoke(&self, row: usize) -> Result<()> {
+        let key = self.folder.path().join("sponsor.key");
+        if !key.exists() {
+            sponsor_key(&key)?;
+        }
+        let command =
+            ["dataset", "revoke", "--dataset", "ds", &subject(row)?, "--sponsor-key", "sponsor.key"];
+        done(self.folder.path(), &command).map(drop)
+    }
+
+    /// Runs `nightingale dataset import`.
+    pub(crate) fn import_by_hand(&self, folder: &Path, more: &[&str]) -> Result<Ran> {
+        let (toml, folder) = (write_config(self.folder.path())?, folder.display().to_string());
+        let toml = toml.display().to_string();
+        let fixed = ["dataset", "import", "--dataset", &folder, "--config", &toml, "--tenant", "north"];
+        nightingale(self.folder.path(), &[&fixed[..], &["--name", "ds"], more].concat())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_copy_is_not_imported_by_hand_when_the_datasets_files_are_gone() -> Result<()> {
+    let custodian = Custodian::new().await?;
+    let before = custodian.folder.path().join("before");
+    place(&before)?;
+    custodian.revoke(7)?;
+    let told = custodian.import_by_hand(&custodian.ds(), &[])?;
+    ensure!(told.code == Some(0) && told.out.contains("registered and sealed"), "{} {}", told.out, told.err);
+    // Nobody asked anything of it, and its files are kept long enough.
+    assert_eq!(custodian.store.expire_datasets(Instant::now().plus(LATER), Instant::now()).await?, 1);
+    let told = custodian.import_by_hand(&before, &[])?;
+    ensure!(told.code != Some(0) && told.err.contains("older than"), "{:?} {}", told.code, told.err);
+    let told = custodian.import_by_hand(&custodian.ds(), &[])?;
+    ensure!(told.code == Some(0), "{}", told.err);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dataset_whose_public_half_is_lost_takes_newer_consents_and_no_older_ones() -> Result<()> {
+    let custodian = Custodian::new().await?;
+    let (before, digest) = (custodian.folder.path().join("before"), *dataset(&custodian.ds())?.digest());
+    place(&before)?;
+    custodian.import(&custodian.ds()).await?;
+    custodian.revoke(7)?;
+    for (folder, is_refused) in [(custodian.ds(), false), (before, true)] {
+        let held = custodian.store.dataset_files(&tenant("north")?, &digest).await?.context("no files")?;
+        let public = held.files.iter().find(|file| file.name == "public/dataset.json").context("no name")?;
+        ensure!(custodian.artefacts.delete(&public.artefact)?, "it was gone before");
+        match custodian.import(&folder).await {
+            Ok(imported) => ensure!(imported.is_new && !is_refused, "{folder:?}"),
+            Err(error) => {
+                ensure!(matches!(error, CohortError::OlderConsents { .. }) && is_refused, "{error}")
+            }
+        }
+    }
     Ok(())
 }
 

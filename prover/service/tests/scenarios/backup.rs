@@ -166,3 +166,22 @@ async fn neither_a_copy_nor_a_restore_overwrites_and_a_damaged_copy_is_refused()
     assert!(!elsewhere.path().join("data/jobs.sqlite").exists());
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_database_is_its_owners_to_read_and_write_whatever_the_mode_of_the_copy() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (config, copy) = (write_config(folder.path())?, folder.path().join("copy.sqlite"));
+    nightingale::store::Store::open(&nightingale::Config::read(&config)?).await?.close().await;
+    done(&["store", "backup"], &config, &copy).await?;
+    for mode in [0o400, 0o644] {
+        fs::set_permissions(&copy, fs::Permissions::from_mode(mode))?;
+        let elsewhere = tempfile::tempdir()?;
+        let file = write_config(elsewhere.path())?;
+        done(&["store", "restore"], &file, &copy).await?;
+        let found = fs::metadata(elsewhere.path().join("data/jobs.sqlite"))?.permissions().mode() & 0o777;
+        assert_eq!(found, 0o600, "of a copy with mode {mode:o}");
+        fs::copy(folder.path().join("data/master.key"), elsewhere.path().join("data/master.key"))?;
+        nightingale::store::Store::open(&nightingale::Config::read(&file)?).await?.close().await;
+    }
+    Ok(())
+}

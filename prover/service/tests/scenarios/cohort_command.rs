@@ -43,7 +43,7 @@ pub(crate) fn done(folder: &Path, arguments: &[&str]) -> Result<String> {
 }
 
 /// The well-known first account of local chains, and its address.
-pub(crate) const SPONSOR_KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+const SPONSOR_KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 const SPONSOR: &str = "f39fd6e51aad88f6f4ce6ab8827279cfffb92266";
 
 /// A folder with an invented trial, registered as `ds` and signed by its sponsor.
@@ -87,7 +87,8 @@ pub(crate) fn place(folder: &Path) -> Result<()> {
     copy(&registered()?.path().join("ds"), folder)
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+/// Copies a folder into another, over what is there.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;

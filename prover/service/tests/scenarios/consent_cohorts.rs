@@ -2,6 +2,7 @@
 
 use crate::{
     cohort_command::{done, nightingale, place, sponsor_key, subject, verified},
+    earlier_release::database,
     running::{Running, config, in_state},
     stand_in::StandIn,
 };
@@ -18,6 +19,7 @@ use nightingale_proto::v1::{self, JobState, Role, job::Outcome};
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
     sync::Arc,
     time::Duration,
 };
@@ -193,5 +195,48 @@ async fn an_older_copy_is_not_registered_when_the_datasets_files_are_gone() -> R
     let again = client.register_dataset("trial").await?;
     let table = again.tables.iter().find(|table| table.name == "t").context("no table")?;
     assert_eq!(table.consent_version, 1);
+    server.stop().await
+}
+
+/// Whose folder it is goes by its digest, not by where it lies.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_revoked_in_the_folder_of_another_dataset() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let Cohort { server, mut client, path, digest } = serving(folder.path()).await?;
+    let another = [7; 32];
+    let moved = if digest == another { [8; 32] } else { another };
+    let pool = database(&configured(folder.path())).await?;
+    sqlx::query("UPDATE datasets SET dataset = ?").bind(moved.to_vec()).execute(&pool).await?;
+    pool.close().await;
+    let before = fs::read(path.join("public/dataset.json"))?;
+    let refused = client.revoke_subjects("r", moved.to_vec(), vec![subject(7)?]).await;
+    assert_eq!(reason(refused)?, "DATASET_DAMAGED");
+    assert_eq!(fs::read(path.join("public/dataset.json"))?, before, "another dataset's folder was changed");
+    server.stop().await
+}
+
+/// What one tenant's revocation waits for is nothing to another's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_that_is_held_up_holds_up_no_other_tenants() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let Cohort { server, mut client, path, digest } = serving(folder.path()).await?;
+    place(&folder.path().join("data/datasets/south/trial"))?;
+    sponsor_key(&folder.path().join("sponsors/south.key"))?;
+    let mut south = server.client_of("south").await?;
+    assert_eq!(south.register_dataset("trial").await?.dataset, digest);
+    // Whoever writes to a pipe waits until somebody reads it.
+    let lock = path.join("private/lock");
+    fs::remove_file(&lock)?;
+    anyhow::ensure!(Command::new("mkfifo").arg(&lock).status()?.success());
+    let (of_north, subjects) = (digest.clone(), vec![subject(7)?]);
+    let named = subjects.clone();
+    let held_up = tokio::spawn(async move { client.revoke_subjects("r", of_north, named).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let answer = south.revoke_subjects("r", digest, subjects);
+    let answer = tokio::time::timeout(LONG, answer).await.context("it waits for another tenant's")??;
+    assert!(answer.tables.iter().any(|table| (table.table.as_str(), table.version) == ("t", 1)));
+    anyhow::ensure!(!held_up.is_finished(), "it was not held up");
+    let _reader = fs::OpenOptions::new().read(true).write(true).open(&lock)?;
+    assert!(!held_up.await??.known);
     server.stop().await
 }

@@ -2,7 +2,9 @@
 //! transaction after the other, what it does; so the order in which they are written down is the order in which they were committed.
 
 use crate::{
+    archive::Custodian,
     clinic::{Clinic, failure},
+    cohort_command::dataset,
     consent_ledger::{granting, revoking},
     running::{Running, ended, keyed},
     site::{Oracle, Site, on_both},
@@ -12,6 +14,7 @@ use anyhow::{Context, Result};
 use nightingale::{
     Config,
     audit::{Draft, Event},
+    cohort::folder::newest_consents,
     jobs::{Answer, Instant, JobClass, SpentAccount, Tenant},
     store::{
         Store,
@@ -19,11 +22,12 @@ use nightingale::{
         idempotency::Space,
         jobs::{Submission, Submitted},
         questions::{Answered, LedgerLine},
-        queue::Share,
+        queue::{Lease, Share},
     },
 };
 use nightingale_circuits::cohort::Class;
 use nightingale_proto::v1::JobState;
+use nightingale_verifier::cohort::Dataset;
 use rand_chacha::{
     ChaCha20Rng,
     rand_core::{RngCore, SeedableRng},
@@ -168,6 +172,29 @@ fn answer(dataset: [u8; 32], version: u32) -> (Answer, LedgerLine) {
     (answer, line)
 }
 
+/// How long a lease lasts unheard.
+const LASTS: Duration = Duration::from_secs(60);
+
+/// A question that was accepted and is in hand.
+async fn question(store: &Store, tenant: &Tenant, key: &str) -> Result<Lease> {
+    let submission = Submission {
+        tenant,
+        space: Space::Research,
+        idempotency_key: key,
+        request: b"{}",
+        payer: None,
+        account: None,
+        class: JobClass::Cohort(Class::Narrow),
+        priority: 0,
+        deadline: None,
+        spent_account: SpentAccount::Fail,
+        entry: Draft::by_service(Event::Accepted),
+        trace: None,
+    };
+    anyhow::ensure!(matches!(store.submit(submission, 10, Instant::now()).await?, Submitted::New(_)));
+    store.lease(Share::Cohorts, Instant::now(), LASTS).await?.context("nothing to lease")
+}
+
 /// The end of a question's job and the revocation of a subject, on the store's own transactions: [`crate::consent_cohorts`] has the proofs.
 async fn no_answer_ends_under_consents_that_were_superseded_before(site: Site) -> Result<()> {
     const ROUNDS: u32 = 120;
@@ -177,25 +204,7 @@ async fn no_answer_ends_under_consents_that_were_superseded_before(site: Site) -
     let mut rng = ChaCha20Rng::seed_from_u64(4);
     let (mut committed, mut superseded) = (0, 0);
     for version in 0..ROUNDS {
-        let key = format!("k{version}");
-        let submission = Submission {
-            tenant: &tenant,
-            space: Space::Research,
-            idempotency_key: &key,
-            request: b"{}",
-            payer: None,
-            account: None,
-            class: JobClass::Cohort(Class::Narrow),
-            priority: 0,
-            deadline: None,
-            spent_account: SpentAccount::Fail,
-            entry: Draft::by_service(Event::Accepted),
-            trace: None,
-        };
-        let submitted = store.submit(submission, 10, Instant::now()).await?;
-        anyhow::ensure!(matches!(submitted, Submitted::New(_)));
-        let until = Duration::from_secs(60);
-        let lease = store.lease(Share::Cohorts, Instant::now(), until).await?.context("nothing to lease")?;
+        let lease = question(&store, &tenant, &format!("k{version}")).await?;
         let delays =
             [rng.next_u32() % 3_000, rng.next_u32() % 3_000].map(|us| Duration::from_micros(us.into()));
         let revoking = {
@@ -221,7 +230,7 @@ async fn no_answer_ends_under_consents_that_were_superseded_before(site: Site) -
                 // Given back, it is answered under the newest consents, once.
                 assert!(store.release(&lease).await?);
                 let again =
-                    store.lease(Share::Cohorts, Instant::now(), until).await?.context("not given back")?;
+                    store.lease(Share::Cohorts, Instant::now(), LASTS).await?.context("not given back")?;
                 let (answer, line) = self::answer([5; 32], version + 1);
                 let ended = store
                     .finish_question(&again, &answer, &under(version + 1, 5), &line, Instant::now)
@@ -243,23 +252,7 @@ async fn no_answer_ends_under_consents_that_were_superseded_before(site: Site) -
 async fn an_answer_under_another_version_of_the_same_number_is_dropped(site: Site) -> Result<()> {
     let store = Store::open(&Config::read(&site.file()?)?).await?;
     let tenant = Tenant::new("north").context("tenant")?;
-    let submission = Submission {
-        tenant: &tenant,
-        space: Space::Research,
-        idempotency_key: "k",
-        request: b"{}",
-        payer: None,
-        account: None,
-        class: JobClass::Cohort(Class::Narrow),
-        priority: 0,
-        deadline: None,
-        spent_account: SpentAccount::Fail,
-        entry: Draft::by_service(Event::Accepted),
-        trace: None,
-    };
-    anyhow::ensure!(matches!(store.submit(submission, 10, Instant::now()).await?, Submitted::New(_)));
-    let lasts = Duration::from_secs(60);
-    let lease = store.lease(Share::Cohorts, Instant::now(), lasts).await?.context("nothing to lease")?;
+    let lease = question(&store, &tenant, "k").await?;
     store.note_consents(&tenant, &[5; 32], &[under(1, 5)], Instant::now()).await?;
     let noted = store.note_consents(&tenant, &[5; 32], &[under(1, 6)], Instant::now()).await;
     anyhow::ensure!(noted.is_err(), "recorded under the number of another");
@@ -272,5 +265,29 @@ async fn an_answer_under_another_version_of_the_same_number_is_dropped(site: Sit
     let ended = store.finish_question(&lease, &answer, &under(1, 5), &line, Instant::now).await?;
     assert_eq!(ended, Answered::Committed);
     store.close().await;
+    Ok(())
+}
+
+/// Whoever revokes by hand registers the folder again, and then the new consents count.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_answer_ends_under_older_consents_than_were_imported_meanwhile() -> Result<()> {
+    let custodian = Custodian::new().await?;
+    let (store, north) = (&custodian.store, Tenant::new("north").context("tenant")?);
+    custodian.import(&custodian.ds()).await?;
+    let lease = question(store, &north, "k").await?;
+    let held = dataset(&custodian.ds())?;
+    let of_table = |held: &Dataset| newest_consents(held).into_iter().find(|held| held.table == "t");
+    let before = of_table(&held).context("no consents")?;
+    // As a worker does before it proves.
+    store.note_consents(&north, held.digest(), std::slice::from_ref(&before), Instant::now()).await?;
+    custodian.revoke(7)?;
+    anyhow::ensure!(custodian.import(&custodian.ds()).await?.is_new);
+    let (late, line) = answer(*held.digest(), 0);
+    let ended = store.finish_question(&lease, &late, &before, &line, Instant::now()).await?;
+    assert_eq!(ended, Answered::Superseded, "the subject who revoked is counted");
+    let after = of_table(&dataset(&custodian.ds())?).context("no consents")?;
+    let (fresh, line) = answer(*held.digest(), 1);
+    let ended = store.finish_question(&lease, &fresh, &after, &line, Instant::now()).await?;
+    assert_eq!(ended, Answered::Committed);
     Ok(())
 }

@@ -125,6 +125,72 @@ async fn a_rotation_that_ends_between_its_steps_leaves_exactly_one_key_that_open
     Ok(())
 }
 
+/// The command with `--destroy-old`, and more.
+fn destroying(folder: &Path, more: &[&str]) -> Result<String> {
+    let toml = crate::server_kill::write_config(folder)?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nightingale"));
+    command.args(["store", "rotate-master", "--destroy-old", "--config"]).arg(toml).args(more);
+    let ran = command.stdin(Stdio::null()).output()?;
+    ensure!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    Ok(String::from_utf8(ran.stdout)?)
+}
+
+/// Which of the keys are in a file somewhere.
+fn found(folder: &Path, keys: &[Vec<u8>]) -> Result<Vec<bool>> {
+    let mut found = vec![false; keys.len()];
+    for path in crate::archive::files(folder)? {
+        let bytes = fs::read(path)?;
+        for (key, found) in keys.iter().zip(&mut found) {
+            *found |= bytes.windows(key.len()).any(|window| window == key);
+        }
+    }
+    Ok(found)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_old_key_is_left_where_they_are_to_be_destroyed_whatever_ended_half_way() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let config = config(folder.path());
+    let (file, next) = (config.data_dir.join("master.key"), config.data_dir.join("master.key.next"));
+    let store = Store::open(&config).await?;
+    let values = sealed(&store, &TENANTS).await?;
+    let mut keys = vec![fs::read(&file)?];
+    // Killed when the database was rewrapped; a server ended it at its start.
+    store.rewrap(store.prepare_master(false).await?).await?;
+    store.close().await;
+    drop(store);
+    Store::open(&config).await?.close().await;
+    keys.push(fs::read(&file)?);
+    // And one was killed while it made a key: under the name of its draft too.
+    fs::hard_link(&file, config.data_dir.join("master.0123456789abcdef.draft"))?;
+    assert_eq!(found(folder.path(), &keys)?, [true, true]);
+    let told = destroying(folder.path(), &[])?;
+    assert_eq!(found(folder.path(), &keys)?, [false, false], "{told}");
+    assert_eq!(told.matches("was destroyed").count(), 3, "{told}");
+    let store = Store::open(&config).await?;
+    all_open(&store, &TENANTS, &values).await?;
+
+    // The other way out of a rotation to a file that was killed: into the service.
+    keys = vec![fs::read(&file)?];
+    store.rewrap(store.prepare_master(false).await?).await?;
+    store.close().await;
+    drop(store);
+    keys.push(fs::read(&next)?);
+    let toml = crate::server_kill::write_config(folder.path())?;
+    let text = fs::read_to_string(&toml)?;
+    let command = service(folder.path())?;
+    fs::write(&toml, format!("{text}[secrets]\nkms_command = {command:?}\n"))?;
+    let with_service = Config::read(&toml)?;
+    let store = Store::attach(&with_service).await?;
+    assert_eq!(store.rotate_master(true).await?.to.as_str(), "kms:one");
+    let left = store.old_masters().await?;
+    ensure!(left.contains(&next), "{left:?}");
+    assert_eq!(store.destroy_old_masters().await?, left);
+    assert_eq!(found(folder.path(), &keys)?, [false, false]);
+    ensure!(!file.exists() && store.old_masters().await?.is_empty());
+    all_open(&store, &TENANTS, &values).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_that_rotates_may_be_killed_at_any_moment() -> Result<()> {
     let folder = tempfile::tempdir()?;

@@ -94,11 +94,16 @@ async fn nothing_of_an_erased_tenant_opens_again_and_others_go_on() -> Result<()
         command.arg("--config").arg(&toml).output()
     };
     assert_eq!(erase("south")?.status.code(), Some(1), "the name was not confirmed");
+    let clear = config.data_dir.join("datasets/north");
+    fs::create_dir_all(&clear)?;
     let erased = erase("north")?;
     ensure!(erased.status.success(), "{}", String::from_utf8_lossy(&erased.stderr));
     assert!(
         String::from_utf8_lossy(&erased.stdout).contains("1 data keys were destroyed, 2 open jobs ended")
     );
+    let warned = String::from_utf8_lossy(&erased.stderr).into_owned();
+    ensure!(warned.contains("datasets/north is left"), "folders in clear are not named: {warned}");
+    fs::remove_dir_all(&clear)?;
 
     // Every way in is closed, with the reason.
     refused_as_erased(north.job(&done.id).await)?;
@@ -212,7 +217,14 @@ async fn postgresqls_tables_hold_no_copy_of_a_destroyed_key() -> Result<()> {
     };
     sqlx::query("CHECKPOINT").execute(&pool).await?;
     ensure!(in_tables(&key)?, "the test looks for what is nowhere");
-    store.erase_tenant(&tenant("north")?, "asked for", Instant::now()).await?;
+    // Somebody who began before may see the deleted rows, and they are kept for him.
+    let mut older = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
+    let _: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM jobs").fetch_one(&mut *older).await?;
+    let erased = store.erase_tenant(&tenant("north")?, "asked for", Instant::now()).await?;
+    ensure!(!erased.is_swept, "said to be gone while somebody sees it");
+    older.rollback().await?;
+    let erased = store.erase_tenant(&tenant("north")?, "asked for", Instant::now()).await?;
+    ensure!(erased.is_swept, "nobody sees it any more");
     sqlx::query("CHECKPOINT").execute(&pool).await?;
     ensure!(!in_tables(&key)?, "a copy of the key is left in a table");
     store.seal(&tenant("south")?).await?;

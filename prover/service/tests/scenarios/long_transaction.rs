@@ -264,3 +264,32 @@ async fn an_import_that_waits_for_its_tenant_lets_the_others_go_first() -> Resul
     ensure!(matches!(imported, ImportOutcome::Imported(_)), "{imported:?}");
     Ok(())
 }
+
+/// Every call reads the table of keys, and waits behind who asks for it whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_that_waits_for_somebody_who_reads_the_keys_stops_no_other_tenant() -> Result<()> {
+    let Some(site) = Site::postgres().await? else { return Ok(()) };
+    let (oracle, store) = (site.oracle().await?, Store::open(&Config::read(&site.file()?)?).await?);
+    let Oracle::Postgres(pool) = &oracle else { anyhow::bail!("another database") };
+    let (store, west, south, mut clinic) = (Arc::new(store), named("west")?, named("south")?, Clinic::new()?);
+    store.seal(&west).await?;
+    store.seal(&south).await?;
+    let read = "SELECT COUNT(*) FROM tenant_keys";
+    let mut reading = pool.begin().await?;
+    let keys: i64 = sqlx::query_scalar(read).fetch_one(&mut *reading).await?;
+    ensure!(keys == 2);
+    let erase = {
+        let (store, west) = (store.clone(), west.clone());
+        tokio::spawn(async move { store.erase_tenant(&west, "asked for", Instant(0)).await })
+    };
+    for number in 0..8u8 {
+        let claim = clinic.file(number.into(), &[1])?;
+        let submitted = submit_as(&store, &south, &claim, number);
+        tokio::time::timeout(PROMPT, submitted).await.context("another tenant waits")??;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    ensure!(!erase.await??.is_swept, "said to be gone while somebody sees it");
+    reading.rollback().await?;
+    ensure!(store.erase_tenant(&west, "asked for", Instant(0)).await?.is_swept);
+    Ok(())
+}

@@ -59,8 +59,8 @@ pub(crate) struct Cluster {
     databases: AtomicU32,
 }
 
-/// Debian's folder of PostgreSQL's programs; none, with a word on stderr, where they are not installed.
-fn programs() -> Result<Option<PathBuf>> {
+/// Where programs are looked for: those of the path first, then Debian's folders of PostgreSQL's.
+fn folders() -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> =
         std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
     let versions = fs::read_dir("/usr/lib/postgresql").map(|entries| entries.flatten().collect::<Vec<_>>());
@@ -68,8 +68,13 @@ fn programs() -> Result<Option<PathBuf>> {
         versions.unwrap_or_default().into_iter().map(|entry| entry.path().join("bin")).collect();
     versions.sort();
     folders.extend(versions.into_iter().rev());
+    folders
+}
+
+/// The folder of PostgreSQL's programs; none, with a word on stderr, where they are not installed.
+fn programs() -> Result<Option<PathBuf>> {
     let complete = |folder: &PathBuf| folder.join("initdb").exists() && folder.join("postgres").exists();
-    let found = folders.into_iter().find(complete);
+    let found = folders().into_iter().find(complete);
     if found.is_none() {
         let required = std::env::var_os("NIGHTINGALE_REQUIRE_TOOLS").is_some();
         ensure!(!required, "PostgreSQL is missing: apt-get install postgresql");
@@ -103,6 +108,12 @@ fn owner() -> Result<Option<(u32, u32)>> {
 fn runs(process: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next()).is_some_and(|state| state != "Z")
+}
+
+/// One of PostgreSQL's own tools, for a story that has a cluster.
+pub(crate) fn tool(name: &str) -> Result<Command> {
+    let found = folders().into_iter().map(|folder| folder.join(name)).find(|program| program.exists());
+    Ok(Command::new(found.with_context(|| format!("{name} is missing: apt-get install postgresql-client"))?))
 }
 
 /// A command that runs as the cluster's owner.

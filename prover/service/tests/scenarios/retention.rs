@@ -2,10 +2,11 @@
 
 use crate::{
     archive::{Call, Told},
+    audit::execute,
     clinic::{Clinic, failure, result},
     custody::tenant,
     running::{Running, SOON, keyed},
-    site::{Site, on_both},
+    site::{Oracle, Site, on_both},
     stand_in::StandIn,
 };
 use anyhow::{Context, Result, ensure};
@@ -17,13 +18,14 @@ use nightingale::{
     jobs::{Instant, JobId, State, Tenant},
     store::{
         Store,
-        dataset_files::{DatasetFile, ImportOutcome},
+        dataset_files::{DatasetFile, ImportOutcome, Revision},
         datasets::DatasetRow,
         retention::Purged,
     },
 };
 use std::{
     fs,
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -44,6 +46,8 @@ on_both!(
     a_datasets_files_go_with_it_but_not_those_that_another_still_has,
     a_file_that_is_dropped_twice_is_left_alone_for_an_hour_from_the_second_time,
     a_file_that_cannot_be_deleted_keeps_no_other_and_is_said,
+    files_that_cannot_be_deleted_keep_no_other_however_many_they_are,
+    a_backlog_goes_in_small_transactions,
     a_purge_ends_between_two_transactions_where_the_server_does,
 );
 
@@ -83,8 +87,8 @@ impl Shelf {
     ) -> Result<()> {
         let at = self.at(minute);
         let row = DatasetRow { dataset: [dataset; 32], path: "d".to_owned(), registered: at };
-        let named =
-            self.store.import_dataset(tenant, &row, (&self.artefacts, files), after, entry(), at).await?;
+        let revision = Revision { files, consents: &[], after };
+        let named = self.store.import_dataset(tenant, &row, &self.artefacts, revision, entry(), at).await?;
         ensure!(matches!(named, ImportOutcome::Imported(_)), "{named:?}");
         Ok(())
     }
@@ -98,7 +102,7 @@ impl Shelf {
         self.purge_while(minute, || true).await
     }
 
-    async fn purge_while(&self, minute: u32, goes_on: impl Fn() -> bool + Send) -> Result<Purged> {
+    async fn purge_while(&self, minute: u32, goes_on: impl Fn() -> bool + Send + Sync) -> Result<Purged> {
         let keep = Retention::default();
         Ok(self.store.purge(&keep, self.artefacts.clone(), self.at(minute), goes_on).await?)
     }
@@ -154,7 +158,8 @@ async fn a_datasets_files_go_with_it_but_not_those_that_another_still_has(site: 
     let later = start.plus(5 * DAY);
     let files = [shared.clone(), own.clone()];
     let import = async |of: &Tenant, number: u8, files: &[DatasetFile], at: Instant| {
-        store.import_dataset(of, &row([number; 32]), (&artefacts, files), 0, entry(), at).await
+        let revision = Revision { files, consents: &[], after: 0 };
+        store.import_dataset(of, &row([number; 32]), &artefacts, revision, entry(), at).await
     };
     assert!(matches!(import(&north, 1, &files, start).await?, ImportOutcome::Imported(_)));
     assert!(matches!(import(&south, 2, &files[..1], later).await?, ImportOutcome::Imported(_)));
@@ -202,19 +207,102 @@ async fn a_file_that_cannot_be_deleted_keeps_no_other_and_is_said(site: Site) ->
     let [stuck, other] = &files;
     shelf.name((&north, 1), &files, 0, 0).await?;
     assert_eq!(shelf.expire(1).await?, 1);
-    let name = stuck.artefact.to_string();
-    let path = site.path().join("data/artefacts").join(&name[..2]).join(&name[2..4]).join(&name);
-    fs::remove_file(&path)?;
-    fs::create_dir(&path)?;
-    fs::write(path.join("in the way"), b"")?;
-    for _ in 0..2 {
-        let told = shelf.purge(62).await.err().context("all were deleted")?.to_string();
+    let path = in_the_way(&site, stuck)?;
+    for minute in [62, 122] {
+        let told = shelf.purge(minute).await.err().context("all were deleted")?.to_string();
         ensure!(told.contains("1 artefacts were not deleted"), "{told}");
         assert!(!shelf.artefacts.exists(&other.artefact)?, "it was kept by another");
     }
     fs::remove_dir_all(&path)?;
     shelf.put(&stuck.name)?;
-    assert_eq!(shelf.purge(62).await?, Purged { artefacts: 1, ..Purged::default() });
+    assert_eq!(shelf.purge(182).await?, Purged { artefacts: 1, ..Purged::default() });
+    shelf.store.close().await;
+    Ok(())
+}
+
+/// Puts a folder in the place of a stored file.
+fn in_the_way(site: &Site, file: &DatasetFile) -> Result<PathBuf> {
+    let name = file.artefact.to_string();
+    let path = site.path().join("data/artefacts").join(&name[..2]).join(&name[2..4]).join(&name);
+    fs::remove_file(&path)?;
+    fs::create_dir(&path)?;
+    fs::write(path.join("in the way"), b"")?;
+    Ok(path)
+}
+
+async fn files_that_cannot_be_deleted_keep_no_other_however_many_they_are(site: Site) -> Result<()> {
+    let (shelf, north) = (Shelf::of(&site).await?, tenant("north")?);
+    let mut files = (0..66).map(|number| shelf.put(&number.to_string())).collect::<Result<Vec<_>>>()?;
+    files.sort_by_key(|file| file.artefact);
+    let last = files.last().context("no files")?.artefact;
+    shelf.name((&north, 1), &files, 0, 0).await?;
+    assert_eq!(shelf.expire(1).await?, 1);
+    for file in files.iter().take(65) {
+        in_the_way(&site, file)?;
+    }
+    // They may take all the patience of one purge, and not of the next.
+    for minute in [62, 122] {
+        let told = shelf.purge(minute).await.err().context("all were deleted")?.to_string();
+        ensure!(told.contains(" artefacts were not deleted"), "{told}");
+    }
+    assert!(!shelf.artefacts.exists(&last)?, "it was kept by others");
+    shelf.store.close().await;
+    Ok(())
+}
+
+/// Jobs of each of these tenants that were done long ago, and at which nobody looked since.
+async fn backlog(oracle: &Oracle, tenants: &[&str], jobs: u32) -> Result<()> {
+    for tenant in tenants {
+        let bytes = match oracle {
+            Oracle::Sqlite(_) => format!("CAST(printf('{tenant}%011d', i) AS BLOB)"),
+            Oracle::Postgres(_) => format!("convert_to('{tenant}' || lpad(i::text, 11, '0'), 'UTF8')"),
+        };
+        let statement = format!(
+            "INSERT INTO jobs (tenant, id, idempotency, request_digest, payer, size_class, priority, rebases_spent, state, accepted, \
+             ended, result) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {jobs}) \
+             SELECT '{tenant}', {bytes}, {bytes}, {bytes}, {bytes}, 'two', 0, 0, 'done', i, i, {bytes} FROM n"
+        );
+        execute(oracle, &statement).await?;
+    }
+    Ok(())
+}
+
+async fn a_backlog_goes_in_small_transactions(site: Site) -> Result<()> {
+    let (shelf, oracle) = (Shelf::of(&site).await?, site.oracle_beside().await?);
+    backlog(&oracle, &["north"], 600).await?;
+    let entries = "SELECT COUNT(*) FROM audit_entries WHERE event = 'purged' AND tenant = 'north'";
+    let keep = Retention { ended_jobs: 100_000 * DAY, ..Retention::default() };
+    let purged = shelf.store.purge(&keep, shelf.artefacts.clone(), shelf.at(0), || true).await?;
+    assert_eq!(purged, Purged { results: 600, ..Purged::default() });
+    assert_eq!(oracle.number(entries).await?, 3, "each transaction is on record");
+    assert_eq!(shelf.purge(0).await?, Purged { jobs: 600, ..Purged::default() });
+    assert_eq!(oracle.number(entries).await?, 6);
+    shelf.store.close().await;
+    Ok(())
+}
+
+/// On SQLite a tenant that is busy keeps everybody from writing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_is_busy_keeps_nothing_of_others_from_going() -> Result<()> {
+    let Some(site) = Site::postgres().await? else { return Ok(()) };
+    let (shelf, oracle) = (Shelf::of(&site).await?, site.oracle_beside().await?);
+    let (north, south) = (tenant("north")?, tenant("south")?);
+    for (of, dataset) in [(&north, 1), (&south, 2)] {
+        shelf.name((of, dataset), &[shelf.put(&dataset.to_string())?], 0, 0).await?;
+    }
+    backlog(&oracle, &["north", "south"], 10).await?;
+    let left = async || oracle.pairs("SELECT DISTINCT tenant, state FROM jobs ORDER BY tenant").await;
+    let keep = Retention { datasets: Some(MINUTE), ..Retention::default() };
+    let purge = |minute: u32| shelf.store.purge(&keep, shelf.artefacts.clone(), shelf.at(minute), || true);
+    let held = oracle.hold_tenant("north").await?;
+    ensure!(purge(2).await.is_err(), "nobody is told that a tenant's was put off");
+    assert_eq!(left().await?, [("north".to_owned(), "done".to_owned())]);
+    assert!(shelf.store.dataset(&south, &[2; 32]).await?.is_none());
+    // Its file is due, whatever is the matter with the other tenant.
+    ensure!(purge(63).await.is_err());
+    assert_eq!(oracle.number("SELECT COUNT(*) FROM dropped_artefacts").await?, 0, "a file is left");
+    drop(held);
+    assert_eq!(purge(63).await?, Purged { jobs: 10, datasets: 1, ..Purged::default() });
     shelf.store.close().await;
     Ok(())
 }
@@ -255,12 +343,21 @@ async fn a_file_that_is_dropped_while_a_purge_deletes_others_goes_with_the_next(
     let erase = async {
         let deletes = tokio::task::spawn_blocking(move || deletes.recv_timeout(SOON)).await?;
         deletes.context("nothing is deleted")?;
-        shelf.store.erase_tenant(&south, "asked for", shelf.at(61)).await?;
-        drop(go);
-        anyhow::Ok(())
+        // It is done when its transaction is, and sweeps when the purge's has ended.
+        let dropped = async {
+            while shelf.store.dataset(&south, &[2; 32]).await?.is_some() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            drop(go);
+            anyhow::Ok(())
+        };
+        let (erased, dropped) =
+            tokio::join!(shelf.store.erase_tenant(&south, "asked for", shelf.at(61)), dropped);
+        dropped?;
+        anyhow::Ok(erased?)
     };
     let (purged, erased) = tokio::join!(shelf.purge(61), erase);
-    erased?;
+    ensure!(erased?.is_swept);
     assert_eq!(purged?, Purged { artefacts: 1, ..Purged::default() });
     assert!(shelf.artefacts.exists(&shared.artefact)?, "somebody may be reading it");
     assert_eq!(shelf.purge(121).await?, Purged { artefacts: 1, ..Purged::default() });

@@ -124,6 +124,11 @@ impl Site {
         Store::open(&config).await?.close().await;
         Oracle::place(&config, self.url.as_deref()).await
     }
+
+    /// The oracle of a database that a store has made and has open.
+    pub(crate) async fn oracle_beside(&self) -> Result<Oracle> {
+        Oracle::place(&Config::read(&self.file()?)?, self.url.as_deref()).await
+    }
 }
 
 fn put(lines: &mut Vec<String>, line: &str) {

@@ -30,7 +30,7 @@ pub(in crate::cli) struct Import {
     /// The name under which it is registered; when absent, the folder's.
     #[arg(long)]
     name: Option<String>,
-    /// Overwrite and remove the folder's private half afterwards. Keep a copy where revocations are made: they need it.
+    /// Overwrite and remove the folder's private half afterwards, but for its ledger of questions. Keep a copy where revocations are made: they need it.
     #[arg(long)]
     remove_clear: bool,
 }
@@ -59,8 +59,12 @@ impl Import {
                 false => format!("dataset 0x{digest} was imported before, with these consents"),
             });
             if self.remove_clear {
-                remove_clear(&self.dataset)?;
-                say("the folder's private half was removed");
+                say(match remove_clear(&self.dataset, &imported.dataset)? {
+                    true => {
+                        "the folder's private half was removed, but for private/ledger.jsonl: keep it as a record"
+                    }
+                    false => "the folder's private half was removed",
+                });
             }
             Ok(())
         })

@@ -1,12 +1,13 @@
-//! Revoking the consent of a dataset's subjects: the folder first, then the database, whose transaction is when the new version is the newest.
+//! Revoking the consent of a dataset's subjects: the folder first, then its import, whose transaction is when the new version is the newest, then
+//! what the request became.
 //!
-//! In between, an answer under the new version may end, and one under the old: the revocation was not answered yet. A server that dies in
-//! between leaves a folder that is newer than the database, and the same request again finds nothing to change and records it.
+//! Between the first two, an answer under the old version may end: the revocation was not answered yet. A server that dies in between leaves
+//! a folder that is newer than the database, and the same request again finds nothing to revoke, imports it and records it.
 
 use super::{super::datasets, super::status, Consents, key_reused};
 use crate::{
     audit::{Draft, Event},
-    cohort::{Revoked, Sponsor, revoke},
+    cohort::{Revoked, Sponsor, revocation::Registered, revoke},
     error::CohortError,
     identity::Caller,
     jobs::Instant,
@@ -48,21 +49,24 @@ impl Consents {
             if let Some(known) = store.known_revocation(&tenant, &naming).await? {
                 return Ok::<_, Status>(known);
             }
-            let _alone = service.changing.lock().await;
+            // No tenant's name has this sign.
+            let name = format!("{}/{}", tenant.as_str(), hex::encode(digest));
+            let _alone = service.changing.turn(&name).await;
             let path = service.engine.dataset_folder(&tenant, &row.path);
             let folder = path.clone();
-            let recorded = store.recorded_consents(&tenant, &digest).await?;
+            let consents = store.recorded_consents(&tenant, &digest).await?;
+            let registered = Registered { dataset: digest, consents };
             let (keys, sponsor) =
                 (service.engine.cohort_keys.clone(), service.engine.config.consent.sponsor_key(&tenant));
             let named = subjects.clone();
             let revoked = datasets::blocking(move || {
                 let sponsor = sponsor.as_deref().map(Sponsor::from_file).transpose()?;
-                revoke(&path, &recorded, &named, sponsor.as_ref(), &*keys.open()?, &mut |_| {
+                revoke(&path, Some(&registered), &named, sponsor.as_ref(), &*keys.open()?, &mut |_| {
                     ControlFlow::Continue(())
                 })
             });
             let Revoked { newest, .. } = revoked.await?.map_err(|error| refusal(&error))?;
-            // What is proven is proven from the artefact store: the new version is there before it is recorded.
+            // What is proven is proven from the artefact store: the new version is there when it is recorded.
             let registered = Draft::by_service(Event::Registered);
             let importer = service.engine.importer();
             let imported = importer.import(&tenant, &folder, &row.path, registered, Instant::now()).await;

@@ -144,7 +144,7 @@ async fn newest(
 }
 
 /// Makes a version the newest where it is newer than what was recorded.
-async fn advance(
+pub(in crate::store) async fn advance(
     tx: &mut Connection,
     tenant: &Tenant,
     dataset: &Keccak,

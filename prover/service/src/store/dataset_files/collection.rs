@@ -1,6 +1,6 @@
 //! What is on the list goes from the artefact store, in the order in which it was dropped, some in each transaction.
 //!
-//! A file that the store does not delete stays on the list, and does not keep the rest.
+//! A file that the store does not delete goes to the end of the list, and does not keep the rest: not now, nor the next time, however many there are.
 
 use super::{artefact, of_store};
 use crate::{
@@ -20,7 +20,7 @@ use std::{
 /// Artefacts that are deleted in one transaction, at most.
 const AT_ONCE: i64 = 64;
 /// Artefacts in succession that the store may not delete before the rest is left for the next time.
-const PATIENCE: u64 = 64;
+const PATIENCE: usize = 64;
 /// How long after its begin a transaction deletes: well below the time after which PostgreSQL ends one that is idle, and lets an import begin.
 const DELETING: Duration = Duration::from_secs(2);
 
@@ -34,8 +34,8 @@ struct Batch {
     done: Vec<ArtefactId>,
     /// How many of them the store had.
     deleted: u64,
-    /// How many the store did not delete, and why the first of them.
-    kept: u64,
+    /// What the store did not delete, and why the first of them.
+    kept: Vec<ArtefactId>,
     problem: Option<String>,
     /// How far it came.
     end: Option<Place>,
@@ -53,11 +53,11 @@ impl Store {
     /// Deletes artefacts that were dropped before `before` and that nothing names, for as long as `goes_on`. Returns how many.
     ///
     /// # Errors
-    /// The database refuses, or the artefact store; what was not deleted stays on the list.
+    /// The database refuses, or the artefact store; what was not deleted is on the list as if it were dropped `now`.
     pub async fn collect_artefacts(
         &self,
         artefacts: Arc<dyn Artefacts>,
-        before: Instant,
+        (before, now): (Instant, Instant),
         goes_on: impl Fn() -> bool + Send,
     ) -> Result<u64, StoreError> {
         let (mut deleted, mut kept, mut in_succession, mut problem) = (0, 0, 0, None);
@@ -67,10 +67,11 @@ impl Store {
             if self.optional(due("artefact", before, place)).await?.is_none() {
                 break;
             }
-            let batch = self.collect_some(artefacts.clone(), before, place).await?;
+            let batch = self.collect_some(artefacts.clone(), (before, now), place).await?;
             deleted += batch.deleted;
-            kept += batch.kept;
-            in_succession = if batch.done.is_empty() { in_succession + batch.kept } else { 0 };
+            let unchanged = batch.kept.len();
+            kept += unchanged;
+            in_succession = if batch.done.is_empty() { in_succession + unchanged } else { 0 };
             problem = problem.or(batch.problem);
             let Some(end) = batch.end else {
                 tracing::warn!("a purge was held up before it deleted anything; the next one does");
@@ -90,7 +91,7 @@ impl Store {
     async fn collect_some(
         &self,
         artefacts: Arc<dyn Artefacts>,
-        before: Instant,
+        (before, now): (Instant, Instant),
         place: Place,
     ) -> Result<Batch, StoreError> {
         let mut tx = self.begin().await?;
@@ -118,7 +119,7 @@ impl Store {
                         batch.done.push(id);
                     }
                     Err(error) => {
-                        batch.kept += 1;
+                        batch.kept.push(id);
                         batch.problem.get_or_insert_with(|| error.to_string());
                     }
                 }
@@ -126,13 +127,24 @@ impl Store {
             }
             Ok(batch)
         };
-        let mut batch = of_store(delete).await?;
-        batch.done.sort_unstable();
+        let batch = of_store(delete).await?;
+        let mut looked_at: Vec<_> = batch.done.iter().map(|id| (id, true)).collect();
+        looked_at.extend(batch.kept.iter().map(|id| (id, false)));
+        looked_at.sort_unstable();
         let taken_off = async {
-            for id in &batch.done {
+            for (id, is_gone) in looked_at {
                 // One that was dropped again meanwhile is due later.
-                let off = sql("DELETE FROM dropped_artefacts WHERE artefact = $1 AND dropped <= $2");
-                tx.execute(off.bind(id.0).bind(before.0)).await?;
+                let which = "artefact = $1 AND dropped <= $2";
+                let change = match is_gone {
+                    true => {
+                        sql(format!("DELETE FROM dropped_artefacts WHERE {which}")).bind(id.0).bind(before.0)
+                    }
+                    false => sql(format!("UPDATE dropped_artefacts SET dropped = $3 WHERE {which}"))
+                        .bind(id.0)
+                        .bind(before.0)
+                        .bind(now.0),
+                };
+                tx.execute(change).await?;
             }
             tx.commit().await
         };

@@ -19,7 +19,7 @@ pub struct Erased {
     pub keys: u64,
     /// Jobs that it ended.
     pub jobs: Vec<JobId>,
-    /// Whether the database's journal and free space hold no copy of the keys either.
+    /// Whether the database's journal and free space hold no copy of the keys either. Not where somebody reads an older state of it all the while.
     pub is_swept: bool,
 }
 

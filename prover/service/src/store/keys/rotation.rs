@@ -11,7 +11,7 @@ use crate::{
     jobs::{Instant, Tenant},
     store::{
         Store, audit,
-        master::MasterKeys,
+        master::{MasterKeys, source::MasterSource},
         rows,
         sql::{Row, sql},
     },
@@ -33,7 +33,7 @@ pub struct Rotated {
     pub to: KeyId,
     /// Data keys that were wrapped anew.
     pub keys: u64,
-    /// Where the old key file is kept: with it, backups from before still open.
+    /// Where the old key file is kept: with it, backups from before still open. [`Store::old_masters`] are all.
     pub retired: Option<PathBuf>,
 }
 
@@ -47,10 +47,34 @@ impl Store {
     /// # Errors
     /// The old key does not open a data key, and nothing is changed; the key service or the database does not answer.
     pub async fn rotate_master(&self, to_service: bool) -> Result<Rotated, ServiceError> {
+        let _alone = self.keyring.source.alone()?;
         let to = self.prepare_master(to_service).await?;
         let (from, keys) = self.rewrap(to.clone()).await?;
         let retired = self.promote_master(to.id())?;
         Ok(Rotated { from, to: to.id().clone(), keys, retired })
+    }
+
+    /// Key files that wrap nothing any more: those that rotations retired, and what one that ended half-way left. With them, backups from before still
+    /// open.
+    ///
+    /// # Errors
+    /// The database or a folder cannot be read.
+    pub async fn old_masters(&self) -> Result<Vec<PathBuf>, ServiceError> {
+        self.keyring.source.left(&self.master_name().await?)
+    }
+
+    /// Overwrites and removes them. Returns where they were.
+    ///
+    /// # Errors
+    /// As [`Store::old_masters`]; a rotation runs; a file that cannot be written or removed: some are gone.
+    pub async fn destroy_old_masters(&self) -> Result<Vec<PathBuf>, ServiceError> {
+        // Whoever rotates has a key in hand that the database does not name yet.
+        let _alone = self.keyring.source.alone()?;
+        let old = self.old_masters().await?;
+        for file in &old {
+            MasterSource::destroy(file)?;
+        }
+        Ok(old)
     }
 
     /// The first step: the new key is made, or found where an interrupted rotation left it.

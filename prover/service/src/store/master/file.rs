@@ -15,6 +15,8 @@ use std::{
 };
 use zeroize::Zeroizing;
 
+/// How a file's name ends that is not yet a key's.
+pub(super) const DRAFT: &str = ".draft";
 const NONCE_BYTES: usize = 24;
 /// Separates the wrapping key from what earlier releases derived from the same file.
 const WRAPPING: &str = "nightingale 2026-11-28 master key: wraps data keys";
@@ -123,7 +125,7 @@ impl MasterKeys for FileMaster {
 
 /// Writes, syncs and names a file, so that a crash leaves all of it or nothing.
 fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let draft = path.with_extension(format!("{:016x}.draft", rand::random::<u64>()));
+    let draft = path.with_extension(format!("{:016x}{DRAFT}", rand::random::<u64>()));
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     file.write_all(bytes)?;
     file.sync_all()?;
@@ -140,8 +142,12 @@ fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 /// Makes a rename or removal in the file's folder last.
 pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    fs::File::open(folder_of(path))?.sync_all()
+}
+
+/// The folder of a file.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

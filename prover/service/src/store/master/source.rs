@@ -7,11 +7,12 @@
 use super::{
     KeyId, MasterError, MasterKeys,
     command::CommandMaster,
-    file::{FileMaster, sync_folder},
+    file::{DRAFT, FileMaster, folder_of, sync_folder},
 };
 use crate::error::{ServiceError, StoreError};
 use std::{
     fs,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -192,8 +193,82 @@ impl MasterSource {
         let Some(old) = FileMaster::read(&self.file)? else { return Ok(None) };
         let kept = self.retired(old.id());
         fs::rename(&self.file, &kept).map_err(trouble)?;
+        // A promotion that ended half-way left the key under both names, of which a rename keeps both.
+        match fs::remove_file(&self.file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(trouble(error)),
+            _ => {}
+        }
         sync_folder(&self.file).map_err(trouble)?;
         Ok(Some(kept))
+    }
+
+    /// The key files beside the one in use, which is `used`: retired ones, the next one, and drafts of a process that was killed while it made one.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn left(&self, used: &KeyId) -> Result<Vec<PathBuf>, ServiceError> {
+        let trouble = |error: std::io::Error| self.trouble(format!("cannot be looked for: {error}"));
+        let (Some(name), Some(stem)) = (self.file.file_name(), self.file.file_stem()) else {
+            return Ok(Vec::new());
+        };
+        let (name, stem) = (name.to_string_lossy(), stem.to_string_lossy());
+        let is_one = |other: &str| {
+            let beside = other.strip_prefix(&*name);
+            beside.is_some_and(|rest| rest == ".next" || rest.starts_with(".retired-"))
+                || other
+                    .strip_prefix(&*stem)
+                    .is_some_and(|rest| rest.starts_with('.') && rest.ends_with(DRAFT))
+        };
+        // A draft, or a key that is being retired, may be the file in use under another name.
+        let inode = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+        let in_use = inode(&self.file).filter(|_| used.of_service().is_none());
+        let mut found = Vec::new();
+        let entries = match fs::read_dir(folder_of(&self.file)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(found),
+            entries => entries.map_err(trouble)?,
+        };
+        for entry in entries {
+            let path = entry.map_err(trouble)?.path();
+            let is_named = path.file_name().is_some_and(|other| is_one(&other.to_string_lossy()));
+            // Half a key cannot be read as one.
+            let is_used = || {
+                inode(&path) == in_use
+                    || FileMaster::read(&path).is_ok_and(|held| held.is_some_and(|held| held.id() == used))
+            };
+            if is_named && path.is_file() && !is_used() {
+                found.push(path);
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// Keeps others from rotating this key file while it lives.
+    ///
+    /// # Errors
+    /// Somebody does.
+    pub fn alone(&self) -> Result<Option<fs::File>, ServiceError> {
+        let mut name = self.file.as_os_str().to_owned();
+        name.push(".lock");
+        let opened = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(PathBuf::from(name));
+        let lock = match opened {
+            Ok(lock) => lock,
+            // Nor is there a key file then.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.trouble(format!("cannot be locked: {error}"))),
+        };
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(lock)),
+            Err(fs::TryLockError::WouldBlock) => {
+                Err(self.trouble("is being rotated by another process; wait until it has ended".to_owned()))
+            }
+            Err(fs::TryLockError::Error(error)) => Err(self.trouble(format!("cannot be locked: {error}"))),
+        }
     }
 
     /// Overwrites and removes a retired key. What the file system kept of it elsewhere is beyond this program.

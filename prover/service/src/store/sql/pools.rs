@@ -142,7 +142,7 @@ impl Pools {
     }
 
     /// Has the database forget what it keeps of `tenant_keys` beside its present rows: SQLite's journal, PostgreSQL's dead rows. `false` when somebody
-    /// reads an older state just now.
+    /// reads an older state all the while.
     pub(crate) async fn sweep_keys(&self) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite { write, .. } => {
@@ -157,10 +157,8 @@ impl Pools {
                 }
                 Ok(false)
             }
-            Self::Postgres { write: pool, .. } => {
-                // A new file without the dead rows; the old one is unlinked. The server's own journal is its operator's (docs/secrets.md).
-                in_time(sqlx::query("VACUUM (FULL) tenant_keys").execute(pool)).await?;
-                Ok(true)
+            Self::Postgres { write, .. } => {
+                crate::store::postgres::sweep_keys(&write.connect_options()).await
             }
         }
     }
