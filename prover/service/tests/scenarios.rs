@@ -168,5 +168,7 @@ mod upgrade;
 mod watching;
 #[path = "scenarios/worker_death.rs"]
 mod worker_death;
+#[path = "scenarios/undumpable.rs"]
+mod undumpable;
 #[path = "scenarios/worker_kill.rs"]
 mod worker_kill;
