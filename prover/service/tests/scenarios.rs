@@ -100,6 +100,8 @@ mod idempotency;
 mod identity_command;
 #[path = "scenarios/isolation.rs"]
 mod isolation;
+#[path = "scenarios/isolation_table.rs"]
+mod isolation_table;
 #[path = "scenarios/issuer.rs"]
 mod issuer;
 #[path = "scenarios/late_result.rs"]
