@@ -1,6 +1,7 @@
 //! The gRPC server: opens everything, serves until told to stop, drains, closes.
 
 mod audits;
+mod building;
 mod claims;
 mod cohorts;
 mod consents;
@@ -19,7 +20,8 @@ use crate::{
     config::Config,
     engine::Engine,
     error::{ServiceError, StoreError},
-    gate::GateLayer,
+    gate::{GateLayer, Sizes},
+    identity::access::Size,
     jobs::Instant,
     production,
     store::{Store, queue::Share},
@@ -27,6 +29,7 @@ use crate::{
     transport, worker,
 };
 use entrance::Entrance;
+use building::Building;
 use nightingale_proto::v1::{
     audit_service_server::AuditServiceServer, claim_service_server::ClaimServiceServer,
     cohort_service_server::CohortServiceServer, consent_service_server::ConsentServiceServer,
@@ -42,8 +45,6 @@ use tower_layer::{Identity, Stack};
 
 /// How long open calls may take to notice the drain.
 const LINGER: Duration = Duration::from_secs(5);
-/// What a message holds beside its request.
-const ENVELOPE_BYTES: usize = 1 << 16;
 /// The services whose health is told, `""` for the server as a whole.
 const SERVICES: [&str; 9] = [
     "",
@@ -232,9 +233,10 @@ fn router(engine: &Arc<Engine>, entrance: &Entrance) -> Result<(HealthReporter, 
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
         .map_err(|_| ServiceError::Bug("the service descriptors do not parse"))?;
-    // A request a little too large is answered with a reason; one far too large is not read.
-    let request_limit = engine.config.request_bytes * 2 + ENVELOPE_BYTES;
-    let publish_limit = engine.config.publish_bytes + ENVELOPE_BYTES;
+    // The gate refuses by method and sooner; this is what the largest of a service's messages may be.
+    let sizes = Sizes::of_config(&engine.config);
+    let (request_limit, publish_limit) = (sizes.of(Size::Request), sizes.of(Size::Publication));
+    let building = Building::new();
     let descriptors = [nightingale_proto::DESCRIPTORS, tonic_health::pb::FILE_DESCRIPTOR_SET];
     let router = entrance::transport(&engine.config)
         .layer(Calls::of(engine, &descriptors))
@@ -245,7 +247,8 @@ fn router(engine: &Arc<Engine>, entrance: &Entrance) -> Result<(HealthReporter, 
             ClaimServiceServer::new(claims::Claims(engine.clone())).max_decoding_message_size(request_limit),
         )
         .add_service(
-            EpochServiceServer::new(epochs::Epochs(engine.clone())).max_decoding_message_size(publish_limit),
+            EpochServiceServer::new(epochs::Epochs::new(engine.clone(), building.clone()))
+                .max_decoding_message_size(publish_limit),
         )
         .add_service(
             CohortServiceServer::new(cohorts::Cohorts(engine.clone()))
@@ -253,7 +256,7 @@ fn router(engine: &Arc<Engine>, entrance: &Entrance) -> Result<(HealthReporter, 
         )
         .add_service(AuditServiceServer::new(audits::Audits(engine.clone())))
         .add_service(
-            ConsentServiceServer::new(consents::Consents::new(engine.clone()))
+            ConsentServiceServer::new(consents::Consents::new(engine.clone(), building))
                 .max_decoding_message_size(publish_limit),
         )
         .add_service(DatasetServiceServer::new(datasets::Datasets(engine.clone())))

@@ -104,6 +104,10 @@ mod isolation;
 mod isolation_table;
 #[path = "scenarios/issuer.rs"]
 mod issuer;
+#[path = "scenarios/large_messages.rs"]
+mod large_messages;
+#[path = "scenarios/lasting.rs"]
+mod lasting;
 #[path = "scenarios/late_result.rs"]
 mod late_result;
 #[path = "scenarios/limits.rs"]
@@ -164,13 +168,13 @@ mod tenants;
 mod tokens;
 #[path = "scenarios/traces.rs"]
 mod traces;
+#[path = "scenarios/undumpable.rs"]
+mod undumpable;
 #[path = "scenarios/upgrade.rs"]
 mod upgrade;
 #[path = "scenarios/watching.rs"]
 mod watching;
 #[path = "scenarios/worker_death.rs"]
 mod worker_death;
-#[path = "scenarios/undumpable.rs"]
-mod undumpable;
 #[path = "scenarios/worker_kill.rs"]
 mod worker_kill;
