@@ -25,11 +25,12 @@ use crate::{
     jobs::Instant,
     production,
     store::{Store, queue::Share},
+    supervisor::Supervisor,
     telemetry::{calls::Calls, endpoint, metrics::Metrics},
     transport, worker,
 };
-use entrance::Entrance;
 use building::Building;
+use entrance::Entrance;
 use nightingale_proto::v1::{
     audit_service_server::AuditServiceServer, claim_service_server::ClaimServiceServer,
     cohort_service_server::CohortServiceServer, consent_service_server::ConsentServiceServer,
@@ -38,7 +39,7 @@ use nightingale_proto::v1::{
 };
 use nightingale_prover::cohort::Halo2;
 use nightingale_trace::Tracer;
-use std::{future::Future, io::ErrorKind, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io::ErrorKind, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinSet};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tower_layer::{Identity, Stack};
@@ -75,7 +76,29 @@ pub async fn run(
     })
     .await;
     let keys = keys.map_err(|_| ServiceError::Bug("reading the keys panicked"))??;
-    let server = Server::bind(config, Arc::new(keys)).await?;
+    run_with(config, Arc::new(keys), shutdown, ready).await
+}
+
+/// As [`run`], with what proves claims.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with(
+    config: Config,
+    adjudicator: Arc<dyn Adjudicator>,
+    shutdown: impl Future<Output = ()>,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), ServiceError> {
+    let mut shutdown = pin!(shutdown);
+    let server = tokio::select! {
+        biased;
+        server = Server::bind(config, adjudicator) => server?,
+        // A database that is brought up to date keeps what was committed; the rest is done at the next start.
+        () = &mut shutdown => {
+            tracing::info!("told to stop before anything was served");
+            return Ok(());
+        }
+    };
     ready(server.address());
     server.serve(shutdown).await
 }
@@ -98,7 +121,8 @@ impl Server {
         let entrance = Entrance::open(&config)?;
         production::check_claims(&config, &adjudicator.keys())?;
         production::check_cohorts(&config)?;
-        let store = Store::open(&config).await?;
+        // Bringing a large database up to date takes as long as it takes.
+        let store = Supervisor::of_environment().wait_for(Store::open(&config)).await?;
         let listener = listen(config.listen).await?;
         let address = listener.local_addr().map_err(StoreError::io)?;
         let metrics = match config.metrics {
