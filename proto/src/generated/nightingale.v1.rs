@@ -1109,7 +1109,7 @@ pub struct Disclosure {
 /// Asks to read a job in an emergency.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BreakGlassRequest {
-    /// Whose job it is: any tenant.
+    /// Whose job it is: the caller's own tenant, which may be left out; an operator of all tenants names one.
     #[prost(string, tag = "1")]
     pub tenant: ::prost::alloc::string::String,
     /// The job's identifier.
@@ -1276,8 +1276,8 @@ pub mod audit_service_client {
                 .insert(GrpcMethod::new("nightingale.v1.AuditService", "Disclosures"));
             self.inner.unary(req, path, codec).await
         }
-        /// Reads a job of any tenant, with its result, in an emergency, for a stated reason. An entry is in that tenant's log, and whom the operator named
-        /// is told, before anything is shown.
+        /// Reads a job of the caller's tenant, with its result, in an emergency, for a stated reason. An entry is in that tenant's log, and whom the operator
+        /// named is told, before anything is shown.
         ///
         /// PERMISSION_DENIED: BREAK_GLASS_OFF, the configuration does not allow it; ROLE_MISSING. INVALID_ARGUMENT: no reason.
         /// UNAVAILABLE: BREAK_GLASS_UNHEARD, whom to tell could not be told, and nothing is shown. NOT_FOUND: JOB_UNKNOWN.
@@ -1345,8 +1345,8 @@ pub mod audit_service_server {
             tonic::Response<super::DisclosuresResponse>,
             tonic::Status,
         >;
-        /// Reads a job of any tenant, with its result, in an emergency, for a stated reason. An entry is in that tenant's log, and whom the operator named
-        /// is told, before anything is shown.
+        /// Reads a job of the caller's tenant, with its result, in an emergency, for a stated reason. An entry is in that tenant's log, and whom the operator
+        /// named is told, before anything is shown.
         ///
         /// PERMISSION_DENIED: BREAK_GLASS_OFF, the configuration does not allow it; ROLE_MISSING. INVALID_ARGUMENT: no reason.
         /// UNAVAILABLE: BREAK_GLASS_UNHEARD, whom to tell could not be told, and nothing is shown. NOT_FOUND: JOB_UNKNOWN.

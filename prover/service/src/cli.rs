@@ -29,6 +29,7 @@ use clap::{Args, Parser, Subcommand};
 use nightingale::{
     CohortError, ServiceError, StoreError,
     client::{Client, ClientError, Credentials},
+    process,
 };
 use nightingale_prover::ProveError;
 use nightingale_records::RecordsError;
@@ -251,7 +252,20 @@ fn warn(text: impl Display) {
 }
 
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
-    let outcome = match arguments.command {
+    // Before anything is read: most commands hold records, or keys, at some time.
+    let outcome = process::harden().map_err(Trouble::from).and_then(|()| dispatch(arguments.command));
+    let (code, text) = match outcome {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Trouble::Refused(text)) => (1, text),
+        Err(Trouble::Unusable(text)) => (2, text),
+    };
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let _ = writeln!(std::io::stderr(), "nightingale: {line}");
+    ExitCode::from(code)
+}
+
+fn dispatch(command: Command) -> Outcome {
+    match command {
         Command::Demo(demo) => demo.run(),
         Command::Devices(devices) => devices.run(),
         Command::Serve(serve) => serve.run(),
@@ -270,13 +284,5 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Store(Store::Copies(copies)) => copies.run(),
         Command::Store(Store::Custody(custody)) => custody.run(),
         Command::Synth(synth) => synth.run(),
-    };
-    let (code, text) = match outcome {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(Trouble::Refused(text)) => (1, text),
-        Err(Trouble::Unusable(text)) => (2, text),
-    };
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let _ = writeln!(std::io::stderr(), "nightingale: {line}");
-    ExitCode::from(code)
+    }
 }

@@ -4,18 +4,20 @@
 mod body;
 mod deadline;
 pub(crate) mod limits;
+mod term;
 
 use crate::{
+    config::Config,
     engine::Engine,
     identity::{
         Caller,
-        access::{self, Access, Method},
-        authenticate::{Authenticator, Shown},
+        access::{self, Access, Method, Size},
+        authenticate::{Authenticator, Known, Shown},
     },
     server::status::{invalid, reason, typed},
     transport::Peer,
 };
-use body::{Held, Paced};
+use body::{Held, Pace, Paced};
 use http::{HeaderMap, Request, Response, StatusCode, header::CONTENT_TYPE, request::Parts};
 use limits::{Excess, Limits, Permit};
 use std::{
@@ -25,19 +27,49 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
+use term::Term;
 use tokio::time::Instant;
 use tonic::{Code, Status, body::Body};
 use tonic_types::{ErrorDetails, StatusExt};
 use tower_layer::Layer;
 use tower_service::Service;
 
+/// What a message holds beside its request.
+const ENVELOPE_BYTES: usize = 1 << 16;
+
 /// What the layer decides by.
 pub(crate) struct Gate {
     pub(crate) engine: Arc<Engine>,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) limits: Limits,
+    pub(crate) sizes: Sizes,
     /// How long a message may take, beside what its size takes.
     pub(crate) message: Duration,
+}
+
+/// How large messages may be, in bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Sizes {
+    request: usize,
+    publication: usize,
+}
+
+impl Sizes {
+    pub(crate) const fn of_config(config: &Config) -> Self {
+        // A request a little too large is answered with a reason; one far too large is not read.
+        let request = config.request_bytes.saturating_mul(2).saturating_add(ENVELOPE_BYTES);
+        Self { request, publication: config.publish_bytes.saturating_add(ENVELOPE_BYTES) }
+    }
+
+    /// The largest message of a method.
+    pub(crate) const fn of(self, size: Size) -> usize {
+        match size {
+            Size::Word => 1 << 10,
+            Size::Plain => 64 << 10,
+            Size::Request => self.request,
+            Size::Publication => self.publication,
+        }
+    }
 }
 
 /// The layer.
@@ -63,7 +95,7 @@ pub(crate) struct Gated<S> {
 struct Admitted {
     method: &'static Method,
     permit: Option<Permit>,
-    ends: Option<Instant>,
+    term: Term,
 }
 
 impl<S> Service<Request<Body>> for Gated<S>
@@ -93,19 +125,24 @@ where
                 Ok(admitted) => admitted,
                 Err(status) => return Ok(status.into_http()),
             };
-            let Admitted { method, permit, ends } = admitted;
-            let tally = permit.as_ref().map(Permit::tally);
-            let body = Body::new(Paced::new(body, tally, method.streams, gate.message));
-            let request = Request::from_parts(head, body);
-            let response = match ends {
-                None => inner.call(request).await?,
-                Some(ends) => tokio::select! {
-                    biased;
-                    response = inner.call(request) => response?,
-                    () = tokio::time::sleep_until(ends) => return Ok(deadline::passed().into_http()),
-                },
+            let Admitted { method, permit, term } = admitted;
+            let (tally, term) = (permit.as_ref().map(Permit::tally), Arc::new(term));
+            let load = Arc::new(gate.limits.load(tally.clone()));
+            // For whoever works on what came in after its caller has gone.
+            head.extensions.insert(load.clone());
+            let pace = Pace {
+                streams: method.streams,
+                allowance: gate.message,
+                largest: gate.sizes.of(method.size),
             };
-            Ok(response.map(|body| Body::new(Held::new(body, permit, ends))))
+            let body = Body::new(Paced::new(body, pace, tally, load.clone(), term.clone()));
+            let request = Request::from_parts(head, body);
+            let response = tokio::select! {
+                biased;
+                response = inner.call(request) => response?,
+                status = term.ended() => return Ok(status.into_http()),
+            };
+            Ok(response.map(|body| Body::new(Held::new(body, (permit, load), term))))
         })
     }
 }
@@ -159,10 +196,12 @@ impl Gate {
         if ends.is_some_and(|ends| ends <= Instant::now()) {
             return Err(deadline::passed());
         }
+        let term = Term::until(ends);
         if let Some(method @ Method { access: Access::Open, .. }) = method {
-            return Ok(Admitted { method, permit: None, ends });
+            return Ok(Admitted { method, permit: None, term });
         }
-        let caller = self.caller(head).await?;
+        let Known { caller, until } = self.caller(head).await?;
+        let term = term.and_while_known(until, head.extensions.get());
         head.extensions.insert(caller.clone());
         let Some(method) = method else {
             // The same for what is unknown and for what has no row.
@@ -184,10 +223,10 @@ impl Gate {
         }
         // Nobody behind the layer needs what a caller showed.
         head.headers.remove(http::header::AUTHORIZATION);
-        Ok(Admitted { method, permit: Some(permit), ends })
+        Ok(Admitted { method, permit: Some(permit), term })
     }
 
-    async fn caller(&self, head: &Parts) -> Result<Caller, Status> {
+    async fn caller(&self, head: &Parts) -> Result<Known, Status> {
         let peer = head.extensions.get::<Peer>();
         let shown = peer.map_or(Shown::Nothing, Peer::shown);
         self.authenticator.caller(&head.headers, shown).await

@@ -34,4 +34,4 @@ pub use config::Config;
 pub use error::{CohortError, ServiceError, StoreError};
 #[doc(hidden)]
 pub use server::edge;
-pub use server::{Server, run};
+pub use server::{Server, run, run_with};

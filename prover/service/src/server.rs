@@ -1,6 +1,7 @@
 //! The gRPC server: opens everything, serves until told to stop, drains, closes.
 
 mod audits;
+mod building;
 mod claims;
 mod cohorts;
 mod consents;
@@ -19,13 +20,16 @@ use crate::{
     config::Config,
     engine::Engine,
     error::{ServiceError, StoreError},
-    gate::GateLayer,
+    gate::{GateLayer, Sizes},
+    identity::access::Size,
     jobs::Instant,
     production,
     store::{Store, queue::Share},
+    supervisor::Supervisor,
     telemetry::{calls::Calls, endpoint, metrics::Metrics},
     transport, worker,
 };
+use building::Building;
 use entrance::Entrance;
 use nightingale_proto::v1::{
     audit_service_server::AuditServiceServer, claim_service_server::ClaimServiceServer,
@@ -35,15 +39,13 @@ use nightingale_proto::v1::{
 };
 use nightingale_prover::cohort::Halo2;
 use nightingale_trace::Tracer;
-use std::{future::Future, io::ErrorKind, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io::ErrorKind, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinSet};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tower_layer::{Identity, Stack};
 
 /// How long open calls may take to notice the drain.
 const LINGER: Duration = Duration::from_secs(5);
-/// What a message holds beside its request.
-const ENVELOPE_BYTES: usize = 1 << 16;
 /// The services whose health is told, `""` for the server as a whole.
 const SERVICES: [&str; 9] = [
     "",
@@ -74,7 +76,29 @@ pub async fn run(
     })
     .await;
     let keys = keys.map_err(|_| ServiceError::Bug("reading the keys panicked"))??;
-    let server = Server::bind(config, Arc::new(keys)).await?;
+    run_with(config, Arc::new(keys), shutdown, ready).await
+}
+
+/// As [`run`], with what proves claims.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with(
+    config: Config,
+    adjudicator: Arc<dyn Adjudicator>,
+    shutdown: impl Future<Output = ()>,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), ServiceError> {
+    let mut shutdown = pin!(shutdown);
+    let server = tokio::select! {
+        biased;
+        server = Server::bind(config, adjudicator) => server?,
+        // A database that is brought up to date keeps what was committed; the rest is done at the next start.
+        () = &mut shutdown => {
+            tracing::info!("told to stop before anything was served");
+            return Ok(());
+        }
+    };
     ready(server.address());
     server.serve(shutdown).await
 }
@@ -97,7 +121,8 @@ impl Server {
         let entrance = Entrance::open(&config)?;
         production::check_claims(&config, &adjudicator.keys())?;
         production::check_cohorts(&config)?;
-        let store = Store::open(&config).await?;
+        // Bringing a large database up to date takes as long as it takes.
+        let store = Supervisor::of_environment().wait_for(Store::open(&config)).await?;
         let listener = listen(config.listen).await?;
         let address = listener.local_addr().map_err(StoreError::io)?;
         let metrics = match config.metrics {
@@ -232,9 +257,10 @@ fn router(engine: &Arc<Engine>, entrance: &Entrance) -> Result<(HealthReporter, 
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
         .map_err(|_| ServiceError::Bug("the service descriptors do not parse"))?;
-    // A request a little too large is answered with a reason; one far too large is not read.
-    let request_limit = engine.config.request_bytes * 2 + ENVELOPE_BYTES;
-    let publish_limit = engine.config.publish_bytes + ENVELOPE_BYTES;
+    // The gate refuses by method and sooner; this is what the largest of a service's messages may be.
+    let sizes = Sizes::of_config(&engine.config);
+    let (request_limit, publish_limit) = (sizes.of(Size::Request), sizes.of(Size::Publication));
+    let building = Building::new();
     let descriptors = [nightingale_proto::DESCRIPTORS, tonic_health::pb::FILE_DESCRIPTOR_SET];
     let router = entrance::transport(&engine.config)
         .layer(Calls::of(engine, &descriptors))
@@ -245,7 +271,8 @@ fn router(engine: &Arc<Engine>, entrance: &Entrance) -> Result<(HealthReporter, 
             ClaimServiceServer::new(claims::Claims(engine.clone())).max_decoding_message_size(request_limit),
         )
         .add_service(
-            EpochServiceServer::new(epochs::Epochs(engine.clone())).max_decoding_message_size(publish_limit),
+            EpochServiceServer::new(epochs::Epochs::new(engine.clone(), building.clone()))
+                .max_decoding_message_size(publish_limit),
         )
         .add_service(
             CohortServiceServer::new(cohorts::Cohorts(engine.clone()))
@@ -253,7 +280,7 @@ fn router(engine: &Arc<Engine>, entrance: &Entrance) -> Result<(HealthReporter, 
         )
         .add_service(AuditServiceServer::new(audits::Audits(engine.clone())))
         .add_service(
-            ConsentServiceServer::new(consents::Consents::new(engine.clone()))
+            ConsentServiceServer::new(consents::Consents::new(engine.clone(), building))
                 .max_decoding_message_size(publish_limit),
         )
         .add_service(DatasetServiceServer::new(datasets::Datasets(engine.clone())))

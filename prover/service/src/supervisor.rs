@@ -3,6 +3,7 @@
 
 use std::{
     ffi::OsString,
+    future::Future,
     os::{
         linux::net::SocketAddrExt,
         unix::{
@@ -10,8 +11,13 @@ use std::{
             net::{SocketAddr, UnixDatagram},
         },
     },
+    pin::pin,
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
+
+/// How long a supervisor is asked to wait for what takes as long as it takes; it is asked again in time.
+const EXTENSION: Duration = Duration::from_secs(60);
 
 /// Who started this process and wants to hear.
 pub(crate) struct Supervisor {
@@ -53,6 +59,23 @@ impl Supervisor {
         }
     }
 
+    /// Does what takes as long as it takes, and has the supervisor wait for it beyond the time that it gives a start.
+    pub(crate) async fn wait_for<T>(&self, work: impl Future<Output = T>) -> T {
+        self.asking_every(EXTENSION / 3, work).await
+    }
+
+    async fn asking_every<T>(&self, pause: Duration, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        let mut again = tokio::time::interval(pause);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                _ = again.tick() => self.tell(&format!("EXTEND_TIMEOUT_USEC={}", EXTENSION.as_micros())),
+            }
+        }
+    }
+
     /// It takes nothing new.
     pub(crate) fn stops(&self) {
         self.tell("STOPPING=1");
@@ -69,6 +92,31 @@ impl Supervisor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_supervisor_is_asked_again_for_as_long_as_it_takes() -> std::io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("notify");
+        let heard = UnixDatagram::bind(&path)?;
+        let supervisor = Supervisor::at(Some(path.into_os_string()), false);
+        let told = supervisor.asking_every(Duration::from_millis(1), async {
+            let mut told = 0;
+            while told < 3 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                heard.set_nonblocking(true)?;
+                let mut bytes = [0; 64];
+                while let Ok(length) = heard.recv(&mut bytes) {
+                    assert_eq!(bytes.get(..length), Some(&b"EXTEND_TIMEOUT_USEC=60000000"[..]));
+                    told += 1;
+                }
+            }
+            Ok(told)
+        });
+        let patience = Duration::from_secs(30);
+        let told: std::io::Result<i32> = tokio::time::timeout(patience, told).await?;
+        assert!(told? >= 3);
+        Ok(())
+    }
 
     #[test]
     fn a_supervisor_hears_ready_once_and_the_watchdog_each_time() -> std::io::Result<()> {

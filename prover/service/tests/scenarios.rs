@@ -104,8 +104,14 @@ mod idempotency;
 mod identity_command;
 #[path = "scenarios/isolation.rs"]
 mod isolation;
+#[path = "scenarios/isolation_table.rs"]
+mod isolation_table;
 #[path = "scenarios/issuer.rs"]
 mod issuer;
+#[path = "scenarios/large_messages.rs"]
+mod large_messages;
+#[path = "scenarios/lasting.rs"]
+mod lasting;
 #[path = "scenarios/late_result.rs"]
 mod late_result;
 #[path = "scenarios/limits.rs"]
@@ -168,6 +174,8 @@ mod tenants;
 mod tokens;
 #[path = "scenarios/traces.rs"]
 mod traces;
+#[path = "scenarios/undumpable.rs"]
+mod undumpable;
 #[path = "scenarios/upgrade.rs"]
 mod upgrade;
 #[path = "scenarios/watching.rs"]

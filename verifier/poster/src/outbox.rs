@@ -123,12 +123,14 @@ impl Outbox {
         Ok(found)
     }
 
-    /// The steps of a deployment or a command that are under way or done, in order, the newest first where a step was sent again.
-    pub(crate) async fn steps(&self, plan: B256) -> Result<Vec<Transaction>, PosterError> {
+    /// The steps of a sender's deployment or command that are under way or done, in order, the newest first where a step was sent again.
+    pub(crate) async fn steps(&self, sender: Address, plan: B256) -> Result<Vec<Transaction>, PosterError> {
         let rows = sqlx::query(
-            "SELECT * FROM transactions WHERE chain = ? AND plan = ? AND state IN ('open', 'done') ORDER BY step, id DESC",
+            "SELECT * FROM transactions WHERE chain = ? AND sender = ? AND plan = ? AND state IN ('open', 'done') \
+             ORDER BY step, id DESC",
         )
         .bind(self.chain)
+        .bind(sender.as_slice())
         .bind(plan.as_slice())
         .fetch_all(&self.pool)
         .await?;

@@ -45,8 +45,8 @@ fn main() -> ExitCode {
 }
 
 fn work(arguments: &Arguments) -> Result<(), ServiceError> {
-    let config = Config::read(&arguments.config)?.of_worker(arguments.metrics, None, Some(1))?;
     nightingale::process::harden()?;
+    let config = Config::read(&arguments.config)?.of_worker(arguments.metrics, None, Some(1))?;
     telemetry::start();
     let provers = Provers::configured(&config, Share::Cohorts, Arc::new(Gpu::open()?))?;
     let unusable = |_| ServiceError::Bug("the system lets no signal be caught or no thread be started");

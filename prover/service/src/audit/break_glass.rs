@@ -1,5 +1,5 @@
-//! Break-glass access: an auditor, operator or regulator reads a job of any tenant, its result included, in an emergency. It is loud: on record in that tenant's
-//! log, counted, logged and told to whom the operator named, all before anything is shown.
+//! Break-glass access: an auditor, operator or regulator reads a job of its tenant, its result included, in an emergency; an operator of all tenants, of whichever
+//! it names. It is loud: on record in that tenant's log, counted, logged and told to whom the operator named, all before anything is shown.
 
 use super::{
     Draft, Event, Purpose,
@@ -67,7 +67,7 @@ pub(crate) async fn open(
     engine.metrics.break_glass.inc();
     let subject = release.draft.actor.subject();
     tracing::warn!(%job.id, tenant = tenant.as_str(), subject, reason, "BREAK-GLASS access");
-    if let Err(problem) = tell(alarm, &notice(tenant, &release, &job, reason)).await {
+    if let Err(problem) = tell(alarm, &notice(tenant, &release, &job, reason), PATIENCE).await {
         tracing::error!(%problem, "nobody was told of break-glass access, and nothing is shown");
         let untold = Draft::new(Event::Refused, caller, METHOD).job(&id).reason("BREAK_GLASS_UNHEARD");
         engine.store.audit(tenant, vec![untold], Instant::now()).await?;
@@ -94,7 +94,8 @@ fn notice(tenant: &Tenant, release: &Release, job: &Job, reason: &str) -> String
     format!("{line}\n")
 }
 
-async fn tell(alarm: &Alarm, notice: &str) -> Result<(), String> {
+/// Tells; a command has `patience` to end, and is killed after that.
+async fn tell(alarm: &Alarm, notice: &str, patience: Duration) -> Result<(), String> {
     match alarm {
         Alarm::File(path) => {
             let (path, notice) = (path.clone(), notice.to_owned());
@@ -121,11 +122,11 @@ async fn tell(alarm: &Alarm, notice: &str) -> Result<(), String> {
                 }
                 child.wait().await
             };
-            match tokio::time::timeout(PATIENCE, told).await {
+            match tokio::time::timeout(patience, told).await {
                 Ok(Ok(status)) if status.success() => Ok(()),
                 Ok(Ok(status)) => Err(format!("the command ended with {status}")),
                 Ok(Err(error)) => Err(format!("the command was lost: {error}")),
-                Err(_) => Err(format!("the command took longer than {} s", PATIENCE.as_secs())),
+                Err(_) => Err(format!("the command took longer than {patience:?}")),
             }
         }
     }
@@ -147,13 +148,41 @@ mod tests {
     async fn an_alarm_that_fails_is_no_alarm() -> Result<(), std::io::Error> {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("alarm.jsonl");
-        assert!(tell(&Alarm::File(file.clone()), "a\n").await.is_ok());
-        assert!(tell(&Alarm::File(file.clone()), "b\n").await.is_ok());
+        let told = async |alarm: Alarm, notice: &str| tell(&alarm, notice, PATIENCE).await.is_ok();
+        assert!(told(Alarm::File(file.clone()), "a\n").await);
+        assert!(told(Alarm::File(file.clone()), "b\n").await);
         assert_eq!(std::fs::read_to_string(file)?, "a\nb\n");
-        assert!(tell(&Alarm::File(folder.path().join("no/where")), "a\n").await.is_err());
-        assert!(tell(&Alarm::Command("/bin/true".into()), "a\n").await.is_ok());
-        assert!(tell(&Alarm::Command("/bin/false".into()), "a\n").await.is_err());
-        assert!(tell(&Alarm::Command("/no/such/command".into()), "a\n").await.is_err());
+        assert!(!told(Alarm::File(folder.path().join("no/where")), "a\n").await);
+        assert!(told(Alarm::Command("/bin/true".into()), "a\n").await);
+        assert!(!told(Alarm::Command("/bin/false".into()), "a\n").await);
+        assert!(!told(Alarm::Command("/no/such/command".into()), "a\n").await);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_command_that_does_not_end_in_time_has_told_nobody_and_is_killed() -> Result<(), std::io::Error>
+    {
+        let folder = tempfile::tempdir()?;
+        let (script, process) = (folder.path().join("alarm"), folder.path().join("process"));
+        let text = format!("#!/bin/sh\necho $$ > '{}'\nexec sleep 600\n", process.display());
+        // Written by another process: a file that this one has open for writing may not be run.
+        let write = format!("cat > '{0}' <<'END'\n{text}END\nchmod 700 '{0}'", script.display());
+        assert!(std::process::Command::new("sh").args(["-c", &write]).status()?.success());
+        let patience = Duration::from_secs(2);
+        let problem = tell(&Alarm::Command(script), "a\n", patience).await.err().unwrap_or_default();
+        assert!(problem.contains("took longer than 2s"), "{problem}");
+        let id = std::fs::read_to_string(process)?;
+        let is_alive = || {
+            let state = std::fs::read_to_string(format!("/proc/{}/stat", id.trim())).unwrap_or_default();
+            // Killed, and perhaps not yet waited for.
+            !state.is_empty() && !state.contains(") Z ")
+        };
+        for _ in 0..500 {
+            if is_alive() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+        assert!(!is_alive(), "the command goes on");
         Ok(())
     }
 }

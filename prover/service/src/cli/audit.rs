@@ -29,7 +29,7 @@ pub(super) enum Audit {
     Tail(Tail),
     /// Account for the disclosures about one member (45 CFR 164.528).
     Disclosures(Disclosures),
-    /// Read any tenant's job in an emergency. It is on record, and somebody is told.
+    /// Read a job of the tenant with its result in an emergency. It is on record, and somebody is told.
     BreakGlass(BreakGlass),
 }
 

@@ -3,7 +3,7 @@
 use super::{Outcome, Trouble, say, wait};
 use clap::{Args, ValueEnum};
 use nightingale::{
-    Config, process, signals,
+    Config, signals,
     store::queue::Share,
     telemetry,
     work::{self, Provers},
@@ -55,7 +55,6 @@ impl Work {
         // A question keeps all cores busy: one at a time, unless somebody says otherwise.
         let workers = self.workers.or((share == Share::Cohorts).then_some(1));
         let config = Config::read(&self.config)?.of_worker(self.metrics, self.device.clone(), workers)?;
-        process::harden()?;
         telemetry::start();
         let provers = Provers::configured(&config, share, Arc::new(Halo2))?;
         wait(async {

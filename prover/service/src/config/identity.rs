@@ -301,6 +301,13 @@ pub(super) fn reachable(
     if listen.ip().is_loopback() || (identity.is_required() && identity.tls.is_some()) {
         return Ok(());
     }
+    if identity.oidc.is_some() {
+        return Err(bad(
+            "listen.address",
+            "is not a loopback address, and bearer tokens travel only encrypted: set [tls] (docs/identity.md), or listen on 127.0.0.1 \
+             behind a proxy that encrypts; listen.allow_remote does not stand in for it",
+        ));
+    }
     if production {
         return Err(bad(
             "listen.address",
@@ -353,7 +360,9 @@ mod tests {
                 );
                 assert_eq!(problem(&format!("{production}{identity}")), "accepted", "{identity}");
                 let allowed = problem(&format!("{production}{REMOTE}allow_remote = true\n{identity}"));
-                assert_eq!(allowed == "accepted", production.is_empty(), "{identity}: {allowed}");
+                // Tokens never travel in clear, whoever trusts the network.
+                let is_taken = production.is_empty() && *identity != OIDC;
+                assert_eq!(allowed == "accepted", is_taken, "{identity}: {allowed}");
             }
         }
     }

@@ -21,6 +21,8 @@ pub struct Rates {
     pub connections_per_address: usize,
     /// Calls that are open on one connection.
     pub streams_per_connection: u32,
+    /// Bytes of all tenants' large messages that are coming in or not answered yet.
+    pub all_bytes_in_flight: u64,
     /// Bytes of a call's headers.
     pub header_bytes: u32,
     /// How long a handshake, a frame or a block of headers may take.
@@ -40,6 +42,8 @@ pub struct Share {
     pub burst: Option<u32>,
     /// Requests that are not answered yet.
     pub in_flight: Option<u32>,
+    /// Bytes of large messages that are coming in or not answered yet.
+    pub bytes_in_flight: Option<u64>,
     /// Jobs a day, by UTC.
     pub jobs_per_day: Option<u32>,
 }
@@ -52,6 +56,7 @@ impl Default for Rates {
             connections: 768,
             connections_per_address: 512,
             streams_per_connection: 200,
+            all_bytes_in_flight: 1 << 30,
             header_bytes: 16 << 10,
             handshake: Duration::from_secs(10),
             message: Duration::from_secs(30),
@@ -74,10 +79,12 @@ pub(super) struct RatesSection {
     requests_per_second: Option<u32>,
     burst: Option<u32>,
     in_flight: Option<u32>,
+    bytes_in_flight: Option<u64>,
     jobs_per_day: Option<u32>,
     connections: Option<usize>,
     connections_per_address: Option<usize>,
     streams_per_connection: Option<u32>,
+    all_bytes_in_flight: Option<u64>,
     header_bytes: Option<u32>,
     handshake_seconds: Option<u64>,
     message_seconds: Option<u64>,
@@ -91,13 +98,23 @@ struct ShareSection {
     requests_per_second: Option<u32>,
     burst: Option<u32>,
     in_flight: Option<u32>,
+    bytes_in_flight: Option<u64>,
     jobs_per_day: Option<u32>,
 }
+
+/// The most bytes that may be set.
+const MOST_BYTES: u64 = 1 << 40;
 
 /// Reads the section that says how much. Where nobody is identified all callers are one, and nothing is bounded unless it is said.
 pub(super) fn rates(section: RatesSection, identified: bool) -> Result<Rates, ServiceError> {
     let usual = if identified {
-        Share { requests_per_second: Some(500), burst: Some(1000), in_flight: Some(512), jobs_per_day: None }
+        Share {
+            requests_per_second: Some(500),
+            burst: Some(1000),
+            in_flight: Some(512),
+            bytes_in_flight: Some(128 << 20),
+            jobs_per_day: None,
+        }
     } else {
         Share::default()
     };
@@ -112,6 +129,9 @@ pub(super) fn rates(section: RatesSection, identified: bool) -> Result<Rates, Se
                 within(&format!("{key}.{name}"), value, 1, 1_000_000_000)?;
             }
         }
+        if let Some(bytes) = given.bytes_in_flight {
+            within(&format!("{key}.bytes_in_flight"), bytes, 1, MOST_BYTES)?;
+        }
         let requests_per_second = given.requests_per_second.or(usual.requests_per_second);
         let burst = given.burst.or_else(|| {
             let doubled = given.requests_per_second.map(|rate| rate.saturating_mul(2));
@@ -121,6 +141,7 @@ pub(super) fn rates(section: RatesSection, identified: bool) -> Result<Rates, Se
             requests_per_second,
             burst,
             in_flight: given.in_flight.or(usual.in_flight),
+            bytes_in_flight: given.bytes_in_flight.or(usual.bytes_in_flight),
             jobs_per_day: given.jobs_per_day.or(usual.jobs_per_day),
         })
     };
@@ -128,6 +149,7 @@ pub(super) fn rates(section: RatesSection, identified: bool) -> Result<Rates, Se
         requests_per_second: section.requests_per_second,
         burst: section.burst,
         in_flight: section.in_flight,
+        bytes_in_flight: section.bytes_in_flight,
         jobs_per_day: section.jobs_per_day,
     };
     let every = share("rates", &own, usual)?;
@@ -149,6 +171,8 @@ pub(super) fn rates(section: RatesSection, identified: bool) -> Result<Rates, Se
     within("rates.connections_per_address", per_address, 1, 1_000_000)?;
     let streams = section.streams_per_connection.unwrap_or(defaults.streams_per_connection);
     within("rates.streams_per_connection", streams, 1, 10_000)?;
+    let all_bytes = section.all_bytes_in_flight.unwrap_or(defaults.all_bytes_in_flight);
+    within("rates.all_bytes_in_flight", all_bytes, 1, MOST_BYTES)?;
     let header_bytes = section.header_bytes.unwrap_or(defaults.header_bytes);
     within("rates.header_bytes", header_bytes, 1024, 1 << 20)?;
     Ok(Rates {
@@ -157,6 +181,7 @@ pub(super) fn rates(section: RatesSection, identified: bool) -> Result<Rates, Se
         connections,
         connections_per_address: per_address,
         streams_per_connection: streams,
+        all_bytes_in_flight: all_bytes,
         header_bytes,
         handshake: seconds("rates.handshake_seconds", section.handshake_seconds, defaults.handshake, 300)?,
         message: seconds("rates.message_seconds", section.message_seconds, defaults.message, 3600)?,

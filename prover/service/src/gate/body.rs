@@ -1,8 +1,9 @@
 //! What flows through a call: messages in, paced and bounded in time; answers out, counted until they are gone.
 
 use super::{
-    deadline,
-    limits::{Permit, Tally},
+    limits::{Load, Permit, SMALL, Tally},
+    term::Term,
+    too_much,
 };
 use crate::server::status::{invalid, typed};
 use bytes::{Buf, Bytes};
@@ -31,6 +32,8 @@ struct Framing {
     size: u64,
     /// Messages that began.
     begun: u64,
+    /// Bytes of the largest message so far.
+    largest: u64,
 }
 
 impl Framing {
@@ -54,10 +57,17 @@ impl Framing {
             {
                 self.size = u32::from_be_bytes(length).into();
                 self.left = self.size;
+                self.largest = self.largest.max(self.size);
                 self.prefix.clear();
             }
         }
         self.begun - before
+    }
+
+    /// Bytes to hold for what is there: a stream's message until it is whole and passed on, a call's only one for as long as the call lasts.
+    fn load(&self, streams: bool) -> u64 {
+        let counts = self.size > SMALL && (self.left > 0 || !streams);
+        if counts { self.size } else { 0 }
     }
 
     /// Whether a message began and has not ended.
@@ -66,50 +76,79 @@ impl Framing {
     }
 }
 
-/// A request's body: what begins must end in time, a call of one message holds one, and a stream's messages come no faster than the
-/// tenant's rate.
+/// How a request's body may come.
+pub(super) struct Pace {
+    /// Whether the call holds more than one message.
+    pub(super) streams: bool,
+    /// How long a message may take, beside what its size takes.
+    pub(super) allowance: Duration,
+    /// The largest message, in bytes.
+    pub(super) largest: usize,
+}
+
+/// How long a message of a stream waits before it is looked again whether there is room for it.
+const ROOM: Duration = Duration::from_millis(50);
+
+/// A request's body: what begins must end in time, is no larger than it may be, and finds room for its bytes before more of it is read; a
+/// call of one message holds one, a stream's messages come no faster than the tenant's rate, and nothing comes after the call's term.
 pub(super) struct Paced {
     inner: Body,
+    pace: Pace,
     tally: Option<Arc<Tally>>,
-    streams: bool,
-    allowance: Duration,
+    load: Arc<Load>,
+    term: Arc<Term>,
     framing: Framing,
     /// When what began must have ended.
     timer: Pin<Box<Sleep>>,
     began: Instant,
     /// Until when nothing more is read.
     pause: Option<Pin<Box<Sleep>>>,
+    /// What was read and has to wait for room.
+    waiting: Option<Frame<Bytes>>,
 }
 
 impl Paced {
-    pub(super) fn new(inner: Body, tally: Option<Arc<Tally>>, streams: bool, allowance: Duration) -> Self {
+    pub(super) fn new(
+        inner: Body,
+        pace: Pace,
+        tally: Option<Arc<Tally>>,
+        load: Arc<Load>,
+        term: Arc<Term>,
+    ) -> Self {
         let began = Instant::now();
+        let timer = Box::pin(tokio::time::sleep(pace.allowance));
         Self {
             inner,
+            pace,
             tally,
-            streams,
-            allowance,
+            load,
+            term,
             framing: Framing::default(),
-            timer: Box::pin(tokio::time::sleep(allowance)),
+            timer,
             began,
             pause: None,
+            waiting: None,
         }
     }
 
     fn note(&mut self, data: &Bytes) -> Result<(), Status> {
         let size = self.framing.size;
         let begun = self.framing.feed(data);
-        if begun > 0 && self.streams {
+        let largest = self.pace.largest;
+        if self.framing.largest > largest as u64 {
+            let text = format!("the message is larger than the {largest} bytes that this method takes");
+            return Err(typed(Code::ResourceExhausted, "REQUEST_TOO_LARGE", text));
+        }
+        if begun > 0 && self.pace.streams {
             self.began = Instant::now();
         }
         if begun > 0 || self.framing.size != size {
-            let extra = Duration::from_secs(self.framing.size / BYTES_PER_SECOND);
-            self.timer.as_mut().reset(self.began + self.allowance + extra);
+            self.set_timer();
         }
-        if !self.streams && self.framing.begun > 1 {
+        if !self.pace.streams && self.framing.begun > 1 {
             return Err(invalid("message", "expected one message in this call"));
         }
-        if self.streams
+        if self.pace.streams
             && let Some(tally) = &self.tally
         {
             // The call itself was counted when it was let in, which is its first message.
@@ -119,6 +158,27 @@ impl Paced {
             self.pause = wait.map(|wait| Box::pin(tokio::time::sleep_until(now + wait)));
         }
         Ok(())
+    }
+
+    fn set_timer(&mut self) {
+        let extra = Duration::from_secs(self.framing.size / BYTES_PER_SECOND);
+        self.timer.as_mut().reset(self.began + self.pace.allowance + extra);
+    }
+
+    /// Passes on what was read. What there is no room for is refused, or, of a stream, which may have room later, waits.
+    fn pass(&mut self, frame: Frame<Bytes>) -> Option<Result<Frame<Bytes>, Status>> {
+        if let Some(over) = self.term.over() {
+            return Some(Err(over));
+        }
+        match self.load.hold(self.framing.load(self.pace.streams)) {
+            Ok(()) => Some(Ok(frame)),
+            Err(_) if self.pace.streams => {
+                self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(ROOM)));
+                self.waiting = Some(frame);
+                None
+            }
+            Err(excess) => Some(Err(too_much(&excess))),
+        }
     }
 }
 
@@ -131,31 +191,47 @@ impl http_body::Body for Paced {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = self.get_mut();
-        if let Some(pause) = &mut this.pause {
-            if pause.as_mut().poll(context).is_pending() {
-                return Poll::Pending;
-            }
-            this.pause = None;
-        }
-        match Pin::new(&mut this.inner).poll_frame(context) {
-            Poll::Ready(Some(Ok(frame))) => {
-                let noted = frame.data_ref().map_or(Ok(()), |data| this.note(data));
-                Poll::Ready(Some(noted.map(|()| frame)))
-            }
-            Poll::Ready(end) => Poll::Ready(end),
-            Poll::Pending => {
-                let must_end = !this.streams || this.framing.is_inside();
-                if must_end && this.timer.as_mut().poll(context).is_ready() {
-                    let text = "the message did not come in time; send it whole, or on a faster line";
-                    return Poll::Ready(Some(Err(typed(Code::DeadlineExceeded, "MESSAGE_TOO_SLOW", text))));
+        loop {
+            if let Some(pause) = &mut this.pause {
+                if pause.as_mut().poll(context).is_pending() {
+                    return Poll::Pending;
                 }
-                Poll::Pending
+                this.pause = None;
+            }
+            if let Some(frame) = this.waiting.take() {
+                // What had to wait here was not slow.
+                this.began = Instant::now();
+                this.set_timer();
+                match this.pass(frame) {
+                    Some(passed) => return Poll::Ready(Some(passed)),
+                    None => continue,
+                }
+            }
+            match Pin::new(&mut this.inner).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Err(refused) = frame.data_ref().map_or(Ok(()), |data| this.note(data)) {
+                        return Poll::Ready(Some(Err(refused)));
+                    }
+                    if let Some(passed) = this.pass(frame) {
+                        return Poll::Ready(Some(passed));
+                    }
+                }
+                Poll::Ready(end) => return Poll::Ready(end),
+                Poll::Pending => {
+                    let must_end = !this.pace.streams || this.framing.is_inside();
+                    if must_end && this.timer.as_mut().poll(context).is_ready() {
+                        let text = "the message did not come in time; send it whole, or on a faster line";
+                        let slow = typed(Code::DeadlineExceeded, "MESSAGE_TOO_SLOW", text);
+                        return Poll::Ready(Some(Err(slow)));
+                    }
+                    return Poll::Pending;
+                }
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.waiting.is_none() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> http_body::SizeHint {
@@ -163,16 +239,23 @@ impl http_body::Body for Paced {
     }
 }
 
-/// An answer's body: it holds the request's place until it is gone, and ends when the call's time is over.
+/// An answer's body: it holds the request's place until it is gone, and ends when the call's term is over.
 pub(super) struct Held {
     inner: Body,
-    permit: Option<Permit>,
-    timer: Option<Pin<Box<Sleep>>>,
+    /// The call's place, and the bytes that it holds.
+    place: Option<Place>,
+    over: Option<Over>,
 }
 
+/// A call's place, where its caller is counted, and its bytes.
+type Place = (Option<Permit>, Arc<Load>);
+
+/// Ready when a call may not go on.
+type Over = Pin<Box<dyn Future<Output = Status> + Send>>;
+
 impl Held {
-    pub(super) fn new(inner: Body, permit: Option<Permit>, ends: Option<Instant>) -> Self {
-        Self { inner, permit, timer: ends.map(|ends| Box::pin(tokio::time::sleep_until(ends))) }
+    pub(super) fn new(inner: Body, place: Place, term: Arc<Term>) -> Self {
+        Self { inner, place: Some(place), over: Some(Box::pin(async move { term.ended().await })) }
     }
 }
 
@@ -185,18 +268,18 @@ impl http_body::Body for Held {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = self.get_mut();
-        if let Some(timer) = &mut this.timer
-            && timer.as_mut().poll(context).is_ready()
+        if let Some(over) = &mut this.over
+            && let Poll::Ready(status) = over.as_mut().poll(context)
         {
-            (this.timer, this.permit) = (None, None);
+            (this.over, this.place) = (None, None);
             this.inner = Body::empty();
             let mut trailers = HeaderMap::new();
-            let told = deadline::passed().add_header(&mut trailers);
+            let told = status.add_header(&mut trailers);
             return Poll::Ready(Some(told.map(|()| Frame::trailers(trailers))));
         }
         let polled = Pin::new(&mut this.inner).poll_frame(context);
         if let Poll::Ready(None | Some(Err(_))) = &polled {
-            (this.timer, this.permit) = (None, None);
+            (this.over, this.place) = (None, None);
         }
         polled
     }

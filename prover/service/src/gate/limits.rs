@@ -1,12 +1,12 @@
-//! How much a tenant may ask for: a token bucket for the rate, a count of what is not answered yet. One tenant's excess is refused and
-//! costs the others nothing.
+//! How much a tenant may ask for: a token bucket for the rate, a count of what is not answered yet, and of the bytes in it. One tenant's
+//! excess is refused and costs the others nothing.
 
 use crate::config::identity::{Rates, Share};
 use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -15,10 +15,86 @@ use tokio::time::Instant;
 /// Tenants that are remembered at most; above, those that ask for nothing now are forgotten.
 const REMEMBERED: usize = 10_000;
 
+/// Messages up to this size, in bytes, are bounded by the count of calls: they pass when large ones no longer do.
+pub(crate) const SMALL: u64 = 64 << 10;
+
 /// What each tenant uses.
 pub(crate) struct Limits {
     rates: Rates,
     tenants: Mutex<HashMap<String, Arc<Tally>>>,
+    /// Of all tenants.
+    bytes: Arc<Bytes>,
+}
+
+/// Bytes of large messages.
+struct Bytes {
+    most: u64,
+    held: AtomicU64,
+}
+
+impl Bytes {
+    fn new(most: Option<u64>) -> Self {
+        Self { most: most.unwrap_or(u64::MAX), held: AtomicU64::new(0) }
+    }
+
+    /// Takes so many, where there is room. One message alone has room, however large: it would have none ever.
+    fn take(&self, bytes: u64) -> bool {
+        let fits = |held: u64| {
+            let with = held.saturating_add(bytes);
+            (held == 0 || with <= self.most).then_some(with)
+        };
+        self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// The bytes that one call holds, until it, and whoever works on what came in with it, is done.
+pub(crate) struct Load {
+    tally: Option<Arc<Tally>>,
+    all: Arc<Bytes>,
+    held: AtomicU64,
+}
+
+impl Load {
+    /// Holds so many bytes in place of what it held before; with an error it holds what it held.
+    pub(super) fn hold(&self, bytes: u64) -> Result<(), Excess> {
+        let before = self.held.load(Ordering::Relaxed);
+        if let Some(more) = bytes.checked_sub(before).filter(|more| *more > 0) {
+            let excess = |text| Excess { reason: "TOO_MANY_BYTES", text, retry: Duration::from_secs(1) };
+            let own = self.tally.as_ref().map(|tally| &tally.bytes);
+            if !own.is_none_or(|own| own.take(more)) {
+                return Err(excess(
+                    "this tenant has as many bytes of large messages under way as it may; try again when some are answered",
+                ));
+            }
+            if !self.all.take(more) {
+                own.inspect(|own| own.give_back(more));
+                return Err(excess(
+                    "the server has as many bytes of large messages under way as it may; try again",
+                ));
+            }
+        } else {
+            self.give_back(before - bytes);
+        }
+        self.held.store(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn give_back(&self, bytes: u64) {
+        if let Some(tally) = &self.tally {
+            tally.bytes.give_back(bytes);
+        }
+        self.all.give_back(bytes);
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.give_back(self.held.load(Ordering::Relaxed));
+    }
 }
 
 /// What one tenant uses.
@@ -26,6 +102,7 @@ pub(crate) struct Tally {
     share: Share,
     bucket: Mutex<Bucket>,
     in_flight: AtomicU32,
+    bytes: Bytes,
 }
 
 struct Bucket {
@@ -59,7 +136,13 @@ impl Drop for Permit {
 
 impl Limits {
     pub(crate) fn new(rates: Rates) -> Self {
-        Self { rates, tenants: Mutex::default() }
+        let bytes = Arc::new(Bytes::new(Some(rates.all_bytes_in_flight)));
+        Self { rates, tenants: Mutex::default(), bytes }
+    }
+
+    /// What a call may hold: a tenant's, with a tally.
+    pub(crate) fn load(&self, tally: Option<Arc<Tally>>) -> Load {
+        Load { tally, all: self.bytes.clone(), held: AtomicU64::new(0) }
     }
 
     /// Counts a request, or says that it is too much.
@@ -100,6 +183,7 @@ impl Limits {
             share,
             bucket: Mutex::new(Bucket { left: burst(&share), at: now }),
             in_flight: AtomicU32::new(0),
+            bytes: Bytes::new(share.bytes_in_flight),
         });
         tenants.insert(tenant.to_owned(), tally.clone());
         tally
@@ -228,6 +312,34 @@ mod tests {
         assert_eq!(tally.borrow(now), None);
         assert_eq!(tally.borrow(now), Some(Duration::from_millis(100)));
         assert_eq!(tally.borrow(now), Some(Duration::from_millis(200)));
+    }
+
+    #[test]
+    fn bytes_are_counted_for_a_tenant_and_for_all_and_given_back() -> Result<(), Excess> {
+        let every = Share { bytes_in_flight: Some(100), ..Share::default() };
+        let limits = Limits::new(Rates { every, all_bytes_in_flight: 150, ..Rates::default() });
+        let now = Instant::now();
+        let load = |tenant: &str| limits.enter(tenant, now).map(|permit| limits.load(Some(permit.tally())));
+        let refused =
+            |held: Result<(), Excess>| held.err().map(|excess| excess.text.starts_with("this tenant"));
+        let (first, second) = (load("north")?, load("north")?);
+        first.hold(60)?;
+        assert_eq!(refused(second.hold(60)), Some(true));
+        second.hold(40)?;
+        // The others' share of all is what is left of it; what was refused holds nothing.
+        let (other, third) = (load("south")?, load("west")?);
+        assert_eq!(refused(other.hold(60)), Some(false));
+        other.hold(50)?;
+        assert_eq!(refused(third.hold(1)), Some(false));
+        first.hold(10)?;
+        third.hold(50)?;
+        drop((first, second, other, third));
+        // One alone passes, however large, and nothing beside it.
+        let (alone, beside) = (load("north")?, load("south")?);
+        alone.hold(1000)?;
+        assert_eq!(refused(beside.hold(1)), Some(false));
+        drop(alone);
+        beside.hold(100)
     }
 
     #[test]

@@ -32,6 +32,19 @@ pub enum Access {
     Roles(Roles),
 }
 
+/// How large a message of a method may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// 1 KiB: what strangers may send.
+    Word,
+    /// 64 KiB: names, identifiers and short texts.
+    Plain,
+    /// A request: `limits.request_bytes`, twice, so that one that is a little too large is answered with its reason.
+    Request,
+    /// A publication: `limits.publish_bytes`, and what stands beside it.
+    Publication,
+}
+
 /// One method.
 #[derive(Clone, Copy, Debug)]
 pub struct Method {
@@ -41,10 +54,20 @@ pub struct Method {
     pub access: Access,
     /// Whether a call holds more than one message of the caller's.
     pub streams: bool,
+    /// How large each may be.
+    pub size: Size,
 }
 
 const fn method(path: &'static str, roles: &[Role]) -> Method {
-    Method { path, access: Access::Roles(Roles::of(roles)), streams: false }
+    Method { path, access: Access::Roles(Roles::of(roles)), streams: false, size: Size::Plain }
+}
+
+const fn request(path: &'static str, roles: &[Role]) -> Method {
+    Method { size: Size::Request, ..method(path, roles) }
+}
+
+const fn publication(path: &'static str, roles: &[Role]) -> Method {
+    Method { size: Size::Publication, ..method(path, roles) }
 }
 
 const fn streaming(path: &'static str, roles: &[Role]) -> Method {
@@ -52,7 +75,7 @@ const fn streaming(path: &'static str, roles: &[Role]) -> Method {
 }
 
 const fn open(path: &'static str) -> Method {
-    Method { path, access: Access::Open, streams: false }
+    Method { path, access: Access::Open, streams: false, size: Size::Word }
 }
 
 /// Every method that can be called.
@@ -62,21 +85,21 @@ pub const METHODS: &[Method] = &[
     method("/nightingale.v1.AuditService/Disclosures", &[Auditor, Operator]),
     method("/nightingale.v1.AuditService/Export", &[Auditor, Operator]),
     method("/nightingale.v1.AuditService/Head", &[Auditor, Operator]),
-    method("/nightingale.v1.ClaimService/Adjudicate", &[Custodian]),
-    streaming("/nightingale.v1.ClaimService/AdjudicateStream", &[Custodian]),
-    method("/nightingale.v1.CohortService/Query", &[Researcher, Regulator]),
+    request("/nightingale.v1.ClaimService/Adjudicate", &[Custodian]),
+    Method { streams: true, ..request("/nightingale.v1.ClaimService/AdjudicateStream", &[Custodian]) },
+    request("/nightingale.v1.CohortService/Query", &[Researcher, Regulator]),
     method("/nightingale.v1.ConsentService/Epochs", &[Custodian, Insurer, Auditor]),
     method("/nightingale.v1.ConsentService/Grant", &[Custodian]),
-    method("/nightingale.v1.ConsentService/Import", &[Custodian]),
+    publication("/nightingale.v1.ConsentService/Import", &[Custodian]),
     method("/nightingale.v1.ConsentService/List", &[Custodian]),
     method("/nightingale.v1.ConsentService/Publish", &[Custodian]),
     method("/nightingale.v1.ConsentService/Register", &[Custodian]),
     method("/nightingale.v1.ConsentService/Revoke", &[Custodian]),
-    method("/nightingale.v1.ConsentService/RevokeSubjects", &[Custodian]),
+    publication("/nightingale.v1.ConsentService/RevokeSubjects", &[Custodian]),
     method("/nightingale.v1.DatasetService/Register", &[Custodian]),
     method("/nightingale.v1.DatasetService/Describe", &[Custodian, Researcher, Regulator, Auditor]),
     method("/nightingale.v1.DatasetService/List", &[Custodian, Researcher, Regulator, Auditor]),
-    method("/nightingale.v1.EpochService/Publish", &[Insurer]),
+    publication("/nightingale.v1.EpochService/Publish", &[Insurer]),
     method("/nightingale.v1.EpochService/Get", &[Custodian, Insurer, Auditor]),
     method("/nightingale.v1.JobService/Get", &Role::ALL),
     method("/nightingale.v1.JobService/Watch", &Role::ALL),

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{config::identity::Listed, server::status::typed};
 use http::{HeaderMap, header::AUTHORIZATION};
+use std::time::SystemTime;
 use tonic::{Code, Status};
 
 /// Says who callers are.
@@ -28,6 +29,29 @@ pub(crate) enum Shown<'a> {
     Unchecked,
 }
 
+/// A caller, and until when what it showed counts; `None` for what has no end of its own.
+pub(crate) struct Known {
+    pub(crate) caller: Caller,
+    pub(crate) until: Option<SystemTime>,
+}
+
+impl Shown<'_> {
+    /// Why nobody at this connection is let in, or goes on, whatever else is shown.
+    pub(crate) fn refusal(&self) -> Option<Status> {
+        match self {
+            Self::Nothing | Self::Certificate(_) => None,
+            Self::Lapsed => Some(refused(
+                "CERTIFICATE_UNKNOWN",
+                "the certificate is no longer valid; connect with a new one",
+            )),
+            Self::Unchecked => {
+                let text = "who vouches for callers, and who was revoked, cannot be read; the operator restores the server's files, and its log says which";
+                Some(typed(Code::Unavailable, "REVOCATIONS_UNAVAILABLE", text))
+            }
+        }
+    }
+}
+
 impl Authenticator {
     pub(crate) const fn new(required: bool, listed: Vec<Listed>, tokens: Option<Tokens>) -> Self {
         Self { required, listed, tokens }
@@ -42,19 +66,13 @@ impl Authenticator {
     /// # Errors
     /// `UNAUTHENTICATED` with the reason; `UNAVAILABLE`, `KEYS_UNAVAILABLE` while the issuer's keys cannot be had, and `REVOCATIONS_UNAVAILABLE` while
     /// it is not known who was revoked.
-    pub(crate) async fn caller(&self, headers: &HeaderMap, shown: Shown<'_>) -> Result<Caller, Status> {
+    pub(crate) async fn caller(&self, headers: &HeaderMap, shown: Shown<'_>) -> Result<Known, Status> {
+        let for_ever = |caller| Known { caller, until: None };
         if !self.required {
-            return Ok(Caller::anybody());
+            return Ok(for_ever(Caller::anybody()));
         }
-        if let Shown::Lapsed = shown {
-            return Err(refused(
-                "CERTIFICATE_UNKNOWN",
-                "the certificate is no longer valid; connect with a new one",
-            ));
-        }
-        if let Shown::Unchecked = shown {
-            let text = "who vouches for callers, and who was revoked, cannot be read; the operator restores the server's files, and its log says which";
-            return Err(typed(Code::Unavailable, "REVOCATIONS_UNAVAILABLE", text));
+        if let Some(refusal) = shown.refusal() {
+            return Err(refusal);
         }
         let mut sent = headers.get_all(AUTHORIZATION).iter();
         match (sent.next(), sent.next()) {
@@ -75,7 +93,7 @@ impl Authenticator {
             }
         }
         match shown {
-            Shown::Certificate(names) => names.caller(&self.listed).ok_or_else(|| {
+            Shown::Certificate(names) => names.caller(&self.listed).map(for_ever).ok_or_else(|| {
                 let text = "the certificate names no caller: it needs one URI nightingale://TENANT/ROLE[,ROLE]/NAME, or a place among \
                             the server's [[callers]]";
                 refused("CERTIFICATE_UNKNOWN", text)
@@ -102,9 +120,14 @@ fn refused(reason: &'static str, text: &str) -> Status {
     typed(Code::Unauthenticated, reason, text)
 }
 
+/// The token's time is over.
+pub(crate) fn expired() -> Status {
+    refused("TOKEN_EXPIRED", "the token's time is over; get a new one")
+}
+
 fn said(refusal: Refusal) -> Status {
     match refusal {
-        Refusal::Expired => refused("TOKEN_EXPIRED", "the token's time is over; get a new one"),
+        Refusal::Expired => expired(),
         Refusal::Invalid(why) => refused(
             "TOKEN_INVALID",
             &format!("the token is not taken: {why}; get one of this server's issuer for it"),

@@ -8,10 +8,11 @@ mod verify;
 
 pub(crate) use keys::Keys;
 
-use super::{Caller, Means, Roles};
+use super::{Caller, Means, Roles, authenticate::Known};
 use crate::config::identity::{Oidc, is_subject, tenant};
 use claims::Claims;
 use jsonwebtoken::{Validation, decode, decode_header, errors::ErrorKind};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// The longest token that is read.
 const TOKEN_BYTES: usize = 8 << 10;
@@ -43,8 +44,8 @@ impl Tokens {
         &self.keys
     }
 
-    /// Who sent this token.
-    pub(crate) async fn caller(&self, token: &str) -> Result<Caller, Refusal> {
+    /// Who sent this token, and until when it counts.
+    pub(crate) async fn caller(&self, token: &str) -> Result<Known, Refusal> {
         if token.len() > TOKEN_BYTES {
             return Err(Refusal::Invalid("it is too long"));
         }
@@ -71,7 +72,9 @@ impl Tokens {
         validation.set_audience(&[&self.settings.audience]);
         let claims: Claims =
             decode(token, &key.key, &validation).map_err(|error| refusal(error.kind()))?.claims;
-        self.read(&claims)
+        let ends = claims.seconds("exp").ok_or(Refusal::Invalid("its time to end is no time"))?;
+        let ends = Duration::from_secs(ends).saturating_add(self.settings.leeway);
+        Ok(Known { caller: self.read(&claims)?, until: UNIX_EPOCH.checked_add(ends) })
     }
 
     fn read(&self, claims: &Claims) -> Result<Caller, Refusal> {

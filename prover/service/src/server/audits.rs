@@ -285,15 +285,16 @@ impl AuditService for Audits {
     ) -> Result<Response<v1::Job>, Status> {
         let caller = identity::caller(&request)?;
         let asked = request.into_inner();
-        // Any tenant's: that is what it is for.
-        let tenant = Tenant::new(&asked.tenant);
-        let tenant =
-            tenant.ok_or_else(|| invalid("tenant", "expected 1 to 64 of a-z, 0-9, '-', '_' and '.'"))?;
-        let opened = match wire::job_id(&asked.job) {
-            Ok(id) => break_glass::open(&self.0, &caller, &tenant, id, &asked.reason).await,
-            Err(status) => Err(status),
+        let tenant = caller.tenant(&asked.tenant);
+        if let Ok(tenant) = &tenant {
+            // Of one that was erased nothing more goes on record, no refusal either.
+            self.0.store.refuse_erased(tenant).await?;
+        }
+        let opened = async {
+            let (tenant, id) = (tenant?, wire::job_id(&asked.job)?);
+            break_glass::open(&self.0, &caller, &tenant, id, &asked.reason).await
         };
-        match opened {
+        match opened.await {
             Ok(cleared) => Ok(Response::new(wire::job(cleared, None))),
             Err(status) => {
                 self.0.audit_refusal(&caller, &asked.tenant, break_glass::METHOD, &status).await?;

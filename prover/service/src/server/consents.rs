@@ -6,6 +6,7 @@ mod subjects;
 mod wire;
 
 use super::{
+    building::{self, Building},
     status::{draining, invalid, typed},
     wire as edge,
 };
@@ -46,6 +47,7 @@ const EPOCHS: u32 = 10_000;
 #[derive(Clone)]
 pub(super) struct Consents {
     engine: Arc<Engine>,
+    building: Building,
     /// Whose dataset's consents are being changed: each new version is of the one before it.
     changing: Turns,
 }
@@ -60,8 +62,8 @@ fn defect() -> Status {
 }
 
 impl Consents {
-    pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, changing: Turns::default() }
+    pub(super) fn new(engine: Arc<Engine>, building: Building) -> Self {
+        Self { engine, building, changing: Turns::default() }
     }
 
     async fn open(&self, caller: &Caller, tenant: &str, key: &str) -> Result<Tenant, Status> {
@@ -110,8 +112,8 @@ impl Consents {
         for _ in 0..BUILDS {
             let (through, consents) = self.engine.store.consents_in_force(tenant).await?;
             let leaves = u32::try_from(consents.len()).unwrap_or(u32::MAX);
-            let built = tokio::task::spawn_blocking(move || build_register(consents).map(|r| r.root())).await;
-            let root = built.map_err(|_| defect())?.map_err(|error| unbuildable(&error))?;
+            let build = move || build_register(consents).map(|register| register.root());
+            let root = self.building.work(tenant, None, build).await?.map_err(|error| unbuildable(&error))?;
             let built = Built { through, root, consents: leaves };
             let published =
                 self.engine.store.publish_consents(tenant, naming, &built, Instant::now()).await?;
@@ -199,7 +201,7 @@ impl ConsentService for Consents {
         &self,
         request: Request<v1::ImportConsentsRequest>,
     ) -> Result<Response<v1::ImportConsentsResponse>, Status> {
-        let caller = identity::caller(&request)?;
+        let (caller, load) = (identity::caller(&request)?, building::load(request.extensions()));
         let message = request.into_inner();
         let tenant = self.open(&caller, &message.tenant, &message.idempotency_key).await?;
         let fhir = Zeroizing::new(message.fhir);
@@ -212,9 +214,9 @@ impl ConsentService for Consents {
         let names = payer.names.join("\n");
         let read = {
             let (fhir, payer) = (fhir.clone(), payer.clone());
-            tokio::task::spawn_blocking(move || import_fhir(&fhir, &payer, "fhir")).await
+            self.building.work(&tenant, load, move || import_fhir(&fhir, &payer, "fhir")).await
         };
-        let ConsentImport { found, refused } = read.map_err(|_| defect())?;
+        let ConsentImport { found, refused } = read?;
         let mut proposals = Vec::new();
         for found in &found {
             let (consent, effect) = match &found.says {

@@ -4,7 +4,7 @@ use crate::{
     config::Config,
     engine::Engine,
     error::ServiceError,
-    gate::{Gate, GateLayer, limits::Limits},
+    gate::{Gate, GateLayer, Sizes, limits::Limits},
     identity::{
         authenticate::Authenticator,
         token::{Keys, Tokens},
@@ -68,6 +68,7 @@ impl Entrance {
             engine: engine.clone(),
             authenticator: self.authenticator.clone(),
             limits: Limits::new(rates.clone()),
+            sizes: Sizes::of_config(&engine.config),
             message: rates.message,
         }))
     }

@@ -1,12 +1,14 @@
 //! `EpochService`: what payers publish, checked before it is kept.
 
 use super::{
+    building::{self, Building},
     status::{draining, invalid, typed},
     wire,
 };
 use crate::{
     audit::{Draft, Event},
     engine::{BuiltAccounts, Engine},
+    gate::limits::Load,
     identity,
     jobs::{Instant, Tenant},
     store::accounts::{Publication, PublishedAccounts},
@@ -21,7 +23,10 @@ use std::sync::Arc;
 use tonic::{Code, Request, Response, Status};
 
 /// The service.
-pub(super) struct Epochs(pub(super) Arc<Engine>);
+pub(super) struct Epochs {
+    engine: Arc<Engine>,
+    building: Building,
+}
 
 fn outcome(publication: &Publication, differs: &'static str, old: &'static str) -> Result<(), Status> {
     match publication {
@@ -38,11 +43,16 @@ fn outcome(publication: &Publication, differs: &'static str, old: &'static str) 
 }
 
 impl Epochs {
+    pub(super) const fn new(engine: Arc<Engine>, building: Building) -> Self {
+        Self { engine, building }
+    }
+
     async fn publish_accounts(
         &self,
         tenant: &Tenant,
         entry: Draft,
         wire: v1::AccountRegister,
+        load: Option<Arc<Load>>,
     ) -> Result<(Id, u32), Status> {
         let payer = wire::payer("accounts.payer", &wire.payer)?;
         let root = wire::element("accounts.root", &wire.root)?;
@@ -53,21 +63,20 @@ impl Epochs {
             .map(|(i, note)| wire::element(&format!("accounts.notes[{i}]"), note))
             .collect::<Result<Vec<_>, _>>()?;
         let accounts = PublishedAccounts { revision: wire.revision, root, notes };
-        let (accounts, register) = tokio::task::spawn_blocking(move || {
+        let build = move || {
             let register = Register::build(accounts.notes.iter().copied().map(NoteLeaf).collect());
             (accounts, register)
-        })
-        .await
-        .map_err(|_| typed(Code::Internal, "INTERNAL", "building the account register failed; report it"))?;
+        };
+        let (accounts, register) = self.building.work(tenant, load, build).await?;
         let register = register.map_err(|error| invalid("accounts.notes", &error.to_string()))?;
         if register.root() != root {
             return Err(invalid("accounts.root", "is not the root of these notes"));
         }
         let now = Instant::now();
         let (publication, resumed) =
-            self.0.store.publish_accounts(tenant, payer, &accounts, entry, now).await?;
+            self.engine.store.publish_accounts(tenant, payer, &accounts, entry, now).await?;
         outcome(&publication, "ACCOUNTS_DIFFER", "ACCOUNTS_OLD")?;
-        self.0.keep_accounts(BuiltAccounts {
+        self.engine.keep_accounts(BuiltAccounts {
             tenant: tenant.clone(),
             payer,
             revision: accounts.revision,
@@ -75,16 +84,16 @@ impl Epochs {
         });
         for id in &resumed {
             tracing::info!(job = %id, "goes on: the account register was published");
-            self.0.events.changed(*id);
-            self.0.events.work_arrived();
+            self.engine.events.changed(*id);
+            self.engine.events.work_arrived();
         }
         Ok((payer, u32::try_from(resumed.len()).unwrap_or(u32::MAX)))
     }
 
     /// What a payer has published, the newest of each.
     async fn newest(&self, tenant: &Tenant, payer: Id) -> Result<v1::PublishedEpoch, Status> {
-        let newest = self.0.store.epochs(tenant, payer, 1).await?.into_iter().next();
-        let accounts = self.0.store.accounts_revision(tenant, payer).await?;
+        let newest = self.engine.store.epochs(tenant, payer, 1).await?.into_iter().next();
+        let accounts = self.engine.store.accounts_revision(tenant, payer).await?;
         Ok(v1::PublishedEpoch {
             root: newest.as_ref().map(|n| to_be_bytes(&n.epoch.root()).to_vec()).unwrap_or_default(),
             published: newest.as_ref().map(|n| wire::timestamp(n.published)),
@@ -102,12 +111,12 @@ impl EpochService for Epochs {
         &self,
         request: Request<v1::PublishEpochRequest>,
     ) -> Result<Response<v1::PublishedEpoch>, Status> {
-        if self.0.is_draining() {
+        if self.engine.is_draining() {
             return Err(draining());
         }
-        let caller = identity::caller(&request)?;
+        let (caller, load) = (identity::caller(&request)?, building::load(request.extensions()));
         let message = request.into_inner();
-        let tenant = self.0.tenant(&caller, &message.tenant).await?;
+        let tenant = self.engine.tenant(&caller, &message.tenant).await?;
         let epoch = message.epoch.as_ref().map(wire::epoch).transpose()?;
         let mut payer = None;
         if let (Some(epoch), Some(accounts)) = (&epoch, &message.accounts)
@@ -118,14 +127,14 @@ impl EpochService for Epochs {
         let entry = Draft::new(Event::Published, &caller, "EpochService.Publish");
         if let Some(epoch) = &epoch {
             let publication =
-                self.0.store.publish_epoch(&tenant, epoch, entry.clone(), Instant::now()).await?;
+                self.engine.store.publish_epoch(&tenant, epoch, entry.clone(), Instant::now()).await?;
             outcome(&publication, "EPOCH_DIFFERS", "EPOCH_OLD")?;
             tracing::info!(tenant = tenant.as_str(), number = epoch.number, "epoch published");
             payer = Some(epoch.payer);
         }
         let mut resumed_jobs = 0;
         if let Some(accounts) = message.accounts {
-            let (of, resumed) = self.publish_accounts(&tenant, entry, accounts).await?;
+            let (of, resumed) = self.publish_accounts(&tenant, entry, accounts, load).await?;
             (payer, resumed_jobs) = (Some(of), resumed);
         }
         let payer =
@@ -141,7 +150,7 @@ impl EpochService for Epochs {
         let caller = identity::caller(&request)?;
         let message = request.into_inner();
         let (tenant, payer) =
-            (self.0.tenant(&caller, &message.tenant).await?, wire::payer("payer", &message.payer)?);
+            (self.engine.tenant(&caller, &message.tenant).await?, wire::payer("payer", &message.payer)?);
         let newest = self.newest(&tenant, payer).await?;
         if newest.epoch.is_none() {
             let text = "payer: has published no epoch here; publish one first";

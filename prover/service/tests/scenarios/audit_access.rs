@@ -14,6 +14,8 @@ use nightingale::{
     Config,
     client::{Client, ClientError, Credentials},
     config::{Alarm, Audit, identity::Identity},
+    jobs::{Instant, Tenant},
+    store::Store,
 };
 use nightingale_proto::v1;
 use nightingale_records::consent::{identifier, identifier_text};
@@ -27,6 +29,8 @@ on_both!(
     an_accounting_finds_every_disclosure_about_a_member_and_no_other,
     broken_glass_is_on_record_and_told_before_anything_is_shown,
     an_alarm_that_nobody_hears_shows_nothing,
+    a_command_is_told_one_line_of_json_on_its_input,
+    of_a_tenant_that_was_erased_no_broken_glass_and_no_refusal_is_on_record,
 );
 
 fn verified(file: &Path, anchors: &[Anchors]) -> Result<nightingale_verifier::audit::Verified> {
@@ -220,6 +224,50 @@ async fn an_alarm_that_nobody_hears_shows_nothing(site: Site) -> Result<()> {
     Ok(())
 }
 
+async fn a_command_is_told_one_line_of_json_on_its_input(site: Site) -> Result<()> {
+    let (script, told) = (site.path().join("alarm"), site.path().join("told"));
+    let text = format!("#!/bin/sh\ncat > '{}'\n", told.display());
+    // Written by another process: a file that this one has open for writing may not be run.
+    let write = format!("cat > '{0}' <<'END'\n{text}END\nchmod 700 '{0}'", script.display());
+    ensure!(std::process::Command::new("sh").args(["-c", &write]).status()?.success());
+    let server = with_alarm(&site, Some(Alarm::Command(script))).await?;
+    let (mut client, mut clinic) = (server.client().await?, Clinic::new()?);
+    let job = client.adjudicate(clinic.file(0, &[1])?, keyed("a"), true).await?;
+    let before = Instant::now().0;
+    ensure!(client.break_glass(&job.id, WHY).await?.outcome.is_some());
+    let text = fs::read_to_string(&told)?;
+    ensure!(
+        text.lines().count() == 1 && text.ends_with('\n') && !MARKERS.iter().any(|word| text.contains(word))
+    );
+    let mut told: Value = serde_json::from_str(&text)?;
+    let at = told["at"].take();
+    // By a clock that may follow the database's meanwhile.
+    ensure!(at.as_i64().is_some_and(|at| at.abs_diff(before) < 60_000), "{at}");
+    let rest = serde_json::json!({
+        "event": "break_glass", "at": null, "tenant": "north", "job": job.id, "state": "done",
+        "subject": "anonymous", "roles": [], "reason": WHY,
+    });
+    ensure!(told == rest, "{told}");
+    server.stop().await
+}
+
+async fn of_a_tenant_that_was_erased_no_broken_glass_and_no_refusal_is_on_record(site: Site) -> Result<()> {
+    let server = with_alarm(&site, Some(Alarm::File(site.path().join("alarm")))).await?;
+    let (mut client, mut clinic) = (server.client().await?, Clinic::new()?);
+    let job = client.adjudicate(clinic.file(0, &[1])?, keyed("a"), true).await?;
+    let store = Store::attach(&Config::read(&site.file()?)?).await?;
+    let north = Tenant::new("north").context("a tenant")?;
+    store.erase_tenant(&north, "the contract has ended", Instant::now()).await?;
+    let last = client.audit_head().await?.sequence;
+    for (id, reason) in [(job.id.as_str(), WHY), ("0", WHY), (job.id.as_str(), "because")] {
+        ensure!(refusal(client.break_glass(id, reason).await)? == "TENANT_ERASED", "{id} {reason}");
+    }
+    ensure!(client.audit_head().await?.sequence == last, "a refusal is on record");
+    ensure!(!site.path().join("alarm").exists());
+    store.close().await;
+    server.stop().await
+}
+
 /// A client with a token.
 async fn known(
     server: &Running,
@@ -229,7 +277,7 @@ async fn known(
     named: &str,
     role: &str,
 ) -> Result<Client> {
-    let path = folder.join(format!("{tenant}-{role}.token"));
+    let path = folder.join(format!("{}-{role}.token", tenant.replace('*', "all")));
     fs::write(&path, issuer.token(tenant, &[role])?)?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
     let credentials = Credentials { token_file: Some(path), ..Credentials::default() };
@@ -273,17 +321,29 @@ async fn who_reads_the_log_and_who_is_refused_is_on_record_by_name_and_role() ->
     ensure!(text.contains("TENANT_FORBIDDEN"), "{text:?}");
     ensure!(stranger.job(&job.id).await.is_err());
     ensure!(!alarm.exists());
-    // An auditor sees states, and in an emergency the result, of whatever tenant.
+    // Nor does another tenant's auditor, operator or regulator break the glass, whatever name it says.
+    for role in ["auditor", "operator", "regulator"] {
+        let answer = client("south", "north", role).await?.break_glass(&job.id, WHY).await;
+        ensure!(refusal(answer)? == "TENANT_FORBIDDEN", "{role}");
+        let answer = client("south", "", role).await?.break_glass(&job.id, WHY).await;
+        ensure!(refusal(answer)? == "JOB_UNKNOWN", "{role}");
+    }
+    ensure!(!alarm.exists());
+    // An auditor sees states, and in an emergency the result; so does an operator of all tenants who names this one.
     let mut auditor = client("north", "", "auditor").await?;
     ensure!(auditor.job(&job.id).await?.outcome.is_none());
-    ensure!(stranger.break_glass(&job.id, WHY).await?.outcome.is_some());
+    ensure!(auditor.break_glass(&job.id, WHY).await?.outcome.is_some());
+    ensure!(client("*", "north", "operator").await?.break_glass(&job.id, WHY).await?.outcome.is_some());
+    ensure!(
+        refusal(client("*", "south", "operator").await?.break_glass(&job.id, WHY).await)? == "JOB_UNKNOWN"
+    );
     let all = entries(&mut auditor).await?;
     let whose = |event: &str| -> Vec<(String, String)> {
         of(&all, event).iter().map(|entry| (entry.subject.clone(), entry.roles.join(","))).collect()
     };
     let somebody = |role: &str| ("somebody".to_owned(), role.to_owned());
     ensure!(whose("released") == [somebody("custodian"), somebody("insurer")], "{:?}", whose("released"));
-    ensure!(whose("break_glass") == [somebody("auditor")]);
+    ensure!(whose("break_glass") == [somebody("auditor"), somebody("operator")]);
     let refused = of(&all, "refused");
     ensure!(
         refused.len() == 12 && refused.iter().all(|entry| entry.facts["reason"] == "ROLE_MISSING"),
@@ -296,6 +356,10 @@ async fn who_reads_the_log_and_who_is_refused_is_on_record_by_name_and_role() ->
     let theirs = entries(&mut own).await?;
     let reasons: Vec<&str> =
         of(&theirs, "refused").iter().map(|entry| fact(entry, "reason")).collect::<Result<_>>()?;
-    ensure!(reasons == ["TENANT_FORBIDDEN"], "{reasons:?}");
+    let of_role = |role: &str| of(&theirs, "refused").iter().filter(|entry| entry.roles == [role]).count();
+    let forbidden = reasons.iter().filter(|reason| **reason == "TENANT_FORBIDDEN").count();
+    // The log and the glass; and what is not there, of which the two operators' refusals are one and its repetition.
+    ensure!(forbidden == 4 && reasons.len() == 7, "{reasons:?}");
+    ensure!(of_role("auditor") == 3 && of_role("operator") == 2 && of_role("regulator") == 2);
     server.stop().await
 }

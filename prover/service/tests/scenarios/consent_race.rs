@@ -283,11 +283,11 @@ async fn no_answer_ends_under_older_consents_than_were_imported_meanwhile() -> R
     custodian.revoke(7)?;
     anyhow::ensure!(custodian.import(&custodian.ds()).await?.is_new);
     let (late, line) = answer(*held.digest(), 0);
-    let ended = store.finish_question(&lease, &late, &before, &line, Instant::now()).await?;
+    let ended = store.finish_question(&lease, &late, &before, &line, Instant::now).await?;
     assert_eq!(ended, Answered::Superseded, "the subject who revoked is counted");
     let after = of_table(&dataset(&custodian.ds())?).context("no consents")?;
     let (fresh, line) = answer(*held.digest(), 1);
-    let ended = store.finish_question(&lease, &fresh, &after, &line, Instant::now()).await?;
+    let ended = store.finish_question(&lease, &fresh, &after, &line, Instant::now).await?;
     assert_eq!(ended, Answered::Committed);
     Ok(())
 }

@@ -194,33 +194,58 @@ pub(crate) struct Published {
     pub(crate) asked: Arc<AtomicU32>,
     /// What is answered for the keys.
     pub(crate) keys: Arc<Mutex<Value>>,
+    /// How many times an answer with the keys was given to its end.
+    pub(crate) answered: Arc<AtomicU32>,
 }
 
 /// Publishes; `issuer` is what the document says, by the address that it is at.
 pub(crate) async fn publish(issuer: impl Fn(SocketAddr) -> String, keys: Value) -> Result<Published> {
+    publish_held(issuer, keys, Duration::ZERO).await
+}
+
+/// The same; the first answer for the keys holds what they were when it was asked, and comes so much later.
+pub(crate) async fn publish_held(
+    issuer: impl Fn(SocketAddr) -> String,
+    keys: Value,
+    first: Duration,
+) -> Result<Published> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let document =
         json!({"issuer": issuer(address), "jwks_uri": format!("http://{address}/keys")}).to_string();
+    let count = || Arc::new(AtomicU32::new(0));
     let published =
-        Published { address, asked: Arc::new(AtomicU32::new(0)), keys: Arc::new(Mutex::new(keys)) };
-    let (asked, keys) = (published.asked.clone(), published.keys.clone());
+        Published { address, asked: count(), answered: count(), keys: Arc::new(Mutex::new(keys)) };
+    let (asked, answered, keys) =
+        (published.asked.clone(), published.answered.clone(), published.keys.clone());
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = vec![0; 4096];
-            let read = stream.read(&mut request).await.unwrap_or_default();
-            let line = String::from_utf8_lossy(request.get(..read).unwrap_or_default()).into_owned();
-            let body = if line.starts_with("GET /.well-known/openid-configuration ") {
-                document.clone()
-            } else if line.starts_with("GET /keys ") {
-                asked.fetch_add(1, Ordering::SeqCst);
-                keys.lock().unwrap_or_else(PoisonError::into_inner).to_string()
-            } else {
-                String::new()
-            };
-            let head =
-                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
-            let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+            let (document, asked, answered, keys) =
+                (document.clone(), asked.clone(), answered.clone(), keys.clone());
+            tokio::spawn(async move {
+                let mut request = vec![0; 4096];
+                let read = stream.read(&mut request).await.unwrap_or_default();
+                let line = String::from_utf8_lossy(request.get(..read).unwrap_or_default()).into_owned();
+                let is_keys = line.starts_with("GET /keys ");
+                let body = if line.starts_with("GET /.well-known/openid-configuration ") {
+                    document
+                } else if is_keys {
+                    let body = keys.lock().unwrap_or_else(PoisonError::into_inner).to_string();
+                    if asked.fetch_add(1, Ordering::SeqCst) == 0 {
+                        tokio::time::sleep(first).await;
+                    }
+                    body
+                } else {
+                    String::new()
+                };
+                let head =
+                    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+                let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+                drop(stream);
+                if is_keys {
+                    answered.fetch_add(1, Ordering::SeqCst);
+                }
+            });
         }
     });
     Ok(published)
@@ -234,11 +259,20 @@ impl Published {
 
     /// Waits until the keys were asked for so often.
     pub(crate) async fn wait_for(&self, times: u32) -> Result<()> {
-        let wait = async {
-            while self.asked() < times {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(crate::running::SOON, wait).await.context("the keys are not fetched")
+        until(&self.asked, times).await
     }
+
+    /// Waits until the keys were given so often.
+    pub(crate) async fn wait_for_answers(&self, times: u32) -> Result<()> {
+        until(&self.answered, times).await
+    }
+}
+
+async fn until(count: &AtomicU32, times: u32) -> Result<()> {
+    let wait = async {
+        while count.load(Ordering::SeqCst) < times {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(crate::running::SOON, wait).await.context("the keys are not fetched")
 }

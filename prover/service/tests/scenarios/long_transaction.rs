@@ -15,7 +15,13 @@ use nightingale::{
     audit::{Draft, Event},
     client::ClientError,
     jobs::{Instant, Tenant},
-    store::{Store, dataset_files::ImportOutcome, datasets::DatasetRow, lifecycle::LeaseWatch, queue::Share},
+    store::{
+        Store,
+        dataset_files::{ImportOutcome, Revision},
+        datasets::DatasetRow,
+        lifecycle::LeaseWatch,
+        queue::Share,
+    },
 };
 use std::{
     sync::Arc,
@@ -252,7 +258,8 @@ async fn an_import_that_waits_for_its_tenant_lets_the_others_go_first() -> Resul
     let importing = tokio::spawn(async move {
         let row = DatasetRow { dataset: [5; 32], path: "trial".to_owned(), registered: Instant(0) };
         let entry = Draft::by_service(Event::Registered);
-        own.import_dataset(&north, &row, (&artefacts, &[]), 0, entry, Instant(0)).await
+        let revision = Revision { files: &[], consents: &[], after: 0 };
+        own.import_dataset(&north, &row, &artefacts, revision, entry, Instant(0)).await
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
     // It spans tenants as well. A busy machine may take its time, and not the fifteen seconds that the import waits.

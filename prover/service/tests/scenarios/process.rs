@@ -6,7 +6,7 @@
 use crate::{running::SOON, stand_in::StandIn};
 use anyhow::{Context, Result, ensure};
 use nightingale::{
-    Config, Server,
+    Config,
     store::queue::Share,
     telemetry,
     work::{self, Provers},
@@ -178,7 +178,12 @@ impl Process {
 }
 
 /// This test binary as `role`, in a network namespace if one is named.
-fn steered(role: &str, config: &Path, behaviour: &Behaviour, namespace: Option<&str>) -> Result<Command> {
+pub(crate) fn steered(
+    role: &str,
+    config: &Path,
+    behaviour: &Behaviour,
+    namespace: Option<&str>,
+) -> Result<Command> {
     let program = std::env::current_exe()?;
     let mut command = match namespace {
         Some(name) => {
@@ -261,11 +266,12 @@ fn started() -> Result<(Config, StandIn)> {
 fn server_process() -> Result<()> {
     let (config, prover) = started()?;
     tokio::runtime::Runtime::new()?.block_on(async {
-        let server = Server::bind(config, Arc::new(prover)).await?;
         let mut stop = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        writeln!(std::io::stdout(), "listening {}", server.address())?;
-        server.serve(async move { stop.recv().await.unwrap_or(()) }).await?;
-        Ok(())
+        let ready = |address| {
+            let _ = writeln!(std::io::stdout(), "listening {address}");
+        };
+        let stop = async move { stop.recv().await.unwrap_or(()) };
+        Ok(nightingale::run_with(config, Arc::new(prover), stop, ready).await?)
     })
 }
 

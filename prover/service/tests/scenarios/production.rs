@@ -1,6 +1,10 @@
 //! `production = true`: whoever says that real payments depend on a server does not get one that anybody can forge for.
 
-use crate::{running::config, stand_in::StandIn};
+use crate::{
+    raw_call::{call, channel, verdict},
+    running::config,
+    stand_in::StandIn,
+};
 use anyhow::{Context, Result, ensure};
 use nightingale::{
     Config, Server, ServiceError,
@@ -12,6 +16,8 @@ use nightingale_circuits::claim::{Request, SizeClass};
 use nightingale_prover::cohort::Halo2;
 use nightingale_verifier::{ClaimProof, KeyKind, VerifyingKey};
 use std::{fs, path::Path, sync::Arc};
+use tonic::Code;
+use tonic_reflection::pb::v1::{ServerReflectionRequest, server_reflection_request::MessageRequest};
 
 /// A stand-in that shows these keys.
 struct Keyed(Vec<VerifyingKey>);
@@ -90,5 +96,32 @@ async fn a_server_in_production_answers_no_question_under_the_development_setup(
     )?;
     let text = refusal(start(production(folder.path()), KeyKind::Production).await?)?;
     ensure!(text.contains("setup.json") && text.contains("lists no setup"), "{text}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_in_production_tells_nobody_its_methods_unless_that_is_asked_for() -> Result<()> {
+    for (line, expected) in [("", Code::Unimplemented), ("reflection = true", Code::Ok)] {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("nightingale.toml");
+        let text = format!(
+            "production = true\ndata_dir = 'data'\nkeys_dir = 'keys'\n\
+             [listen]\naddress = '127.0.0.1:0'\n{line}\n[work]\ncohorts = false\n"
+        );
+        fs::write(&file, text)?;
+        let server = start(Config::read(&file)?, KeyKind::Production).await??;
+        let channel = channel(server.address()).await?;
+        let serving = tokio::spawn(server.serve(std::future::pending()));
+        let list = ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(MessageRequest::ListServices(String::new())),
+        };
+        let path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+        let answer = verdict(call(&channel, path, list, &[]).await);
+        ensure!(answer.0 == expected, "{line:?}: {answer:?}");
+        let health = verdict(call(&channel, "/grpc.health.v1.Health/Check", (), &[]).await);
+        ensure!(health.0 == Code::Ok, "{health:?}");
+        serving.abort();
+    }
     Ok(())
 }

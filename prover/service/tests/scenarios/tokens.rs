@@ -1,7 +1,7 @@
 //! Who a token is of, and every way in which it is not taken: one rule broken at a time.
 
 use crate::{
-    issuer::{AUDIENCE, Issuer, encode, now, publish},
+    issuer::{AUDIENCE, Issuer, encode, now, publish, publish_held},
     raw_call::{call, call_with, channel, verdict},
     running::{Running, config},
     stand_in::StandIn,
@@ -257,6 +257,35 @@ async fn keys_come_from_the_discovery_document_and_strangers_cannot_have_them_fe
         assert_eq!(answer(&channel, &issuer.sign_as(&header, "ec", &claims.to_string())?).await, invalid());
     }
     assert_eq!(published.asked(), 2, "strangers had the keys fetched");
+    server.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_held_back_does_not_bring_a_withdrawn_key_back() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (mut issuer, mut next) = (Issuer::new("")?, Issuer::new("")?);
+    let held = std::time::Duration::from_millis(1500);
+    let published = publish_held(|address| format!("http://{address}"), issuer.keys(), held).await?;
+    issuer.name = format!("http://{}", published.address);
+    next.name.clone_from(&issuer.name);
+    let server = server(folder.path(), issuer.settings(None)).await?;
+    let channel = channel(server.address).await?;
+    published.wait_for(1).await?;
+    // The answer that is under way holds the old keys; from now on there are others.
+    let mut keys = next.keys();
+    keys["keys"][1]["kid"] = json!("new");
+    if let Ok(mut held) = published.keys.lock() {
+        *held = keys;
+    }
+    let claims = issuer.claims("north", &["custodian"]);
+    let header = json!({"alg": "ES256", "typ": "JWT", "kid": "new"});
+    let new = next.sign_as(&header, "ec", &claims.to_string())?;
+    assert_eq!(answer(&channel, &new).await, taken());
+    published.wait_for_answers(2).await?;
+    // Given, and by then perhaps not yet read.
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert_eq!(answer(&channel, &issuer.sign("ec", &claims)?).await, invalid());
+    assert_eq!(answer(&channel, &new).await, taken());
     server.stop().await
 }
 

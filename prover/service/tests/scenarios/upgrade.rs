@@ -2,6 +2,7 @@
 
 use crate::{
     clinic::{next_note, published_by, result},
+    process::{Behaviour, steered},
     running::{Running, SOON, config, ended, in_state},
     site::Site,
     stand_in::StandIn,
@@ -16,9 +17,11 @@ use std::{
     fs,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
+    process::Stdio,
     sync::Arc,
     time::Duration,
 };
+use tokio::net::UnixDatagram;
 
 /// Written by the server of the release whose newest schema was 2: its first lines say how.
 const BEFORE: &str = include_str!("../fixtures/schema-0002/jobs.sql");
@@ -194,5 +197,45 @@ async fn a_migration_takes_as_long_as_it_takes_and_a_second_server_waits_for_it(
     let slept: i64 =
         sqlx::query_scalar("SELECT COUNT(*) FROM story_slept").fetch_one(&mut connection).await?;
     assert_eq!(slept, 1, "no migration was slow");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_migrates_asks_its_supervisor_to_wait_and_ends_when_it_is_told_to() -> Result<()> {
+    let Some(site) = Site::postgres().await? else { return Ok(()) };
+    let mut connection = PgConnection::connect(site.url.as_deref().context("no address")?).await?;
+    sqlx::raw_sql(SLOW).execute(&mut connection).await?;
+    let told = site.path().join("notify");
+    let supervisor = UnixDatagram::bind(&told)?;
+    let mut server = steered("server_process", &site.file()?, &Behaviour::default(), None)?
+        .env("NOTIFY_SOCKET", &told)
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(site.log())?)
+        .kill_on_drop(true)
+        .spawn()?;
+    // Until it migrates, and has for two seconds.
+    let asleep = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep' \
+                  AND query_start < now() - interval '2 seconds'";
+    let wait = async {
+        loop {
+            let count: i64 = sqlx::query_scalar(asleep).fetch_one(&mut connection).await?;
+            if count > 0 {
+                return anyhow::Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let log = || fs::read_to_string(site.log()).unwrap_or_default();
+    tokio::time::timeout(SOON, wait).await.with_context(|| format!("never migrated: {}", log()))??;
+    let mut bytes = [0; 64];
+    let length =
+        tokio::time::timeout(SOON, supervisor.recv(&mut bytes)).await.context("nothing was asked")??;
+    let asked = String::from_utf8_lossy(&bytes[..length]);
+    assert_eq!(asked, "EXTEND_TIMEOUT_USEC=60000000");
+    let id = server.id().context("it ended")?.to_string();
+    assert!(tokio::process::Command::new("kill").args(["-TERM", &id]).status().await?.success());
+    let ended = tokio::time::timeout(Duration::from_secs(5), server.wait()).await;
+    let ended = ended.with_context(|| format!("it does not end: {}", log()))??;
+    assert!(ended.success() && log().contains("before anything was served"), "{ended}: {}", log());
     Ok(())
 }

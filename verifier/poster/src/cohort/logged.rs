@@ -47,7 +47,7 @@ impl Poster {
     ) -> Result<Option<Outcome>, PosterError> {
         let (mut patience, mut looks) = (self.patience(), 0);
         loop {
-            let steps = self.outbox.steps(wanted.plan(log)).await?;
+            let steps = self.outbox.steps(self.address(), wanted.plan(log)).await?;
             let Some(row) = steps.into_iter().find(|row| row.state == State::Done) else { return Ok(None) };
             let Some(mined) = row.mined else { return Ok(None) };
             let head = self.node.head().await?.number;

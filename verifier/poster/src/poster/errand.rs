@@ -64,7 +64,7 @@ impl Poster {
         let (mut time, mut done) = (0, None);
         let errand = loop {
             let plan = name(content, time);
-            let known = self.outbox.steps(plan).await?;
+            let known = self.outbox.steps(self.address(), plan).await?;
             if !known.iter().any(|row| row.step == Some(last) && row.state == State::Done) {
                 match done {
                     Some(done) if known.is_empty() && !again => break done,

@@ -63,14 +63,14 @@ impl Poster {
         })
     }
 
-    /// The chain used the nonce of an open row. By one of our attempts, whose receipt then comes; or by somebody else's
-    /// transaction, which is believed when it stands in a block that is deep enough, and all of ours have no receipt.
+    /// The chain used the nonce of an open row. By one of our attempts, whose receipt then comes; or by something else, which is
+    /// believed when it happened in a block that is deep enough, and all of ours are not in that block and have no receipt.
     pub(super) async fn lose_if_gone(&self, row: &Transaction, head: Head) -> Result<(), PosterError> {
         let deep = self.deep_block(head.number);
         if self.node.old_nonce(row.sender, deep).await?.is_none_or(|next| next <= row.nonce) {
             return Ok(());
         }
-        let Some(user) = self.user_of(row, deep).await? else {
+        let Some(block) = self.used_in(row, deep).await? else {
             self.notices.tell(&Notice::NonceUnexplained {
                 purpose: row.purpose.clone(),
                 nonce: row.nonce,
@@ -78,18 +78,19 @@ impl Poster {
             });
             return Ok(());
         };
-        let ours = row.attempts.iter().any(|attempt| attempt.hash == user.hash);
+        let ours = block.iter().any(|one| row.attempts.iter().any(|attempt| attempt.hash == one.hash));
         if !ours && self.receipt_of(row).await?.is_none() {
             self.outbox.lose(row.id).await?;
         }
         Ok(())
     }
 
-    /// The transaction, up to a block after which its nonce is used, that has a row's nonce; none where the node does not
-    /// keep the states that lead to it.
-    async fn user_of(&self, row: &Transaction, deep: u64) -> Result<Option<Included>, PosterError> {
+    /// The transactions of the block, up to a block after which it is used, in which a row's nonce was used: by the account's own
+    /// transaction, or by anybody's that carries an authorisation which the account signed (EIP-7702). None where the node does
+    /// not keep the states that show which block that is.
+    async fn used_in(&self, row: &Transaction, deep: u64) -> Result<Option<Vec<Included>>, PosterError> {
         // Backwards in longer and longer steps, since it is mostly recent; then halving. A state that is not kept counts as
-        // before: the search ends at the oldest one, and does not find it there.
+        // before: the search ends at the oldest one, and is not believed there.
         let (mut used, mut unused, mut step) = (deep, None, 1u64);
         while unused.is_none_or(|unused| used > unused + 1) {
             let block = match unused {
@@ -104,9 +105,14 @@ impl Poster {
             }
             step = step.saturating_mul(2);
         }
-        let all = self.node.included(used).await?.unwrap_or_default();
-        let own = |one: &&Included| one.from == row.sender && one.nonce == U64::from(row.nonce);
-        Ok(all.iter().find(own).copied())
+        let Some(all) = self.node.included(used).await? else { return Ok(None) };
+        let own = |one: &Included| one.from == row.sender && one.nonce == U64::from(row.nonce);
+        if all.iter().any(own) {
+            return Ok(Some(all));
+        }
+        let Some(before) = used.checked_sub(1) else { return Ok(None) };
+        let next = self.node.old_nonce(row.sender, before).await?;
+        Ok(next.is_some_and(|next| next <= row.nonce).then_some(all))
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result, ensure};
 use nightingale_poster::{
-    Node, Poster, PosterError,
+    How, Node, Poster, PosterError,
     audit::{Anchorage, Anchoring, Head, anchors},
 };
 use nightingale_verifier::audit::{
@@ -149,6 +149,21 @@ async fn a_stranger_anchors_nothing_of_the_custodians() -> Result<()> {
     let nowhere = Anchorage { contract: Address::repeat_byte(9), ..world.anchorage(custodian) };
     let nowhere = anchors(&node, nowhere, 0, None).await;
     ensure!(matches!(nowhere, Err(PosterError::NothingDeployed(_))), "{nowhere:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_anchor_of_one_account_is_not_anothers_in_the_same_outbox() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let (whole, head) = world.export(1, 4, 99)?;
+    let node = Node::new(&world.anvil.url())?;
+    for who in ["operator", "stranger"] {
+        let poster = open(&world.anvil.url(), &world.path("shared.sqlite"), who, |terms| terms).await?;
+        let (_, how) = poster.anchor_export(world.contract, &whole).await?;
+        ensure!(matches!(&how, Anchoring::Posted(posted) if posted.how == How::Sent), "{who}: {how:?}");
+        let told = anchors(&node, world.anchorage(poster.address()), 0, None).await?.anchors;
+        ensure!(told.iter().any(|anchor| anchor.head == B256::from(head)), "{who}: {told:?}");
+    }
     Ok(())
 }
 

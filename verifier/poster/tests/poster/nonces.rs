@@ -2,10 +2,15 @@
 
 use super::{
     proxy::{Moment, Proxy},
-    world::{World, open, payer},
+    world::{World, open, payer, secret},
 };
+use alloy_eips::eip7702::Authorization;
+use alloy_primitives::{Address, U256};
+use alloy_signer::SignerSync;
+use alloy_signer_local::PrivateKeySigner;
 use anyhow::{Result, ensure};
 use nightingale_poster::{administration as tell, outbox::State};
+use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_nonce_that_was_used_elsewhere_is_noticed_and_the_claims_go_out_again() -> Result<()> {
@@ -20,6 +25,38 @@ async fn a_nonce_that_was_used_elsewhere_is_noticed_and_the_claims_go_out_again(
     // The same key, with another outbox, is faster.
     let twin = open(&world.anvil.url(), &world.path("twin.sqlite"), "stranger", |terms| terms).await?;
     twin.send(&tell::mint(&world.deployment, sender, 1)).await?;
+    proxy.release();
+    let settlement = posting.await??;
+    ensure!(settlement.all_paid() && world.settlements()? == 1);
+    let rows = world.watch("stranger.sqlite", |_| true).await?;
+    let states: Vec<_> = rows.iter().map(|row| (row.nonce, row.state)).collect();
+    ensure!(states == [(0, State::Lost), (1, State::Done)], "{states:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nonce_that_an_authorisation_used_in_anothers_transaction_is_noticed_too() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let claim = world.claim("a").await?;
+    let proxy = Proxy::holding(world.anvil.address(), "eth_sendRawTransaction", 0, Moment::Before)?;
+    let poster = world.poster_at(proxy.url(), "stranger", |terms| terms).await?;
+    let sender = poster.address();
+    let deployment = world.deployment.clone();
+    let posting = tokio::spawn(async move { poster.settle(&deployment, &[claim]).await });
+    tokio::task::block_in_place(|| proxy.reached())?;
+    // The key signs that its account has no code (EIP-7702), which somebody else posts: no transaction has the nonce.
+    let signer: PrivateKeySigner = secret("stranger").parse()?;
+    let authorisation = Authorization { chain_id: U256::from(31337), address: Address::ZERO, nonce: 0 };
+    let signature = signer.sign_hash_sync(&authorisation.signature_hash())?;
+    let signed = json!({
+        "chainId": authorisation.chain_id, "address": authorisation.address, "nonce": "0x0",
+        "yParity": if signature.v() { "0x1" } else { "0x0" }, "r": signature.r(), "s": signature.s(),
+    });
+    let accounts: Vec<Value> = serde_json::from_value(world.anvil.ask("eth_accounts", json!([]))?)?;
+    let from = &accounts[0];
+    let carrier = json!({"type": "0x4", "from": from, "to": from, "authorizationList": [signed]});
+    world.anvil.ask("eth_sendTransaction", json!([carrier]))?;
+    ensure!(world.anvil.mined_of(sender)? == 1, "the authorisation was not taken");
     proxy.release();
     let settlement = posting.await??;
     ensure!(settlement.all_paid() && world.settlements()? == 1);

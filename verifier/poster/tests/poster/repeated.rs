@@ -2,7 +2,7 @@
 
 use super::{
     proxy::{Moment, Proxy},
-    world::{World, config, open, payer},
+    world::{World, account, config, open, payer},
 };
 use alloy_primitives::{Address, Bytes, U256, hex};
 use anyhow::{Result, ensure};
@@ -41,6 +41,32 @@ async fn a_deposit_that_is_done_is_not_made_again_unless_asked_for() -> Result<(
     // Another amount is another command.
     let other = poster.deposit(&world.deployment, payer(), 701, true, false).await?;
     ensure!(hows(&other) == [How::Sent; 3]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_account_has_done_is_not_done_for_another_that_shares_its_outbox() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let (outbox, url) = (world.path("shared.sqlite"), world.anvil.url());
+    let as_account = async |who: &str| open(&url, &outbox, who, |terms| terms).await;
+    let first = as_account("operator").await?;
+    first.send(&tell::mint(&world.deployment, account("stranger")?.address(), 700)).await?;
+    let before = escrow(&first, &world.deployment).await?;
+    let deposit = async |poster: &Poster| poster.deposit(&world.deployment, payer(), 700, false, false).await;
+    first.send(&tell::mint(&world.deployment, first.address(), 700)).await?;
+    let sent = [How::Sent; 2];
+    ensure!(hows(&deposit(&first).await?) == sent);
+    drop(first);
+    let second = as_account("stranger").await?;
+    let posted = deposit(&second).await?;
+    ensure!(hows(&posted) == sent, "{posted:?}");
+    ensure!(escrow(&second, &world.deployment).await? == before + U256::from(1_400));
+    drop(second);
+    // Each finds its own done.
+    for who in ["operator", "stranger"] {
+        let posted = deposit(&as_account(who).await?).await?;
+        ensure!(hows(&posted) == [How::AlreadyDone; 2], "{who}: {posted:?}");
+    }
     Ok(())
 }
 

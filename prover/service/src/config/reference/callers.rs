@@ -143,6 +143,13 @@ pub(super) static RATES: Section = Section {
             meaning: "A tenant's requests that are not answered yet.",
         },
         Key {
+            name: "bytes_in_flight",
+            usual: Usual::Unset("without bound; 134217728 where callers show who they are", "134217728"),
+            unit: "bytes",
+            range: Range::Whole(1, 1 << 40),
+            meaning: "A tenant's messages above 64 KiB that are coming in or not answered yet, together. One alone passes whatever this says.",
+        },
+        Key {
             name: "jobs_per_day",
             usual: Usual::Unset("without bound", "10000"),
             unit: "jobs",
@@ -169,6 +176,13 @@ pub(super) static RATES: Section = Section {
             unit: "calls",
             range: Range::Whole(1, 10_000),
             meaning: "Open at once on one connection.",
+        },
+        Key {
+            name: "all_bytes_in_flight",
+            usual: Usual::Value("1073741824"),
+            unit: "bytes",
+            range: Range::Whole(1, 1 << 40),
+            meaning: "The same of all tenants together. A message that is being read takes up to twice its size in memory.",
         },
         Key {
             name: "header_bytes",
@@ -202,7 +216,7 @@ pub(super) static RATES: Section = Section {
             name: "tenants",
             usual: Usual::Unset("all have the same share", "{ north = { jobs_per_day = 1000 } }"),
             unit: "",
-            range: Range::Text("tables `[rates.tenants.NAME]` with any of the first four keys"),
+            range: Range::Text("tables `[rates.tenants.NAME]` with any of the first five keys"),
             meaning: "Shares of single tenants.",
         },
     ],

@@ -24,6 +24,12 @@ impl Claims {
         self.find(name)?.as_str()
     }
 
+    /// A claim that is a time, in whole seconds since 1970; of a fraction, the second that it is in.
+    pub(super) fn seconds(&self, name: &str) -> Option<u64> {
+        let Value::Number(number) = self.find(name)? else { return None };
+        number.to_string().split('.').next()?.parse().ok()
+    }
+
     /// A claim that is a list of texts, or one text.
     pub(super) fn list(&self, name: &str) -> Option<Vec<&str>> {
         match self.find(name)? {
@@ -78,9 +84,9 @@ impl<'de> Visitor<'de> for Once {
         Ok(value.into())
     }
 
-    // No claim that is read here is a fraction.
-    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
-        Ok(Value::Null)
+    // A time may be a fraction (RFC 7519, 2).
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {

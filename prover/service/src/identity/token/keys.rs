@@ -56,8 +56,9 @@ pub(crate) struct Keys {
     held: Watched<Named>,
     /// The file as it was when it was looked at last.
     seen: std::sync::Mutex<Stamp>,
-    /// When a token that names an unknown key last had them fetched. Held while that happens, so that one fetch serves all who wait.
-    unknown: Mutex<Option<Instant>>,
+    /// When a token that names an unknown key last had them fetched. Held by whoever fetches, from the question until the answer is
+    /// taken: an answer that was given earlier is never taken later, and one fetch serves all who wait.
+    fetching: Mutex<Option<Instant>>,
 }
 
 impl Keys {
@@ -87,7 +88,7 @@ impl Keys {
         }
         let held = Watched::new("issuer", first.0, first.1);
         let (seen, refresh) = (std::sync::Mutex::new(seen), settings.refresh);
-        Ok(Self { source, refresh, held, seen, unknown: Mutex::new(None) })
+        Ok(Self { source, refresh, held, seen, fetching: Mutex::new(None) })
     }
 
     /// The key of this name.
@@ -95,16 +96,18 @@ impl Keys {
         if let Some(key) = self.held(kid, Instant::now()) {
             return Ok(key);
         }
-        let mut last = self.unknown.lock().await;
-        // Who waited for another's fetch finds its outcome here.
-        if let Some(key) = self.held(kid, Instant::now()) {
-            return Ok(key);
+        // A file is looked at every second, by `keep` alone.
+        if let Source::Issuer { issuer, roots } = &self.source {
+            let mut last = self.fetching.lock().await;
+            // Who waited for another's fetch finds its outcome here.
+            if let Some(key) = self.held(kid, Instant::now()) {
+                return Ok(key);
+            }
+            if last.is_none_or(|last| last.elapsed() >= UNKNOWN) {
+                *last = Some(Instant::now());
+                self.fetch(issuer, roots).await;
+            }
         }
-        if last.is_none_or(|last| last.elapsed() >= UNKNOWN) {
-            *last = Some(Instant::now());
-            self.fetch(Instant::now()).await;
-        }
-        drop(last);
         let keys = self.held.believed(Instant::now()).ok_or(Refusal::NoKeys)?;
         keys.get(kid).cloned().ok_or(Refusal::Invalid("its key is not one of the issuer's"))
     }
@@ -116,14 +119,15 @@ impl Keys {
     /// Keeps the keys new, for ever.
     pub(crate) async fn keep(&self, metrics: &Metrics) {
         loop {
-            let now = Instant::now();
             let pause = match &self.source {
                 Source::File(path) => {
-                    self.look(path, now);
+                    self.look(path, Instant::now());
                     LOOK
                 }
-                Source::Issuer { .. } => {
-                    self.fetch(now).await;
+                Source::Issuer { issuer, roots } => {
+                    let fetching = self.fetching.lock().await;
+                    self.fetch(issuer, roots).await;
+                    drop(fetching);
                     if self.held.is_in_trouble() { RETRY.min(self.refresh) } else { self.refresh }
                 }
             };
@@ -151,16 +155,14 @@ impl Keys {
         }
     }
 
-    /// Fetches the keys; those that are held stay when that fails.
-    async fn fetch(&self, now: Instant) {
-        let fetched = match &self.source {
-            Source::File(path) => read_file(path),
-            Source::Issuer { issuer, roots } => match discover(issuer, roots).await {
-                Ok(text) => read(&text).map(Arc::new),
-                Err(problem) => Err(problem),
-            },
+    /// Fetches the keys, for whoever holds `fetching`; those that are held stay when that fails.
+    async fn fetch(&self, issuer: &str, roots: &Arc<RootCertStore>) {
+        let asked = Instant::now();
+        let fetched = match discover(issuer, roots).await {
+            Ok(text) => read(&text).map(Arc::new),
+            Err(problem) => Err(problem),
         };
-        if self.held.take(fetched, now) {
+        if self.held.take(fetched, asked) {
             self.warn_of_none();
         }
     }
@@ -303,7 +305,7 @@ mod tests {
             refresh: Duration::from_secs(600),
             held: Watched::new("issuer", read_file(&path)?, Some(begun)),
             seen: std::sync::Mutex::new(stamp(&path)),
-            unknown: Mutex::new(None),
+            fetching: Mutex::new(None),
         };
         // A file that nobody changes is as new as ever.
         let week = begun + 7 * STALE;
