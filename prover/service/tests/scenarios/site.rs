@@ -174,8 +174,8 @@ impl Oracle {
     /// Runs statements of the test's own, written for either database.
     pub(crate) async fn place_also(&self, sqlite: &'static str, postgres: &'static str) -> Result<()> {
         match self {
-            Self::Sqlite(pool) => drop(pool.execute(sqlx::raw_sql(sqlite)).await?),
-            Self::Postgres(pool) => drop(pool.execute(sqlx::raw_sql(postgres)).await?),
+            Self::Sqlite(pool) => pool.execute(sqlx::raw_sql(sqlite)).await.map(drop)?,
+            Self::Postgres(pool) => pool.execute(sqlx::raw_sql(postgres)).await.map(drop)?,
         }
         Ok(())
     }
