@@ -196,7 +196,9 @@ async fn calls_that_are_given_up_leave_connections_to_the_others() -> Result<()>
     let Some(site) = Site::postgres().await? else { return Ok(()) };
     let oracle = site.oracle().await?;
     let Oracle::Postgres(pool) = &oracle else { anyhow::bail!("another database") };
-    let store = Store::open(&Config::read(&site.file()?)?).await?;
+    // Two connections for transactions: one for whoever is busy, one for the others.
+    let configured = Config { database_connections: 4, ..Config::read(&site.file()?)? };
+    let store = Store::open(&configured).await?;
     let (north, south, file) = (named("north")?, named("south")?, Clinic::new()?.file(0, &[1])?);
     // Before they have begun, and in the middle: the tenant's own lock is held, and then that of its log.
     for lock in [0, 1] {
