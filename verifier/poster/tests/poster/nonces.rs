@@ -11,6 +11,7 @@ use alloy_signer_local::PrivateKeySigner;
 use anyhow::{Result, ensure};
 use nightingale_poster::{administration as tell, outbox::State};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_nonce_that_was_used_elsewhere_is_noticed_and_the_claims_go_out_again() -> Result<()> {
@@ -56,6 +57,12 @@ async fn a_nonce_that_an_authorisation_used_in_anothers_transaction_is_noticed_t
     let from = &accounts[0];
     let carrier = json!({"type": "0x4", "from": from, "to": from, "authorizationList": [signed]});
     world.anvil.ask("eth_sendTransaction", json!([carrier]))?;
+    // Its block is made a moment after it is taken.
+    for _ in 0..500 {
+        if world.anvil.mined_of(sender)? == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
     ensure!(world.anvil.mined_of(sender)? == 1, "the authorisation was not taken");
     proxy.release();
     let settlement = posting.await??;
