@@ -19,6 +19,8 @@ pub fn parse(text: &str) -> Result<PayerId, PosterError> {
     };
     let number = match (text.strip_prefix("name:"), text.strip_prefix("0x")) {
         (Some(""), _) => return Err(malformed()),
+        // Registers read that as the number itself.
+        (Some(name), _) if name.starts_with("id:0x") => return Err(malformed()),
         (Some(name), _) => Ok(Id::from_text(name).number()),
         (None, Some(digits)) => u128::from_str_radix(digits, 16),
         (None, None) => text.parse(),

@@ -2,18 +2,33 @@
 
 use super::Node;
 use crate::PosterError;
-use alloy_eips::BlockNumberOrTag;
+use alloy_eips::{BlockNumberOrTag, eip7702::SignedAuthorization};
 use alloy_primitives::{Address, B256, U64};
 use alloy_provider::Provider;
 use alloy_rpc_types_eth::{Filter, Log};
 use serde::Deserialize;
 
-/// A transaction in a block: who sent it, under which nonce. Nothing else of it is read, so any kind of transaction is.
-#[derive(Clone, Copy, Debug, Deserialize)]
+/// A transaction in a block: who sent it, under which nonce, and what it authorises. Nothing else of it is read, so any kind of transaction is.
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Included {
     pub(crate) hash: B256,
     pub(crate) from: Address,
     pub(crate) nonce: U64,
+    /// Authorisations of accounts that signed them (EIP-7702), in whatever form the node gives them.
+    #[serde(default, rename = "authorizationList")]
+    authorisations: Vec<serde_json::Value>,
+}
+
+impl Included {
+    /// Whether it used this nonce of an account: as the account's own, or with an authorisation that the account signed.
+    pub(crate) fn uses(&self, account: Address, nonce: u64) -> bool {
+        let authorises = |value: &serde_json::Value| {
+            SignedAuthorization::deserialize(value).is_ok_and(|signed| {
+                signed.nonce == nonce && signed.recover_authority().is_ok_and(|signer| signer == account)
+            })
+        };
+        (self.from == account && self.nonce == U64::from(nonce)) || self.authorisations.iter().any(authorises)
+    }
 }
 
 #[derive(Debug, Deserialize)]

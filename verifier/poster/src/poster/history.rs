@@ -11,7 +11,6 @@ use crate::{
     outbox::{Mined, Transaction},
 };
 use alloy_eips::BlockNumberOrTag;
-use alloy_primitives::U64;
 
 /// Where a transaction that has ended is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +85,8 @@ impl Poster {
     }
 
     /// The transactions of the block, up to a block after which it is used, in which a row's nonce was used: by the account's own
-    /// transaction, or by anybody's that carries an authorisation which the account signed (EIP-7702). None where the node does
-    /// not keep the states that show which block that is.
+    /// transaction, or by anybody's that carries an authorisation which the account signed (EIP-7702), whose signature is there to
+    /// be checked. None where no block shows that.
     async fn used_in(&self, row: &Transaction, deep: u64) -> Result<Option<Vec<Included>>, PosterError> {
         // Backwards in longer and longer steps, since it is mostly recent; then halving. A state that is not kept counts as
         // before: the search ends at the oldest one, and is not believed there.
@@ -105,14 +104,8 @@ impl Poster {
             }
             step = step.saturating_mul(2);
         }
-        let Some(all) = self.node.included(used).await? else { return Ok(None) };
-        let own = |one: &Included| one.from == row.sender && one.nonce == U64::from(row.nonce);
-        if all.iter().any(own) {
-            return Ok(Some(all));
-        }
-        let Some(before) = used.checked_sub(1) else { return Ok(None) };
-        let next = self.node.old_nonce(row.sender, before).await?;
-        Ok(next.is_some_and(|next| next <= row.nonce).then_some(all))
+        let all = self.node.included(used).await?;
+        Ok(all.filter(|all| all.iter().any(|one| one.uses(row.sender, row.nonce))))
     }
 }
 
