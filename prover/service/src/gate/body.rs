@@ -105,6 +105,8 @@ pub(super) struct Paced {
     pause: Option<Pin<Box<Sleep>>>,
     /// What was read and has to wait for room.
     waiting: Option<Frame<Bytes>>,
+    /// Since when.
+    waits: Option<Instant>,
 }
 
 impl Paced {
@@ -128,6 +130,7 @@ impl Paced {
             began,
             pause: None,
             waiting: None,
+            waits: None,
         }
     }
 
@@ -141,6 +144,8 @@ impl Paced {
         }
         if begun > 0 && self.pace.streams {
             self.began = Instant::now();
+            // The message before is whole. It must not be held while the next one waits for room, which it may be taking.
+            let _ = self.load.hold(0);
         }
         if begun > 0 || self.framing.size != size {
             self.set_timer();
@@ -171,8 +176,15 @@ impl Paced {
             return Some(Err(over));
         }
         match self.load.hold(self.framing.load(self.pace.streams)) {
-            Ok(()) => Some(Ok(frame)),
-            Err(_) if self.pace.streams => {
+            Ok(()) => {
+                self.waits = None;
+                Some(Ok(frame))
+            }
+            Err(excess) if self.pace.streams => {
+                // Others of its connection wait with it.
+                if self.waits.get_or_insert_with(Instant::now).elapsed() > self.pace.allowance {
+                    return Some(Err(too_much(&excess)));
+                }
                 self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(ROOM)));
                 self.waiting = Some(frame);
                 None

@@ -371,10 +371,7 @@ impl ConsentService for Consents {
         &self,
         request: Request<v1::RevokeSubjectsRequest>,
     ) -> Result<Response<v1::RevokeSubjectsResponse>, Status> {
-        {
-            let caller = identity::caller(&request)?;
-            self.revoke_of_dataset(&caller, request.into_inner()).await
-        }
-        .map(Response::new)
+        let (caller, load) = (identity::caller(&request)?, building::load(request.extensions()));
+        self.revoke_of_dataset(&caller, request.into_inner(), load).await.map(Response::new)
     }
 }

@@ -74,11 +74,19 @@ impl Entrance {
     }
 }
 
+/// Bytes of a call that may be on their way unread: a part of what its connection may, so that one that waits for room does not stop the
+/// others.
+const STREAM_WINDOW: u32 = 128 << 10;
+/// Of a connection.
+const CONNECTION_WINDOW: u32 = 1 << 20;
+
 /// A transport that holds what is configured of a connection.
 pub(super) fn transport(config: &Config) -> Server {
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .max_concurrent_streams(config.rates.streams_per_connection)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_max_header_list_size(config.rates.header_bytes)
         .max_connection_age(config.rates.connection_age)
 }

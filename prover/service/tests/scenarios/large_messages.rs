@@ -206,3 +206,26 @@ async fn a_tenants_large_messages_are_bounded_and_cost_the_others_nothing() -> R
     tokio::time::timeout(SOON, wait).await.context("no room again")??;
     server.stop().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_a_stream_waits_for_no_room_that_the_one_before_it_has() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let issuer = Issuer::new("https://issuer.example.org")?;
+    let identity = Identity { oidc: Some(issuer.by_file(folder.path())?), ..Identity::default() };
+    let every = Share { bytes_in_flight: Some(1 << 20), ..Share::default() };
+    let rates = Rates { every, ..Rates::default() };
+    let server =
+        Running::start(Config { identity, rates, ..config(folder.path()) }, StandIn::default()).await?;
+    let connection = connect(server.address).await?;
+    let token = issuer.token("north", &["custodian"])?;
+    // The last of the first comes in one frame with the first of the second, and both together are more than there may be.
+    let message = |size: u32| [&[0][..], &size.to_be_bytes(), &vec![0x7f; size as usize]].concat();
+    let both = Bytes::from([message(600 << 10), message(900 << 10)].concat());
+    let stream = tokio_stream::once(Ok(Frame::data(both))).chain(tokio_stream::pending());
+    let path = "/nightingale.v1.ClaimService/AdjudicateStream";
+    let call = call(connection, path, Some(&token), Box::pin(stream));
+    let status = tokio::time::timeout(SOON / 3, call).await.context("it waits for itself")??;
+    // The first is no message of ours.
+    ensure!(status.code() == Code::Internal || status.code() == Code::InvalidArgument, "{status:?}");
+    server.stop().await
+}

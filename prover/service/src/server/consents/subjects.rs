@@ -9,6 +9,7 @@ use crate::{
     audit::{Draft, Event},
     cohort::{Revoked, Sponsor, revocation::Registered, revoke},
     error::CohortError,
+    gate::limits::Load,
     identity::Caller,
     jobs::Instant,
     store::{
@@ -17,17 +18,20 @@ use crate::{
     },
 };
 use nightingale_proto::v1;
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 use tonic::{Code, Status};
 
 /// Subjects of one request.
 const SUBJECTS: usize = 10_000;
+/// The longest key of a subject.
+const SUBJECT_BYTES: usize = 1024;
 
 impl Consents {
     pub(super) async fn revoke_of_dataset(
         &self,
         caller: &Caller,
         message: v1::RevokeSubjectsRequest,
+        load: Option<Arc<Load>>,
     ) -> Result<v1::RevokeSubjectsResponse, Status> {
         let tenant = self.open(caller, &message.tenant, &message.idempotency_key).await?;
         let digest = datasets::digest(&message.dataset)?;
@@ -35,11 +39,16 @@ impl Consents {
         if subjects.is_empty() || subjects.len() > SUBJECTS {
             return Err(status::invalid("subjects", "expected 1 to 10000"));
         }
+        if subjects.iter().any(|subject| subject.len() > SUBJECT_BYTES) {
+            return Err(status::invalid("subjects", "expected at most 1024 bytes each"));
+        }
         let row = self.engine.store.dataset(&tenant, &digest).await?.ok_or_else(datasets::unknown)?;
         // What was begun is ended, whether or not the caller waits for it.
         let (service, key) = (self.clone(), message.idempotency_key);
         let entry = Draft::new(Event::Revoked, caller, "ConsentService.RevokeSubjects");
         let work = async move {
+            // Its bytes are counted until they are gone.
+            let _load = load;
             let parts: Vec<&[u8]> = [b"revoke subjects".as_slice(), &digest]
                 .into_iter()
                 .chain(subjects.iter().map(String::as_bytes))
