@@ -82,11 +82,11 @@ async fn attend(engine: &Engine, thread: &mut ProverThread, lease: &Lease) {
     tokio::select! {
         verdict = task::work(engine, thread, lease, &stop) => {
             let unserved = matches!(verdict, Verdict::Unserved);
-            tokio::select! {
-                () = settle(engine, lease, verdict) => {}
+            let settled = tokio::select! {
+                settled = settle(engine, lease, verdict) => settled,
                 never = keep(engine, lease) => match never {},
-            }
-            if unserved {
+            };
+            if unserved || settled.is_err() {
                 tokio::select! {
                     () = tokio::time::sleep(UNSERVED) => {}
                     () = engine.drained() => {}
@@ -158,21 +158,34 @@ async fn drain_over(engine: &Engine) {
     tokio::time::sleep(engine.config.drain).await;
 }
 
-/// Brings a verdict into the database, again and again while the database cannot take it.
-async fn settle(engine: &Engine, lease: &Lease, verdict: Verdict) {
+/// No key is to be had under which an outcome could be sealed.
+struct NoKey;
+
+/// Brings a verdict into the database, again and again while the database cannot take it. Without a key the job is given back: another machine may
+/// have it.
+async fn settle(engine: &Engine, lease: &Lease, verdict: Verdict) -> Result<(), NoKey> {
+    let mut verdict = verdict;
+    let mut keyless = false;
     loop {
         match try_settle(engine, lease, &verdict).await {
-            Ok(()) => return,
-            Err(StoreError::TenantErased) => return late(engine, lease),
+            Ok(()) if keyless => return Err(NoKey),
+            Ok(()) => return Ok(()),
+            Err(StoreError::TenantErased) => late(engine, lease),
+            Err(error @ StoreError::KeyService(_)) if !keyless => {
+                tracing::error!(%error, job = %lease.id, "the outcome cannot be sealed, and the job is given back");
+                (verdict, keyless) = (Verdict::Unserved, true);
+                continue;
+            }
             Err(error) if error.is_transient() && !engine.is_draining() => {
                 tracing::error!(%error, job = %lease.id, "the outcome is kept in memory until the database takes it");
                 tokio::time::sleep(PAUSE).await;
+                continue;
             }
             Err(error) => {
                 tracing::error!(%error, job = %lease.id, "the outcome is lost; the job is taken back when its lease ends");
-                return;
             }
         }
+        return Ok(());
     }
 }
 
