@@ -4,7 +4,11 @@
 
 mod listing;
 
-use super::{Folder, folder};
+use super::{
+    Folder,
+    folder::{self, LOCK},
+    ledger::Ledger,
+};
 use crate::{
     artefacts::{
         ArtefactError, Artefacts,
@@ -113,7 +117,12 @@ impl Archive {
         let own = self.files.iter().find(|file| file.name == PUBLIC).map(|file| file.artefact);
         // A public file is stored as it is, so its name says what is in it, though it be gone.
         if own.is_some_and(|own| own.0 == *blake3::hash(public.as_bytes()).as_bytes()) {
-            return Ok(match self.open() {
+            // All that is stored nowhere else must be there: the folder's own may go after this.
+            let whole = self.open().and_then(|folder| {
+                folder.subjects_of(&|name| self.read(name))?;
+                Ok(folder)
+            });
+            return Ok(match whole {
                 Ok(folder) => Standing::Same(folder.public().clone()),
                 Err(error) => {
                     tracing::warn!(%error, "an imported dataset is damaged, and is imported again");
@@ -379,8 +388,9 @@ fn take_in(
 /// A folder that was changed since, or is being changed: its private half is stored nowhere else; a file that cannot be written or removed.
 pub fn remove_clear(folder: &Path, imported: &Dataset) -> Result<bool, CohortError> {
     // Nobody revokes meanwhile; and who waits for this to change the folder finds that there is nothing to change.
-    let (opened, _lock) = Folder::open_to_change(folder)?;
-    if opened.public().to_json() != imported.to_json() {
+    let held = folder::lock(folder)?;
+    // The private half may be what a removal that was interrupted left of it.
+    if folder::public(folder)?.to_json() != imported.to_json() {
         return Err(CohortError::Path {
             path: folder.to_owned(),
             problem:
@@ -388,15 +398,15 @@ pub fn remove_clear(folder: &Path, imported: &Dataset) -> Result<bool, CohortErr
                     .to_owned(),
         });
     }
-    let (private, ledger) = (folder.join("private"), opened.ledger());
-    drop(opened);
+    let (private, ledger, lock) = (folder.join("private"), Ledger::of(folder), folder.join(LOCK));
     let trouble = |path: &Path, error: std::io::Error| CohortError::Path {
         path: path.to_owned(),
         problem: error.to_string(),
     };
     for entry in fs::read_dir(&private).map_err(|error| trouble(&private, error))? {
         let path = entry.map_err(|error| trouble(&private, error))?.path();
-        if path == ledger.path() {
+        // The lock goes last: without its file somebody else would hold another.
+        if path == ledger.path() || path == lock {
             continue;
         }
         let remove = || {
@@ -417,6 +427,8 @@ pub fn remove_clear(folder: &Path, imported: &Dataset) -> Result<bool, CohortErr
         };
         remove().map_err(|error| trouble(&path, error))?;
     }
+    fs::remove_file(&lock).map_err(|error| trouble(&lock, error))?;
+    drop(held);
     if ledger.path().exists() {
         return Ok(true);
     }

@@ -22,7 +22,7 @@ const FORMAT: &str = "nightingale dataset folder 1";
 const REGISTRATION: &str = "private/registration.json";
 const SUBJECTS: &str = "private/subjects.json";
 const REGULATOR: &str = "public/regulator.key";
-const LOCK: &str = "private/lock";
+pub(super) const LOCK: &str = "private/lock";
 
 /// Gives the content of a folder's file by its name, or `None` where there is none.
 pub type FileReader<'a> = dyn Fn(&str) -> Result<Option<Zeroizing<Vec<u8>>>, ProveError> + 'a;
@@ -120,12 +120,8 @@ impl Folder {
     /// # Errors
     /// As [`Folder::open`]; a folder that another command is changing.
     pub fn open_to_change(path: &Path) -> Result<(Self, Lock), CohortError> {
-        let lock = lock_file(path)?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => CohortError::Busy(path.to_owned()),
-            TryLockError::Error(error) => trouble(&path.join(LOCK), &error),
-        })?;
-        Ok((Self::open(path)?, Lock(lock)))
+        let lock = lock(path)?;
+        Ok((Self::open(path)?, lock))
     }
 
     /// Waits until nobody changes the folder, and keeps it so while the lock is held. `None` where the consents are not those any more with which
@@ -358,6 +354,19 @@ pub fn vacant(path: &Path) -> Result<(), CohortError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(trouble(path, &error)),
     }
+}
+
+/// Keeps others from changing a folder, whatever is left of it, while it is held.
+///
+/// # Errors
+/// Another command is changing it; there is no private half.
+pub fn lock(folder: &Path) -> Result<Lock, CohortError> {
+    let lock = lock_file(folder)?;
+    lock.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => CohortError::Busy(folder.to_owned()),
+        TryLockError::Error(error) => trouble(&folder.join(LOCK), &error),
+    })?;
+    Ok(Lock(lock))
 }
 
 fn lock_file(folder: &Path) -> Result<File, CohortError> {

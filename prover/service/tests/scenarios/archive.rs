@@ -265,6 +265,20 @@ async fn a_dataset_whose_public_half_is_lost_takes_newer_consents_and_no_older_o
     Ok(())
 }
 
+/// The folder's own copy may go after an import: all of it must be stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dataset_whose_subjects_are_lost_is_imported_again() -> Result<()> {
+    let custodian = Custodian::new().await?;
+    let digest = *dataset(&custodian.ds())?.digest();
+    custodian.import(&custodian.ds()).await?;
+    let held = custodian.store.dataset_files(&tenant("north")?, &digest).await?.context("no files")?;
+    let subjects = held.files.iter().find(|file| file.name == "private/subjects.json").context("no name")?;
+    ensure!(custodian.artefacts.delete(&subjects.artefact)?, "it was gone before");
+    ensure!(custodian.import(&custodian.ds()).await?.is_new, "taken for whole");
+    ensure!(!custodian.import(&custodian.ds()).await?.is_new, "not whole yet");
+    Ok(())
+}
+
 /// A call to an artefact store.
 pub(crate) enum Call<'a> {
     Put,
