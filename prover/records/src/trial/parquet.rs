@@ -26,6 +26,9 @@ use std::{fs::File, panic::catch_unwind, path::Path, sync::Arc};
 /// The most rows of a file: far more than a table holds after its rows were chosen.
 const MOST_ROWS: usize = 1 << 24;
 
+/// The most cells: of those that are missing, a few bytes may stand for millions.
+const MOST_CELLS: usize = 1 << 26;
+
 /// What a column's values mean.
 #[derive(Clone, Copy)]
 enum Meaning {
@@ -87,6 +90,13 @@ fn read_columns(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
     let rows = usize::try_from(metadata.num_rows()).unwrap_or(0);
     if rows > MOST_ROWS {
         let problem = format!("it says that it holds {rows} rows; at most {MOST_ROWS} are read");
+        return Err(TrialError::file(path, problem));
+    }
+    let width = metadata.schema_descr().num_columns();
+    if rows.saturating_mul(width) > MOST_CELLS {
+        let problem = format!(
+            "it says that it holds {rows} rows of {width} columns; at most {MOST_CELLS} cells are read"
+        );
         return Err(TrialError::file(path, problem));
     }
     let mut columns = Vec::new();

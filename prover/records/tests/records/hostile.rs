@@ -185,6 +185,15 @@ fn a_parquet_file_that_says_it_has_endless_rows_is_refused() -> Result<()> {
         said.extend(trial::read(&path).err().map(|error| error.to_string()));
     }
     anyhow::ensure!(said.iter().any(|text| text.contains("1152921504606846976 rows; at most")), "{said:?}");
+    // As many rows as there may be, in more columns than they may have.
+    fs::write(&csv, "K,A,B,C,D,E,F,G\na,1,1,1,1,1,1,1\nb,2,2,2,2,2,2,2\nc,3,3,3,3,3,3,3\n")?;
+    trial::write(&trial::read(&csv)?, &path)?;
+    let mut said = Vec::new();
+    for file in with_rows(&fs::read(&path)?, 1 << 24)? {
+        fs::write(&path, file)?;
+        said.extend(trial::read(&path).err().map(|error| error.to_string()));
+    }
+    anyhow::ensure!(said.iter().any(|text| text.contains("rows of 8 columns; at most")), "{said:?}");
     Ok(())
 }
 
