@@ -39,31 +39,58 @@ fn one<'a>(spans: &'a [Received], name: &str) -> Result<&'a Received> {
     Ok(found)
 }
 
-/// A server in a process of its own, with the real prover, and where it listens.
-async fn serve(folder: &Path, collector: &Collector) -> Result<(tokio::process::Child, String)> {
+/// A process of its own, and the first line that it says.
+async fn process(arguments: &[&str], file: &Path) -> Result<(tokio::process::Child, String)> {
+    let mut command = Command::new(BINARY);
+    command.args(arguments).arg("--config").arg(file).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.stderr(Stdio::null()).kill_on_drop(true).spawn()?;
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line).await?;
+    Ok((child, line.trim().to_owned()))
+}
+
+/// A server with the real prover, which may be in a process of its own, too; and where it listens.
+async fn serve(
+    folder: &Path,
+    collector: &Collector,
+    apart: bool,
+) -> Result<(Vec<tokio::process::Child>, String)> {
     let file = folder.join("config.toml");
+    let work = if apart { "[work]\nclaims = false\ncohorts = false\n" } else { "" };
     let text = format!(
-        "data_dir = 'data'\nkeys_dir = '{}'\n[listen]\naddress = '127.0.0.1:0'\n[telemetry]\notlp = '{}'\n",
+        "data_dir = 'data'\nkeys_dir = '{}'\n[listen]\naddress = '127.0.0.1:0'\n[telemetry]\notlp = '{}'\n{work}",
         keys()?.display(),
         collector.url()
     );
     std::fs::write(&file, text)?;
-    let mut command = Command::new(BINARY);
-    command.args(["serve", "--config"]).arg(&file).stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = command.stderr(Stdio::null()).kill_on_drop(true).spawn()?;
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line).await?;
-    let address = line.trim().strip_prefix("listening ").context("the server does not listen")?.to_owned();
-    Ok((child, address))
+    let (server, line) = process(&["serve"], &file).await?;
+    let address = line.strip_prefix("listening ").context("the server does not listen")?.to_owned();
+    let mut children = vec![server];
+    if apart {
+        let (worker, line) = process(&["work", "--share", "claims"], &file).await?;
+        anyhow::ensure!(line.starts_with("working"), "{line}");
+        children.push(worker);
+    }
+    Ok((children, address))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_trace_leads_from_the_command_through_the_queue_to_the_workers_phases() -> Result<()> {
+    followed(false).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn and_into_the_process_that_works_for_the_server() -> Result<()> {
+    followed(true).await
+}
+
+/// Follows a claim from the command to the proof, which is made in a process apart or in the server's.
+async fn followed(apart: bool) -> Result<()> {
     let (folder, collector) = (tempfile::tempdir()?, Collector::start().await?);
     let request = Clinic::new()?.file(0, &[1])?;
     let file = folder.path().join("request.json");
     std::fs::write(&file, &request)?;
-    let (mut server, address) = serve(folder.path(), &collector).await?;
+    let (children, address) = serve(folder.path(), &collector, apart).await?;
     let output = Command::new(BINARY)
         .args([
             "claim",
@@ -85,7 +112,7 @@ async fn one_trace_leads_from_the_command_through_the_queue_to_the_workers_phase
         .await?;
     anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let spans = collector.until("job").await?;
-    server.kill().await?;
+    drop(children);
 
     for received in &spans {
         assert_eq!(hex::encode(&received.span.trace_id), TRACE, "{} is elsewhere", received.span.name);
@@ -98,7 +125,9 @@ async fn one_trace_leads_from_the_command_through_the_queue_to_the_workers_phase
     assert_eq!(call.span.parent_span_id, command.span.span_id);
     assert_eq!(queued.span.parent_span_id, call.span.span_id);
     assert_eq!(job.span.parent_span_id, call.span.span_id);
-    assert_eq!((command.service.as_str(), job.service.as_str()), ("nightingale-client", "nightingale"));
+    let worker = if apart { "nightingale-worker" } else { "nightingale" };
+    assert_eq!((command.service.as_str(), call.service.as_str()), ("nightingale-client", "nightingale"));
+    assert_eq!(job.service, worker);
     assert_eq!(job.attribute("nightingale.outcome").as_deref(), Some("APPROVED"));
     assert_eq!(job.attribute("nightingale.class").as_deref(), Some("claim-2"));
     assert_eq!(job.attribute("nightingale.job"), queued.attribute("nightingale.job"));
