@@ -19,6 +19,9 @@ use std::{
     path::Path,
 };
 
+/// A file is a whole number of these, in bytes.
+const BLOCK: usize = 80;
+
 /// Cells of one column while they are collected.
 enum Collected {
     Text(TextsBuilder),
@@ -108,8 +111,17 @@ fn push(cells: &mut Collected, value: &XportValue<'_>) -> Result<(), CellProblem
     Ok(())
 }
 
+/// Eight blanks as a number. No writer means it: the crate gives it for each number of a row of blanks and zeros, which may be padding.
+fn is_blank(number: f64) -> bool {
+    let blanks = 0x20_2020_2020_2020_u64 as f64 * 2f64.powi(-56) * 16f64.powi(0x20 - 64);
+    number.to_bits() == blanks.to_bits()
+}
+
 /// The crate reads each of SAS's 28 missing values as a NaN, and the format has no other.
 fn decimal(number: f64) -> Result<Option<Decimal>, CellProblem> {
+    if is_blank(number) {
+        return Err(CellProblem::NotANumber);
+    }
     if number.is_nan() {
         return Ok(None);
     }
@@ -134,6 +146,16 @@ pub(super) fn write(table: &RawTable, path: &Path) -> Result<(), TrialError> {
     let long = table.name().len() > 8
         || table.columns().iter().any(|column| column.name().len() > 8)
         || widths.iter().any(|&width| width > 200);
+    if widths.iter().sum::<usize>() < BLOCK
+        && let Some(row) =
+            (0..table.rows()).find(|&row| table.columns().iter().all(|column| is_empty(column, row)))
+    {
+        let problem = format!(
+            "cannot be written: row {} is empty, and such a file cannot tell it from padding",
+            row + 1
+        );
+        return Err(TrialError::file(path, problem));
+    }
     let (file_version, version) = if long {
         (XportFileVersion::V8, XportDatasetVersion::V8)
     } else {
@@ -174,6 +196,14 @@ pub(super) fn write(table: &RawTable, path: &Path) -> Result<(), TrialError> {
     }
     writer.set_count_and_finish().map_err(broken)?;
     Ok(())
+}
+
+/// Whether a cell is written as blanks or zeros: what rows that are shorter than a block are padded with.
+fn is_empty(column: &RawColumn, row: usize) -> bool {
+    match value(column, row) {
+        XportValue::Character(text) => text.trim_end().is_empty(),
+        XportValue::Number(number) => number.to_bits() == 0,
+    }
 }
 
 /// Bytes of the longest word, at least 1.

@@ -178,3 +178,23 @@ fn a_damaged_file_is_read_or_refused_and_never_a_panic() -> Result<()> {
     }
     Ok(())
 }
+
+/// Rows that are shorter than a block are padded with blanks, and some writers' zeros are taken for blanks.
+#[test]
+fn a_row_of_a_transport_file_that_may_be_padding_is_neither_read_as_numbers_nor_written() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (csv, path) = (folder.path().join("t.csv"), folder.path().join("t.xpt"));
+    fs::write(&csv, "K,N\na,1\n,0\nb,2\n")?;
+    let refused = trial::write(&trial::read(&csv)?, &path).err().context("it was written")?;
+    anyhow::ensure!(refused.to_string().contains("row 2 is empty"), "{refused}");
+    fs::write(&csv, "K,N\na,1\nb,5\nc,2\n")?;
+    trial::write(&trial::read(&csv)?, &path)?;
+    let (row, empty) = (*b"b\x41\x50\0\0\0\0\0\0", *b" \0\0\0\0\0\0\0\0");
+    let mut bytes = fs::read(&path)?;
+    let at = bytes.windows(row.len()).position(|window| window == row).context("no such row")?;
+    bytes.get_mut(at..at + row.len()).context("no row")?.copy_from_slice(&empty);
+    fs::write(&path, bytes)?;
+    let refused = trial::read(&path).err().context("numbers were made of padding")?;
+    anyhow::ensure!(refused.to_string().contains("row 2"), "{refused}");
+    Ok(())
+}
