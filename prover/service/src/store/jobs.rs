@@ -7,7 +7,7 @@ use super::{
     ledger::Standing,
     quotas::{self, Quota},
     rows,
-    sql::{Connection, sql},
+    sql::{Connection, Dialect, sql},
 };
 use crate::{
     audit::Draft,
@@ -76,6 +76,22 @@ pub enum Cancelled {
 
 const OPEN: &str = "SELECT COUNT(*) AS open FROM jobs WHERE tenant = $1 AND ended IS NULL";
 
+/// Pages of SQLite that no submission takes: an outcome needs its place before the witness gives its own back, and a database that is full to the
+/// last page would end no job ever.
+const RESERVED_PAGES: i64 = 24;
+const ROOM: &str = "SELECT max_page_count - page_count + freelist_count AS room \
+                    FROM pragma_max_page_count, pragma_page_count, pragma_freelist_count";
+
+/// Refuses what would leave too little room to end jobs in a database of bounded size.
+async fn leave_room(tx: &mut Connection) -> Result<(), StoreError> {
+    if tx.dialect() == Dialect::Sqlite
+        && rows::column::<i64>(&tx.one(sql(ROOM)).await?, "room")? < RESERVED_PAGES
+    {
+        return Err(StoreError::Full);
+    }
+    Ok(())
+}
+
 impl Store {
     /// Makes a request a job, durably, before it returns.
     ///
@@ -113,6 +129,7 @@ impl Store {
             drop(tx);
             return self.known_job(new.tenant, &id, same).await;
         }
+        leave_room(&mut tx).await?;
         let open = tx.one(sql(OPEN).bind(new.tenant.as_str())).await?;
         if rows::column::<i64>(&open, "open")? >= i64::from(quota.open) {
             return Ok(Submitted::QueueFull);
