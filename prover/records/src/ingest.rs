@@ -242,10 +242,15 @@ pub(crate) fn named(claim: ClaimFile) -> Result<ClaimFile, Fault> {
         ("insurer", claim.insurer.as_ref()),
         ("authorisation", claim.authorisation.as_ref()),
     ];
-    match names.iter().find(|(_, name)| name.is_some_and(|name| !is_foreign(name))) {
-        Some((element, _)) => Err(Fault::new(*element, Defect::malformed(FOREIGN))),
-        None => Ok(claim),
+    for (element, name) in names {
+        name.map_or(Ok(()), |name| foreign(element, name))?;
     }
+    Ok(claim)
+}
+
+/// Refuses an element that names somebody as strangers may not.
+pub(crate) fn foreign(element: &str, name: &str) -> Result<(), Fault> {
+    if is_foreign(name) { Ok(()) } else { Err(Fault::new(element, Defect::malformed(FOREIGN))) }
 }
 
 /// An element and what is wrong with it, on the way up to where the file is known.

@@ -11,10 +11,7 @@ use super::{
     party::party,
     resource::{Coded, Reference, instant},
 };
-use crate::{
-    ingest::{Defect, Fault},
-    notation::{FOREIGN, is_foreign},
-};
+use crate::ingest::{Defect, Fault, foreign};
 use nightingale_circuits::claim::Date;
 use rule::{Kind, Provision};
 use serde::{Deserialize, de::IgnoredAny};
@@ -86,9 +83,7 @@ pub(crate) fn read(
     let patient = form.patient.as_ref().and_then(|patient| party(bundle, &[], patient));
     let member = patient
         .ok_or_else(|| Fault::new("patient", Defect::Missing { needed: "a reference or an identifier" }))?;
-    if !is_foreign(&member) {
-        return Err(Fault::new("patient", Defect::malformed(FOREIGN)));
-    }
+    foreign("patient", &member)?;
     let reader = Reader { bundle, is_payer };
     let says = match form.status.as_deref() {
         Some("active") => judged(&reader, &form)?,

@@ -14,8 +14,8 @@ use crate::{
         consent::{self, Says},
         day, party,
     },
-    ingest::{Defect, Fault},
-    notation::{FOREIGN, Notation, Written, is_foreign},
+    ingest::{Defect, Fault, foreign},
+    notation::{Notation, Written},
 };
 use nightingale_circuits::claim::{Consent, Date, Sex};
 use serde::Deserialize;
@@ -95,9 +95,7 @@ fn enrolment(
     }
     let beneficiary = coverage.beneficiary.as_ref().ok_or_else(|| missing("beneficiary", "a patient"))?;
     let member = party(bundle, &[], beneficiary).ok_or_else(|| missing("beneficiary", "a reference"))?;
-    if !is_foreign(&member) {
-        return Err(Fault::new("beneficiary", Defect::malformed(FOREIGN)));
-    }
+    foreign("beneficiary", &member)?;
     let patient = beneficiary.reference.as_deref().and_then(|literal| bundle.find(literal));
     let patient = patient.filter(|entry| entry.kind == "Patient");
     let patient = patient.ok_or_else(|| Fault::new("beneficiary", Defect::Unresolved))?;
