@@ -2,7 +2,7 @@
 
 use crate::{
     raw_call::{channel, verdict},
-    running::{Running, config},
+    running::{Running, config, resident},
     stand_in::StandIn,
 };
 use anyhow::{Context, Result};
@@ -102,13 +102,6 @@ async fn closes(stream: &mut TcpStream) -> Result<Duration> {
     let ends = async { while !matches!(stream.read(&mut sink).await, Ok(0) | Err(_)) {} };
     tokio::time::timeout(Duration::from_secs(30), ends).await.context("the connection stays open")?;
     Ok(began.elapsed())
-}
-
-/// The memory of this process, in bytes.
-fn resident() -> Result<u64> {
-    let text = std::fs::read_to_string("/proc/self/statm")?;
-    let pages: u64 = text.split(' ').nth(1).context("no figure")?.parse()?;
-    Ok(pages * 4096)
 }
 
 #[tokio::test(flavor = "multi_thread")]

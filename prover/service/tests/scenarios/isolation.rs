@@ -1,13 +1,18 @@
 //! What is another tenant's is answered as what does not exist: word for word, by every method that reads.
 
-use crate::{clinic::Clinic, issuer::Issuer, raw_call::channel, running::keyed, tokens::server};
+use crate::{
+    clinic::Clinic,
+    issuer::Issuer,
+    raw_call::channel,
+    running::keyed,
+    tokens::{client, server},
+};
 use anyhow::{Context, Result};
-use nightingale::client::{Client, Credentials, epoch_message};
+use nightingale::client::epoch_message;
 use nightingale_proto::v1::{
     self, claim_service_client::ClaimServiceClient, dataset_service_client::DatasetServiceClient,
     epoch_service_client::EpochServiceClient, job_service_client::JobServiceClient,
 };
-use std::os::unix::fs::PermissionsExt;
 use tonic::{Request, Status};
 
 /// All that a caller can tell one answer from another by, but for the time.
@@ -40,11 +45,7 @@ async fn anothers_is_answered_as_what_does_not_exist() -> Result<()> {
     let issuer = Issuer::new("https://issuer.example.org")?;
     let server = server(folder.path(), issuer.by_file(folder.path())?).await?;
     let all = ["custodian", "insurer", "researcher", "regulator", "auditor", "operator"];
-    let path = folder.path().join("south.token");
-    std::fs::write(&path, issuer.token("south", &all)?)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-    let credentials = Credentials { token_file: Some(path), ..Credentials::default() };
-    let mut south = Client::connect_as(&server.address.to_string(), "", &credentials).await?;
+    let mut south = client(&server, folder.path(), issuer.token("south", &all)?).await?;
     let mut clinic = Clinic::new()?;
     let (job, second) = (
         south.adjudicate(clinic.file(0, &[1])?, keyed("first"), true).await?,

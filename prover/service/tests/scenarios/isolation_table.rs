@@ -6,12 +6,12 @@ use crate::{
     issuer::Issuer,
     raw_call::channel,
     running::{SOON, keyed},
-    tokens::server,
+    tokens::{client, server},
 };
 use anyhow::{Context, Result, bail, ensure};
 use bytes::{Buf, BufMut};
 use nightingale::{
-    client::{Client, Credentials, epoch_message},
+    client::epoch_message,
     identity::{
         Role,
         access::{Access, METHODS},
@@ -19,7 +19,6 @@ use nightingale::{
 };
 use nightingale_proto::v1;
 use prost::Message;
-use std::os::unix::fs::PermissionsExt;
 use tonic::{
     Request, Status,
     client::Grpc,
@@ -183,11 +182,7 @@ async fn no_method_answers_in_another_tenants_name_or_with_what_is_anothers() ->
     let issuer = Issuer::new("https://issuer.example.org")?;
     let server = server(folder.path(), issuer.by_file(folder.path())?).await?;
     let all = Role::ALL.map(Role::name);
-    let path = folder.path().join("south.token");
-    std::fs::write(&path, issuer.token("south", &all)?)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-    let credentials = Credentials { token_file: Some(path), ..Credentials::default() };
-    let mut south = Client::connect_as(&server.address.to_string(), "", &credentials).await?;
+    let mut south = client(&server, folder.path(), issuer.token("south", &all)?).await?;
     let mut clinic = Clinic::new()?;
     let done = south.adjudicate(clinic.file(0, &[1])?, keyed("first"), true).await?;
     let epoch = epoch_message(clinic.epoch());

@@ -3,7 +3,7 @@
 use crate::{
     issuer::Issuer,
     raw_call::{call_with, channel, verdict},
-    running::{Running, SOON, config},
+    running::{Running, SOON, config, resident},
     stand_in::StandIn,
 };
 use anyhow::{Context, Result, ensure};
@@ -76,13 +76,6 @@ fn reason(status: &Status) -> (Code, String) {
 
 fn refused(reason: &str) -> (Code, String) {
     (Code::ResourceExhausted, reason.to_owned())
-}
-
-/// The memory of this process, in bytes.
-fn resident() -> Result<u64> {
-    let text = std::fs::read_to_string("/proc/self/statm")?;
-    let pages: u64 = text.split(' ').nth(1).context("no figure")?.parse()?;
-    Ok(pages * 4096)
 }
 
 #[tokio::test(flavor = "multi_thread")]

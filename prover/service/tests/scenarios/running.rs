@@ -98,6 +98,13 @@ pub(crate) async fn ended(client: &mut Client, id: &str) -> Result<v1::Job> {
     Ok(tokio::time::timeout(SOON, client.watch(id, SOON, |_| {})).await.context("the job does not end")??)
 }
 
+/// The memory of this process, in bytes.
+pub(crate) fn resident() -> Result<u64> {
+    let text = std::fs::read_to_string("/proc/self/statm")?;
+    let pages: u64 = text.split(' ').nth(1).context("no figure")?.parse()?;
+    Ok(pages * 4096)
+}
+
 /// Waits for a job to be in a state.
 pub(crate) async fn in_state(client: &mut Client, id: &str, state: v1::JobState) -> Result<v1::Job> {
     let wait = async {

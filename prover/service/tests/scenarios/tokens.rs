@@ -9,10 +9,12 @@ use crate::{
 use anyhow::Result;
 use nightingale::{
     Config,
+    client::{Client, Credentials},
     config::identity::{Identity, Oidc},
 };
 use nightingale_proto::v1;
 use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
 use tonic::{Code, transport::Channel};
 
 const LIST: &str = "/nightingale.v1.JobService/List";
@@ -21,6 +23,15 @@ const LIST: &str = "/nightingale.v1.JobService/List";
 pub(crate) async fn server(folder: &std::path::Path, oidc: Oidc) -> Result<Running> {
     let identity = Identity { oidc: Some(oidc), ..Identity::default() };
     Running::start(Config { identity, ..config(folder) }, StandIn::default()).await
+}
+
+/// A client that shows this token, from a file of its own in `folder`.
+pub(crate) async fn client(server: &Running, folder: &std::path::Path, token: String) -> Result<Client> {
+    let path = folder.join("client.token");
+    std::fs::write(&path, token)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    let credentials = Credentials { token_file: Some(path), ..Credentials::default() };
+    Ok(Client::connect_as(&server.address.to_string(), "", &credentials).await?)
 }
 
 async fn answer(channel: &Channel, token: &str) -> (Code, String) {

@@ -9,13 +9,19 @@ use alloy_primitives::{Address, U256};
 use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
 use anyhow::{Result, ensure};
-use nightingale_poster::{administration as tell, outbox::State};
+use nightingale_poster::{PosterError, Settlement, administration as tell, outbox::State};
 use serde_json::{Value, json};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_nonce_that_was_used_elsewhere_is_noticed_and_the_claims_go_out_again() -> Result<()> {
-    let Some(world) = World::new().await? else { return Ok(()) };
+/// A claim on its way under the first nonce, held before it reaches the node.
+struct Held {
+    sender: Address,
+    proxy: Proxy,
+    posting: JoinHandle<Result<Settlement, PosterError>>,
+}
+
+async fn held(world: &World) -> Result<Held> {
     let claim = world.claim("a").await?;
     let proxy = Proxy::holding(world.anvil.address(), "eth_sendRawTransaction", 0, Moment::Before)?;
     let poster = world.poster_at(proxy.url(), "stranger", |terms| terms).await?;
@@ -23,28 +29,38 @@ async fn a_nonce_that_was_used_elsewhere_is_noticed_and_the_claims_go_out_again(
     let deployment = world.deployment.clone();
     let posting = tokio::spawn(async move { poster.settle(&deployment, &[claim]).await });
     tokio::task::block_in_place(|| proxy.reached())?;
+    Ok(Held { sender, proxy, posting })
+}
+
+impl Held {
+    /// It is let go: its nonce is lost, and it is paid once, under the next.
+    async fn goes_out_again(self, world: &World) -> Result<()> {
+        self.proxy.release();
+        let settlement = self.posting.await??;
+        ensure!(settlement.all_paid() && world.settlements()? == 1);
+        let rows = world.watch("stranger.sqlite", |_| true).await?;
+        let states: Vec<_> = rows.iter().map(|row| (row.nonce, row.state)).collect();
+        ensure!(states == [(0, State::Lost), (1, State::Done)], "{states:?}");
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nonce_that_was_used_elsewhere_is_noticed_and_the_claims_go_out_again() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let held = held(&world).await?;
+    let sender = held.sender;
     // The same key, with another outbox, is faster.
     let twin = open(&world.anvil.url(), &world.path("twin.sqlite"), "stranger", |terms| terms).await?;
     twin.send(&tell::mint(&world.deployment, sender, 1)).await?;
-    proxy.release();
-    let settlement = posting.await??;
-    ensure!(settlement.all_paid() && world.settlements()? == 1);
-    let rows = world.watch("stranger.sqlite", |_| true).await?;
-    let states: Vec<_> = rows.iter().map(|row| (row.nonce, row.state)).collect();
-    ensure!(states == [(0, State::Lost), (1, State::Done)], "{states:?}");
-    Ok(())
+    held.goes_out_again(&world).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_nonce_that_an_authorisation_used_in_anothers_transaction_is_noticed_too() -> Result<()> {
     let Some(world) = World::new().await? else { return Ok(()) };
-    let claim = world.claim("a").await?;
-    let proxy = Proxy::holding(world.anvil.address(), "eth_sendRawTransaction", 0, Moment::Before)?;
-    let poster = world.poster_at(proxy.url(), "stranger", |terms| terms).await?;
-    let sender = poster.address();
-    let deployment = world.deployment.clone();
-    let posting = tokio::spawn(async move { poster.settle(&deployment, &[claim]).await });
-    tokio::task::block_in_place(|| proxy.reached())?;
+    let held = held(&world).await?;
+    let sender = held.sender;
     // The key signs that its account has no code (EIP-7702), which somebody else posts: no transaction has the nonce.
     let signer: PrivateKeySigner = secret("stranger").parse()?;
     let authorisation = Authorization { chain_id: U256::from(31337), address: Address::ZERO, nonce: 0 };
@@ -64,13 +80,7 @@ async fn a_nonce_that_an_authorisation_used_in_anothers_transaction_is_noticed_t
         }
     }
     ensure!(world.anvil.mined_of(sender)? == 1, "the authorisation was not taken");
-    proxy.release();
-    let settlement = posting.await??;
-    ensure!(settlement.all_paid() && world.settlements()? == 1);
-    let rows = world.watch("stranger.sqlite", |_| true).await?;
-    let states: Vec<_> = rows.iter().map(|row| (row.nonce, row.state)).collect();
-    ensure!(states == [(0, State::Lost), (1, State::Done)], "{states:?}");
-    Ok(())
+    held.goes_out_again(&world).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
