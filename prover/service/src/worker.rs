@@ -82,11 +82,11 @@ async fn attend(engine: &Engine, thread: &mut ProverThread, lease: &Lease) {
     tokio::select! {
         verdict = task::work(engine, thread, lease, &stop) => {
             let unserved = matches!(verdict, Verdict::Unserved);
-            let settled = tokio::select! {
-                settled = settle(engine, lease, verdict) => settled,
+            tokio::select! {
+                () = settle(engine, lease, verdict) => {}
                 never = keep(engine, lease) => match never {},
-            };
-            if unserved || settled.is_err() {
+            }
+            if unserved {
                 tokio::select! {
                     () = tokio::time::sleep(UNSERVED) => {}
                     () = engine.drained() => {}
@@ -158,22 +158,17 @@ async fn drain_over(engine: &Engine) {
     tokio::time::sleep(engine.config.drain).await;
 }
 
-/// No key is to be had under which an outcome could be sealed.
-struct NoKey;
-
 /// Brings a verdict into the database, again and again while the database cannot take it. Without a key the job is given back: another machine may
-/// have it.
-async fn settle(engine: &Engine, lease: &Lease, verdict: Verdict) -> Result<(), NoKey> {
+/// have it, and none of its tenant's are leased here for a while.
+async fn settle(engine: &Engine, lease: &Lease, verdict: Verdict) {
     let mut verdict = verdict;
-    let mut keyless = false;
     loop {
         match try_settle(engine, lease, &verdict).await {
-            Ok(()) if keyless => return Err(NoKey),
-            Ok(()) => return Ok(()),
+            Ok(()) => {}
             Err(StoreError::TenantErased) => late(engine, lease),
-            Err(error @ StoreError::KeyService(_)) if !keyless => {
+            Err(error @ StoreError::KeyService(_)) => {
                 tracing::error!(%error, job = %lease.id, "the outcome cannot be sealed, and the job is given back");
-                (verdict, keyless) = (Verdict::Unserved, true);
+                verdict = Verdict::Again;
                 continue;
             }
             Err(error) if error.is_transient() && !engine.is_draining() => {
@@ -185,7 +180,7 @@ async fn settle(engine: &Engine, lease: &Lease, verdict: Verdict) -> Result<(), 
                 tracing::error!(%error, job = %lease.id, "the outcome is lost; the job is taken back when its lease ends");
             }
         }
-        return Ok(());
+        return;
     }
 }
 

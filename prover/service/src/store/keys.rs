@@ -5,6 +5,7 @@
 
 mod erasure;
 mod rotation;
+mod unopened;
 
 pub use erasure::Erased;
 pub use rotation::Rotated;
@@ -29,6 +30,7 @@ use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
+use unopened::Unopened;
 use zeroize::Zeroizing;
 
 /// Held by `meta` in databases of the releases before data keys: the master key's fingerprint.
@@ -41,6 +43,7 @@ pub(super) struct Keyring {
     source: MasterSource,
     master: Mutex<Arc<dyn MasterKeys>>,
     opened: Mutex<HashMap<Tenant, Arc<TenantKeys>>>,
+    unopened: Unopened,
 }
 
 /// What the database says about its master key.
@@ -150,7 +153,12 @@ impl Keyring {
             _ => {}
         }
         tracing::info!(key = %id, "master key");
-        Ok(Self { source, master: Mutex::new(found.master), opened: Mutex::default() })
+        Ok(Self {
+            source,
+            master: Mutex::new(found.master),
+            opened: Mutex::default(),
+            unopened: Unopened::default(),
+        })
     }
 
     fn held(&self) -> Arc<dyn MasterKeys> {
@@ -249,11 +257,7 @@ async fn insert(
 }
 
 impl Store {
-    /// A tenant's seal, with a new data key where the tenant has none yet.
-    ///
-    /// # Errors
-    /// [`StoreError::TenantErased`]; the database or the key service does not answer; a wrapped key that does not open.
-    pub async fn seal(&self, tenant: &Tenant) -> Result<Seal, StoreError> {
+    async fn seal_or_make(&self, tenant: &Tenant) -> Result<Seal, StoreError> {
         if let Some(seal) = self.seal_if_any(tenant).await? {
             return Ok(seal);
         }

@@ -121,8 +121,8 @@ fn leased(row: &Row) -> Result<Lease, StoreError> {
 
 impl Store {
     /// Takes the share's first queued job that may run: highest priority, then nearest deadline, then oldest; never one whose
-    /// account another leased job holds, nor a second one of those that are suspected of ending their workers. The lease is lost
-    /// when nothing is heard of its holder for as long as it `lasts`.
+    /// account another leased job holds, nor a second one of those that are suspected of ending their workers; and none of a tenant whose
+    /// key was not to be had a moment ago. The lease is lost when nothing is heard of its holder for as long as it `lasts`.
     ///
     /// # Errors
     /// The database refuses.
@@ -132,12 +132,20 @@ impl Store {
         now: Instant,
         lasts: Duration,
     ) -> Result<Option<Lease>, StoreError> {
+        let left_out = self.left_out();
+        let others = match left_out.len() {
+            0 => String::new(),
+            count => {
+                let names = (4..4 + count).map(|place| format!("${place}")).collect::<Vec<_>>();
+                format!("AND q.tenant NOT IN ({}) ", names.join(", "))
+            }
+        };
         let text = format!(
             "UPDATE jobs SET state = 'leased', fence = fence + 1, attempts = attempts + 1, lease_until = $1, \
              lease_milliseconds = $3, started = COALESCE(started, $2) \
              WHERE state = 'queued' AND sequence = ( \
                  SELECT q.sequence FROM jobs q \
-                 WHERE q.state = 'queued' AND {} AND (q.deadline IS NULL OR q.deadline > $2) \
+                 WHERE q.state = 'queued' AND {} AND (q.deadline IS NULL OR q.deadline > $2) {others}\
                  AND NOT EXISTS (SELECT 1 FROM jobs l WHERE l.state = 'leased' AND l.tenant = q.tenant \
                      AND l.account_lock = q.account_lock) \
                  AND (q.losses < {SUSPECT} OR NOT EXISTS (SELECT 1 FROM jobs s WHERE s.state = 'leased' AND s.losses >= {SUSPECT})) \
@@ -148,6 +156,7 @@ impl Store {
         );
         let milliseconds = i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX);
         let statement = sql(text).bind(now.plus(lasts).0).bind(now.0).bind(milliseconds);
+        let statement = left_out.iter().fold(statement, |statement, tenant| statement.bind(tenant.as_str()));
         match self.of_lease(statement).await {
             Ok(rows) => match rows.first() {
                 Some(row) => leased(row).map(Some),

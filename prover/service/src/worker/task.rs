@@ -102,7 +102,12 @@ pub(super) async fn work(
 pub(super) async fn request(engine: &Engine, lease: &Lease) -> Result<Zeroizing<Vec<u8>>, Verdict> {
     engine.store.request(lease).await.map_err(|error| {
         tracing::error!(job = %lease.id, %error, "the stored request was not opened");
-        if error.is_transient() { Verdict::Unserved } else { FailureCode::Unreadable.into() }
+        match error {
+            // None of this tenant's are leased for a while.
+            StoreError::KeyService(_) => Verdict::Again,
+            error if error.is_transient() => Verdict::Unserved,
+            _ => FailureCode::Unreadable.into(),
+        }
     })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     clinic::Clinic,
-    late_result::submit,
+    late_result::{submit, submit_as},
     machines::another,
     running::{Running, SOON, config},
     site::{Site, on_both},
@@ -349,6 +349,32 @@ async fn a_job_waits_on_a_machine_that_has_no_new_master_key_yet() -> Result<()>
     fs::copy(here.data_dir.join("master.key"), there.data_dir.join("master.key"))?;
     oracle.until("done", 1, SOON).await?;
     ensure!(oracle.number("SELECT COUNT(*) FROM jobs WHERE losses > 0").await? == 0, "counted as lost");
+    store.close().await;
+    server.stop().await
+}
+
+/// One lane, and the key of the tenant whose job comes first is not to be had on its machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_whose_key_is_missing_keeps_nobody_elses_jobs_from_running() -> Result<()> {
+    let Some(site) = Site::postgres().await? else { return Ok(()) };
+    let oracle = site.oracle().await?;
+    let here = Config::read(&site.file()?)?;
+    let there = Config { workers: 1, ..Config::read(&another(&site, "there")?)? };
+    let server = Running::start(there.clone(), StandIn::default()).await?;
+    let store = Store::open(&here).await?;
+    let (north, south) = (tenant("north")?, tenant("south")?);
+    let request = Clinic::new()?.denied(0)?;
+    submit(&store, &south, &request).await?;
+    oracle.until("done", 1, SOON).await?;
+    store.rotate_master(false).await?;
+    submit(&store, &north, &request).await?;
+    for number in 1..=4 {
+        submit_as(&store, &south, &request, number).await?;
+    }
+    oracle.until("done", 5, SOON).await.context("behind a job that cannot be opened")?;
+    ensure!(oracle.count("failed").await? == 0, "given up for want of a key");
+    fs::copy(here.data_dir.join("master.key"), there.data_dir.join("master.key"))?;
+    oracle.until("done", 6, SOON).await.context("its key is there again")?;
     store.close().await;
     server.stop().await
 }
