@@ -38,7 +38,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant as Moment},
 };
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// How often leases and deadlines are looked through, at least; more often where leases are short.
 const SWEEP: Duration = Duration::from_millis(500);
@@ -62,12 +62,12 @@ pub(crate) struct BuiltAccounts {
 }
 
 /// A request's place on its way into the queue, until it is dropped.
-pub(crate) struct Place<'a> {
-    reading: Option<SemaphorePermit<'a>>,
+pub(crate) struct Place {
+    reading: Option<OwnedSemaphorePermit>,
     _of_tenant: Turn,
 }
 
-impl Place<'_> {
+impl Place {
     /// The request was read, and is written down next, for which it may wait for others of its tenant: somebody else's is read meanwhile.
     pub(crate) fn was_read(&mut self) {
         self.reading = None;
@@ -124,7 +124,7 @@ pub(crate) struct Engine {
     /// What is counted for the audit log.
     pub(crate) repeats: Repeats,
     /// A place for each request that may be read.
-    reading: Semaphore,
+    reading: Arc<Semaphore>,
     /// And for each of a tenant that may be on its way into the queue.
     accepting: Turns,
     draining: watch::Sender<bool>,
@@ -164,7 +164,7 @@ impl Engine {
             accounts: Mutex::new(None),
             releases: Releases::default(),
             repeats: Repeats::default(),
-            reading: Semaphore::new(ACCEPTING),
+            reading: Arc::new(Semaphore::new(ACCEPTING)),
             accepting: Turns::of(ACCEPTING),
             draining: watch::Sender::new(false),
             failed: OnceLock::new(),
@@ -267,12 +267,13 @@ impl Engine {
     }
 
     /// A place on a tenant's way into the queue; `None` when so many are on it that more would only be late, and take memory.
-    pub(crate) async fn place(&self, tenant: &Tenant) -> Option<Place<'_>> {
+    pub(crate) async fn place(&self, tenant: &Tenant) -> Option<Place> {
         let place = async {
             // First the tenant's own: those that wait for a busy tenant are in nobody else's way.
             let of_tenant = self.accepting.turn(tenant.as_str()).await;
             // The semaphore is never closed.
-            Some(Place { reading: Some(self.reading.acquire().await.ok()?), _of_tenant: of_tenant })
+            let reading = self.reading.clone().acquire_owned().await.ok()?;
+            Some(Place { reading: Some(reading), _of_tenant: of_tenant })
         };
         tokio::time::timeout(MOMENT, place).await.ok()?
     }

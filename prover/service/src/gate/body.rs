@@ -32,6 +32,8 @@ struct Framing {
     size: u64,
     /// Messages that began.
     begun: u64,
+    /// Of them, those whose size is known.
+    measured: u64,
     /// Bytes of the largest message so far.
     largest: u64,
 }
@@ -57,17 +59,12 @@ impl Framing {
             {
                 self.size = u32::from_be_bytes(length).into();
                 self.left = self.size;
+                self.measured += 1;
                 self.largest = self.largest.max(self.size);
                 self.prefix.clear();
             }
         }
         self.begun - before
-    }
-
-    /// Bytes to hold for what is there: a stream's message until it is whole and passed on, a call's only one for as long as the call lasts.
-    fn load(&self, streams: bool) -> u64 {
-        let counts = self.size > SMALL && (self.left > 0 || !streams);
-        if counts { self.size } else { 0 }
     }
 
     /// Whether a message began and has not ended.
@@ -86,11 +83,13 @@ pub(super) struct Pace {
     pub(super) largest: usize,
 }
 
-/// How long a message of a stream waits before it is looked again whether there is room for it.
+/// How long a stream waits before it looks again whether there is room for the message that began.
 const ROOM: Duration = Duration::from_millis(50);
 
 /// A request's body: what begins must end in time, is no larger than it may be, and finds room for its bytes before more of it is read; a
 /// call of one message holds one, a stream's messages come no faster than the tenant's rate, and nothing comes after the call's term.
+///
+/// A message that waits for room keeps no part of the one before it back, so that the one before gives its bytes back meanwhile.
 pub(super) struct Paced {
     inner: Body,
     pace: Pace,
@@ -103,9 +102,9 @@ pub(super) struct Paced {
     began: Instant,
     /// Until when nothing more is read.
     pause: Option<Pin<Box<Sleep>>>,
-    /// What was read and has to wait for room.
-    waiting: Option<Frame<Bytes>>,
-    /// Since when.
+    /// Bytes that there must be room for before more is read.
+    wanted: u64,
+    /// Since when they are waited for.
     waits: Option<Instant>,
 }
 
@@ -129,13 +128,13 @@ impl Paced {
             timer,
             began,
             pause: None,
-            waiting: None,
+            wanted: 0,
             waits: None,
         }
     }
 
     fn note(&mut self, data: &Bytes) -> Result<(), Status> {
-        let size = self.framing.size;
+        let before = self.framing.measured;
         let begun = self.framing.feed(data);
         let largest = self.pace.largest;
         if self.framing.largest > largest as u64 {
@@ -144,14 +143,19 @@ impl Paced {
         }
         if begun > 0 && self.pace.streams {
             self.began = Instant::now();
-            // The message before is whole. It must not be held while the next one waits for room, which it may be taking.
-            let _ = self.load.hold(0);
         }
-        if begun > 0 || self.framing.size != size {
+        let measured = self.framing.measured - before;
+        if begun > 0 || measured > 0 {
             self.set_timer();
         }
         if !self.pace.streams && self.framing.begun > 1 {
             return Err(invalid("message", "expected one message in this call"));
+        }
+        // All but the last of them are whole, in one frame, and small.
+        for number in 1..=measured {
+            let counts = number == measured && self.framing.left > 0 && self.framing.size > SMALL;
+            self.wanted = if counts { self.framing.size } else { 0 };
+            self.load.message(self.wanted);
         }
         if self.pace.streams
             && let Some(tally) = &self.tally
@@ -170,27 +174,22 @@ impl Paced {
         self.timer.as_mut().reset(self.began + self.pace.allowance + extra);
     }
 
-    /// Passes on what was read. What there is no room for is refused, or, of a stream, which may have room later, waits.
-    fn pass(&mut self, frame: Frame<Bytes>) -> Option<Result<Frame<Bytes>, Status>> {
-        if let Some(over) = self.term.over() {
-            return Some(Err(over));
+    /// Finds room for what began, or has a stream wait for it.
+    fn find_room(&mut self) -> Result<(), Status> {
+        let Err(excess) = self.load.hold(self.wanted) else {
+            (self.wanted, self.waits) = (0, None);
+            return Ok(());
+        };
+        // Others of its connection wait with it.
+        let waited = self.waits.get_or_insert_with(Instant::now).elapsed();
+        if !self.pace.streams || waited > self.pace.allowance {
+            return Err(too_much(&excess));
         }
-        match self.load.hold(self.framing.load(self.pace.streams)) {
-            Ok(()) => {
-                self.waits = None;
-                Some(Ok(frame))
-            }
-            Err(excess) if self.pace.streams => {
-                // Others of its connection wait with it.
-                if self.waits.get_or_insert_with(Instant::now).elapsed() > self.pace.allowance {
-                    return Some(Err(too_much(&excess)));
-                }
-                self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(ROOM)));
-                self.waiting = Some(frame);
-                None
-            }
-            Err(excess) => Some(Err(too_much(&excess))),
-        }
+        self.pause = Some(Box::pin(tokio::time::sleep(ROOM)));
+        // What has to wait here is not slow.
+        self.began = Instant::now();
+        self.set_timer();
+        Ok(())
     }
 }
 
@@ -210,23 +209,19 @@ impl http_body::Body for Paced {
                 }
                 this.pause = None;
             }
-            if let Some(frame) = this.waiting.take() {
-                // What had to wait here was not slow.
-                this.began = Instant::now();
-                this.set_timer();
-                match this.pass(frame) {
-                    Some(passed) => return Poll::Ready(Some(passed)),
-                    None => continue,
+            if let Some(over) = this.term.over() {
+                return Poll::Ready(Some(Err(over)));
+            }
+            if this.wanted > 0 {
+                if let Err(refused) = this.find_room() {
+                    return Poll::Ready(Some(Err(refused)));
                 }
+                continue;
             }
             match Pin::new(&mut this.inner).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    if let Err(refused) = frame.data_ref().map_or(Ok(()), |data| this.note(data)) {
-                        return Poll::Ready(Some(Err(refused)));
-                    }
-                    if let Some(passed) = this.pass(frame) {
-                        return Poll::Ready(Some(passed));
-                    }
+                    let noted = frame.data_ref().map_or(Ok(()), |data| this.note(data));
+                    return Poll::Ready(Some(noted.map(|()| frame)));
                 }
                 Poll::Ready(end) => return Poll::Ready(end),
                 Poll::Pending => {
@@ -243,7 +238,7 @@ impl http_body::Body for Paced {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.waiting.is_none() && self.inner.is_end_stream()
+        self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> http_body::SizeHint {

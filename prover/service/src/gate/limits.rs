@@ -3,7 +3,7 @@
 
 use crate::config::identity::{Rates, Share};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
@@ -56,44 +56,54 @@ pub(crate) struct Load {
     tally: Option<Arc<Tally>>,
     all: Arc<Bytes>,
     held: AtomicU64,
+    /// What is held for each message that nobody has taken over yet, in their order.
+    messages: Mutex<VecDeque<u64>>,
 }
 
 impl Load {
-    /// Holds so many bytes in place of what it held before; with an error it holds what it held.
-    pub(super) fn hold(&self, bytes: u64) -> Result<(), Excess> {
-        let before = self.held.load(Ordering::Relaxed);
-        if let Some(more) = bytes.checked_sub(before).filter(|more| *more > 0) {
-            let excess = |text| Excess { reason: "TOO_MANY_BYTES", text, retry: Duration::from_secs(1) };
-            let own = self.tally.as_ref().map(|tally| &tally.bytes);
-            if !own.is_none_or(|own| own.take(more)) {
-                return Err(excess(
-                    "this tenant has as many bytes of large messages under way as it may; try again when some are answered",
-                ));
-            }
-            if !self.all.take(more) {
-                own.inspect(|own| own.give_back(more));
-                return Err(excess(
-                    "the server has as many bytes of large messages under way as it may; try again",
-                ));
-            }
-        } else {
-            self.give_back(before - bytes);
+    fn new(tally: Option<Arc<Tally>>, all: Arc<Bytes>, held: u64) -> Self {
+        Self { tally, all, held: AtomicU64::new(held), messages: Mutex::default() }
+    }
+
+    /// Holds so many bytes more; with an error none of them.
+    pub(super) fn hold(&self, more: u64) -> Result<(), Excess> {
+        let excess = |text| Excess { reason: "TOO_MANY_BYTES", text, retry: Duration::from_secs(1) };
+        let own = self.tally.as_ref().map(|tally| &tally.bytes);
+        if !own.is_none_or(|own| own.take(more)) {
+            return Err(excess(
+                "this tenant has as many bytes of large messages under way as it may; try again when some are answered",
+            ));
         }
-        self.held.store(bytes, Ordering::Relaxed);
+        if !self.all.take(more) {
+            own.inspect(|own| own.give_back(more));
+            return Err(excess(
+                "the server has as many bytes of large messages under way as it may; try again",
+            ));
+        }
+        self.held.fetch_add(more, Ordering::Relaxed);
         Ok(())
     }
 
-    fn give_back(&self, bytes: u64) {
-        if let Some(tally) = &self.tally {
-            tally.bytes.give_back(bytes);
-        }
-        self.all.give_back(bytes);
+    /// A message begins, for which so many bytes are held before it is whole.
+    pub(super) fn message(&self, bytes: u64) {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner).push_back(bytes);
+    }
+
+    /// What is held for the first message that nobody has taken over yet. It is whole.
+    pub(crate) fn take_over(&self) -> Self {
+        let bytes = self.messages.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(0);
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+        Self::new(self.tally.clone(), self.all.clone(), bytes)
     }
 }
 
 impl Drop for Load {
     fn drop(&mut self) {
-        self.give_back(self.held.load(Ordering::Relaxed));
+        let bytes = self.held.load(Ordering::Relaxed);
+        if let Some(tally) = &self.tally {
+            tally.bytes.give_back(bytes);
+        }
+        self.all.give_back(bytes);
     }
 }
 
@@ -142,7 +152,7 @@ impl Limits {
 
     /// What a call may hold: a tenant's, with a tally.
     pub(crate) fn load(&self, tally: Option<Arc<Tally>>) -> Load {
-        Load { tally, all: self.bytes.clone(), held: AtomicU64::new(0) }
+        Load::new(tally, self.bytes.clone(), 0)
     }
 
     /// Counts a request, or says that it is too much.
@@ -331,15 +341,35 @@ mod tests {
         assert_eq!(refused(other.hold(60)), Some(false));
         other.hold(50)?;
         assert_eq!(refused(third.hold(1)), Some(false));
-        first.hold(10)?;
+        drop(first);
         third.hold(50)?;
-        drop((first, second, other, third));
+        drop((second, other, third));
         // One alone passes, however large, and nothing beside it.
         let (alone, beside) = (load("north")?, load("south")?);
         alone.hold(1000)?;
         assert_eq!(refused(beside.hold(1)), Some(false));
         drop(alone);
         beside.hold(100)
+    }
+
+    #[test]
+    fn what_a_message_holds_goes_over_to_who_works_on_it() -> Result<(), Excess> {
+        let limits = Limits::new(Rates { all_bytes_in_flight: 150, ..Rates::default() });
+        let stream = limits.load(None);
+        for bytes in [60, 0, 90] {
+            stream.hold(bytes)?;
+            stream.message(bytes);
+        }
+        let held = |load: &Load| load.held.load(Ordering::Relaxed);
+        let parts = [stream.take_over(), stream.take_over(), stream.take_over(), stream.take_over()];
+        assert_eq!(parts.each_ref().map(held), [60, 0, 90, 0]);
+        assert_eq!(held(&stream), 0);
+        // It outlives the stream.
+        drop(stream);
+        let other = limits.load(None);
+        assert!(other.hold(1).is_err());
+        drop(parts);
+        other.hold(150)
     }
 
     #[test]

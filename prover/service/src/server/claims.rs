@@ -1,13 +1,14 @@
 //! `ClaimService`: reads and checks a request, makes it a job, and waits for the job where asked.
 
 use super::{
+    building,
     status::{draining, invalid, overloaded, refused, typed, unreadable, with_metadata},
     wire,
 };
 use crate::{
     audit::{Draft, Event, Purpose, release::clear},
     engine::Engine,
-    gate::exhausted,
+    gate::{exhausted, limits::Load},
     identity::{self, Caller},
     jobs::{Failure, FailureCode, Instant, Job, JobClass, JobId, SpentAccount, State, Tenant},
     store::{
@@ -80,7 +81,7 @@ impl Claims {
             return Err(draining());
         }
         let tenant = engine.tenant(caller, &message.tenant).await?;
-        let mut place = engine.place(&tenant).await.ok_or_else(overloaded)?;
+        let place = engine.place(&tenant).await.ok_or_else(overloaded)?;
         let key = message.idempotency_key.as_str();
         wire::naming(key, message.priority)?;
         let limit = engine.config.request_bytes;
@@ -113,10 +114,11 @@ impl Claims {
             // Said before the work of reading it: that is what an overload would be made of.
             return known_job(tenant, Submitted::QueueFull);
         }
-        let (request, facts) =
-            tokio::task::spawn_blocking(move || facts(&request).map(|facts| (request, facts)))
-                .await
-                .map_err(|_| typed(Code::Internal, "INTERNAL", "reading the request failed; report it"))??;
+        // A caller that goes away meanwhile leaves its place to the reading, which goes on to its end.
+        let read =
+            tokio::task::spawn_blocking(move || facts(&request).map(|facts| (request, facts, place))).await;
+        let (request, facts, mut place) =
+            read.map_err(|_| typed(Code::Internal, "INTERNAL", "reading the request failed; report it"))??;
         self.check_epoch(&tenant, &facts, message.epoch_check, now).await?;
         place.was_read();
         let member = engine.store.seal(&tenant).await?.member(facts.patient);
@@ -200,16 +202,20 @@ impl Claims {
         }
     }
 
+    /// A message of a stream, answered; its bytes are held until it is written down.
     async fn answer(
         &self,
         caller: &Caller,
         message: v1::AdjudicateRequest,
         trace: Option<Traceparent>,
+        load: Option<Load>,
     ) -> v1::AdjudicateStreamResponse {
         use v1::adjudicate_stream_response::Answer;
         let idempotency_key = message.idempotency_key.clone();
         let answer = async {
-            let (tenant, job, _) = self.accept_or_record(caller, STREAM, message, trace).await?;
+            let accepted = self.accept_or_record(caller, STREAM, message, trace).await;
+            drop(load);
+            let (tenant, job, _) = accepted?;
             outcome(&self.0, caller, STREAM, &tenant, job.id).await
         };
         let answer = match answer.await {
@@ -331,6 +337,7 @@ impl ClaimService for Claims {
     ) -> Result<Response<Self::AdjudicateStreamStream>, Status> {
         let caller = Arc::new(identity::caller(&request)?);
         let trace = request.extensions().get().copied();
+        let load = building::load(request.extensions());
         let mut incoming = request.into_inner();
         let most = self.0.config.stream_in_flight;
         let (answers, outgoing) = mpsc::channel(most);
@@ -348,9 +355,10 @@ impl ClaimService for Claims {
                 match message {
                     Ok(Some(message)) => {
                         let (claims, caller, answers) = (claims.clone(), caller.clone(), answers.clone());
+                        let load = load.as_ref().map(|load| load.take_over());
                         tokio::spawn(async move {
                             tokio::select! {
-                                answer = claims.answer(&caller, message, trace) => {
+                                answer = claims.answer(&caller, message, trace, load) => {
                                     let _ = answers.send(Ok(answer)).await;
                                 }
                                 // The caller has gone; its jobs go on, and nobody waits for them here.

@@ -106,7 +106,7 @@ impl Cohorts {
             return Err(draining().into());
         }
         let tenant = engine.tenant(caller, &message.tenant).await?;
-        let mut place = engine.place(&tenant).await.ok_or_else(overloaded)?;
+        let place = engine.place(&tenant).await.ok_or_else(overloaded)?;
         let key = message.idempotency_key.as_str();
         wire::naming(key, message.priority)?;
         if message.sql.len() > engine.config.request_bytes {
@@ -142,15 +142,16 @@ impl Cohorts {
             false => (Purpose::Research, &engine.config.audit.bases.research),
         };
         let entry = |event| Draft::new(event, caller, QUERY).purpose(purpose, basis);
-        let judged = blocking(move || judge(&archive, &question)).await?;
+        // A caller that goes away meanwhile leaves its place to the judging, which goes on to its end.
+        let judged = blocking(move || judge(&archive, &question).map(|judged| (judged, place))).await?;
+        let (judged, mut place) = judged.map_err(|error| cohort(&error))?;
         place.was_read();
         let (line, class) = match judged {
-            Ok(Judged::Allowed(line, class)) => (line, class),
-            Ok(Judged::Refused(line, refusal)) => {
+            Judged::Allowed(line, class) => (line, class),
+            Judged::Refused(line, refusal) => {
                 engine.store.record_refusal(&tenant, &line, entry(Event::Refused), now).await?;
                 return Err(Refused { status: cohort(&refusal), recorded: true });
             }
-            Err(error) => return Err(cohort(&error).into()),
         };
         let entry = entry(Event::Accepted).dataset(&line.dataset);
         let entry = entry.question(&line.role, &line.query, &line.digest, line.threshold);

@@ -1,6 +1,8 @@
 //! Large messages that never end: refused by their length where a method takes none, and bounded where it does.
 
 use crate::{
+    clinic::Clinic,
+    earlier_release::database,
     issuer::Issuer,
     raw_call::{call_with, channel, verdict},
     running::{Running, SOON, config, resident},
@@ -18,8 +20,12 @@ use nightingale::{
     config::identity::{Identity, Rates, Share},
 };
 use nightingale_proto::v1;
+use prost::Message;
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
-use tokio::{net::TcpStream, sync::mpsc};
+use tokio::{
+    net::TcpStream,
+    sync::{mpsc, watch},
+};
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -220,5 +226,64 @@ async fn a_message_of_a_stream_waits_for_no_room_that_the_one_before_it_has() ->
     let status = tokio::time::timeout(SOON / 3, call).await.context("it waits for itself")??;
     // The first is no message of ours.
     ensure!(status.code() == Code::Internal || status.code() == Code::InvalidArgument, "{status:?}");
+    server.stop().await
+}
+
+/// Messages that are whole, and cannot be written down yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_of_a_stream_are_held_until_they_are_written_down() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let issuer = Issuer::new("https://issuer.example.org")?;
+    let identity = Identity { oidc: Some(issuer.by_file(folder.path())?), ..Identity::default() };
+    let every = Share { bytes_in_flight: Some(1 << 20), ..Share::default() };
+    let rates = Rates { every, ..Rates::default() };
+    let config = Config { database: None, identity, rates, ..config(folder.path()) };
+    let server = Running::start(config.clone(), StandIn::default()).await?;
+    let token = issuer.token("north", &["custodian", "insurer"])?;
+    let mut request = Clinic::new()?.denied(0)?;
+    request.resize(250 << 10, b' ');
+    let message = |key: &str| {
+        let message = v1::AdjudicateRequest {
+            idempotency_key: key.to_owned(),
+            request: request.clone(),
+            ..v1::AdjudicateRequest::default()
+        };
+        let message = message.encode_to_vec();
+        let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+        Bytes::from([&[0][..], &length.to_be_bytes(), &message].concat())
+    };
+    let database = database(&config).await?;
+    let lock = database.begin_with("BEGIN IMMEDIATE").await?;
+    // There is room for four: the fifth waits, and the last are not sent for that.
+    let messages: Vec<_> = (0..9).map(|number| message(&number.to_string())).collect();
+    let (left, sent) = watch::channel(0);
+    let counted = tokio_stream::iter(messages).map(move |message| {
+        left.send_modify(|sent| *sent += 1);
+        Ok(Frame::data(message))
+    });
+    let connection = connect(server.address).await?;
+    let (opened, of_north) = (connection.clone(), token.clone());
+    let stream = tokio::spawn(async move {
+        let path = "/nightingale.v1.ClaimService/AdjudicateStream";
+        call(opened, path, Some(&of_north), Box::pin(counted)).await
+    });
+    let full = async {
+        let refused = refused("TOO_MANY_BYTES");
+        loop {
+            let publish = call(connection.clone(), PUBLISH, Some(&token), unfinished(200 << 10));
+            match tokio::time::timeout(Duration::from_millis(200), publish).await {
+                Ok(status) => ensure!(reason(&status?) == refused),
+                Err(_) => continue,
+            }
+            return Ok(());
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(3), full).await.context("whole messages are not counted")??;
+    ensure!(*sent.borrow() < 9, "read further than there is room");
+    lock.rollback().await?;
+    let ended = tokio::time::timeout(SOON, stream).await.context("the stream does not go on")???;
+    ensure!(ended.code() == Code::Ok, "{ended:?}");
+    // All is given back.
+    let _held = held(&connection, PUBLISH, &token, 1 << 20).await?;
     server.stop().await
 }
