@@ -4,6 +4,7 @@
 pub mod access;
 pub(crate) mod authenticate;
 pub(crate) mod certificate;
+pub mod edge;
 mod roles;
 pub(crate) mod token;
 

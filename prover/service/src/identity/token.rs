@@ -1,9 +1,9 @@
 //! Who a bearer token is of: a JWT of the configured issuer, for this audience, in its time, under a key of the issuer's. What the
 //! token itself says about keys (`jwk`, `jku`, `x5u`) is not read, and neither `none` nor a shared secret is an algorithm here.
 
-mod claims;
+pub(super) mod claims;
 mod fetch;
-mod keys;
+pub(super) mod keys;
 mod verify;
 
 pub(crate) use keys::Keys;
@@ -74,27 +74,27 @@ impl Tokens {
             decode(token, &key.key, &validation).map_err(|error| refusal(error.kind()))?.claims;
         let ends = claims.seconds("exp").ok_or(Refusal::Invalid("its time to end is no time"))?;
         let ends = Duration::from_secs(ends).saturating_add(self.settings.leeway);
-        Ok(Known { caller: self.read(&claims)?, until: UNIX_EPOCH.checked_add(ends) })
+        Ok(Known { caller: named(&self.settings, &claims)?, until: UNIX_EPOCH.checked_add(ends) })
     }
+}
 
-    fn read(&self, claims: &Claims) -> Result<Caller, Refusal> {
-        // The library takes a list of issuers with the right one in it: a token has one issuer.
-        if claims.text("iss") != Some(self.settings.issuer.as_str()) {
-            return Err(Refusal::Invalid("it is of another issuer"));
-        }
-        let subject = claims.text("sub").filter(|subject| is_subject(subject));
-        let subject =
-            subject.ok_or(Refusal::Invalid("its subject is not 1 to 128 visible ASCII characters"))?;
-        let roles = claims.list(&self.settings.roles_claim);
-        let roles = roles.ok_or(Refusal::Invalid("it has no list of roles"))?;
-        let prefix = self.settings.roles_prefix.as_str();
-        let roles = Roles::parse(roles.iter().filter_map(|role| role.strip_prefix(prefix)));
-        let roles = roles.ok_or(Refusal::Invalid("its roles are not roles here, or are none"))?;
-        let named = claims.text(&self.settings.tenant_claim);
-        let tenant = named.and_then(|name| tenant(name, roles));
-        let tenant = tenant.ok_or(Refusal::Invalid("it names no tenant"))?;
-        Ok(Caller { subject: subject.to_owned(), tenant, roles, means: Means::Token })
+/// Whom the claims of a token name.
+pub(super) fn named(settings: &Oidc, claims: &Claims) -> Result<Caller, Refusal> {
+    // The library takes a list of issuers with the right one in it: a token has one issuer.
+    if claims.text("iss") != Some(settings.issuer.as_str()) {
+        return Err(Refusal::Invalid("it is of another issuer"));
     }
+    let subject = claims.text("sub").filter(|subject| is_subject(subject));
+    let subject = subject.ok_or(Refusal::Invalid("its subject is not 1 to 128 visible ASCII characters"))?;
+    let roles = claims.list(&settings.roles_claim);
+    let roles = roles.ok_or(Refusal::Invalid("it has no list of roles"))?;
+    let prefix = settings.roles_prefix.as_str();
+    let roles = Roles::parse(roles.iter().filter_map(|role| role.strip_prefix(prefix)));
+    let roles = roles.ok_or(Refusal::Invalid("its roles are not roles here, or are none"))?;
+    let named = claims.text(&settings.tenant_claim);
+    let tenant = named.and_then(|name| tenant(name, roles));
+    let tenant = tenant.ok_or(Refusal::Invalid("it names no tenant"))?;
+    Ok(Caller { subject: subject.to_owned(), tenant, roles, means: Means::Token })
 }
 
 /// An access token says that it is one, or nothing (RFC 9068): an identity token of the same issuer is for its client, not for us.

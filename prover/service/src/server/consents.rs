@@ -3,7 +3,7 @@
 //! What a call answers is committed before it answers: from then on no job ends with a proof that relies on what was revoked.
 
 mod subjects;
-mod wire;
+pub(super) mod wire;
 
 use super::{
     building::{self, Building},

@@ -1,14 +1,15 @@
 //! The wire edge as functions of bytes: decoding and the checks that a message passes before the store is asked about it. Fuzzing and its
 //! replay start here; the handlers call the same functions with decoded messages.
 
-use super::{claims, cohorts, datasets, status::invalid, wire};
+use super::{claims, cohorts, consents::wire as consents, datasets, status::invalid, wire};
 use crate::identity::Caller;
 use nightingale_proto::v1;
+use nightingale_records::consent::{Payer, import_fhir};
 use prost::Message;
 use tonic::Status;
 
-/// Reads a message of the method with this number: 0 Adjudicate, 1 Query, 2 Publish, 3 the rest by their common fields. What has a form in
-/// the domain is given back as a message made from that form.
+/// Reads a message of the method with this number: 0 Adjudicate, 1 Query, 2 Publish, 3 the rest by their common fields, 4 Grant, 5 an import
+/// of consents. What has a form in the domain is given back as a message made from that form.
 ///
 /// # Errors
 /// The status that a caller gets for it.
@@ -17,6 +18,8 @@ pub fn read(method: u8, bytes: &[u8]) -> Result<Vec<u8>, Status> {
         0 => adjudicate(&decode(bytes)?).map(|()| Vec::new()),
         1 => query(&decode(bytes)?).map(|()| Vec::new()),
         2 => publish(&decode(bytes)?).map(|message| message.encode_to_vec()),
+        4 => grant(&decode(bytes)?).map(|message| message.encode_to_vec()),
+        5 => import(&decode(bytes)?).map(|()| Vec::new()),
         _ => common(bytes).map(|()| Vec::new()),
     }
 }
@@ -57,8 +60,34 @@ fn publish(message: &v1::PublishEpochRequest) -> Result<v1::PublishEpochRequest,
     })
 }
 
+fn grant(message: &v1::GrantConsentRequest) -> Result<v1::GrantConsentRequest, Status> {
+    let tenant = Caller::anybody().tenant(&message.tenant)?;
+    wire::naming(&message.idempotency_key, 0)?;
+    let consent = message.consent.as_ref().ok_or_else(|| invalid("consent", "expected"))?;
+    Ok(v1::GrantConsentRequest {
+        tenant: tenant.as_str().to_owned(),
+        idempotency_key: message.idempotency_key.clone(),
+        consent: Some(consents::consent_message(&consents::consent(consent)?)),
+        source: consents::source(&message.source)?.to_owned(),
+    })
+}
+
+fn import(message: &v1::ImportConsentsRequest) -> Result<(), Status> {
+    Caller::anybody().tenant(&message.tenant)?;
+    wire::naming(&message.idempotency_key, 0)?;
+    let payer = wire::payer("payer", &message.payer)?;
+    let payer = Payer { id: payer, names: message.payer_names.clone() };
+    drop(import_fhir(&message.fhir, &payer, "fhir"));
+    Ok(())
+}
+
 /// Fields that several messages have.
 fn common(bytes: &[u8]) -> Result<(), Status> {
+    if let Ok(message) = decode::<v1::ListConsentsRequest>(bytes) {
+        Caller::anybody().tenant(&message.tenant)?;
+        consents::page_size(message.page_size, 100, 1000)?;
+        consents::page_token(&message.page_token)?;
+    }
     if let Ok(message) = decode::<v1::ListJobsRequest>(bytes) {
         Caller::anybody().tenant(&message.tenant)?;
         message.states.iter().try_for_each(|state| wire::state(*state).map(drop))?;

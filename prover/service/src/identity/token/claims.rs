@@ -11,7 +11,7 @@ use std::fmt;
 const DEPTH: usize = 8;
 
 /// What a token claims.
-pub(super) struct Claims(Value);
+pub(in crate::identity) struct Claims(Value);
 
 impl Claims {
     /// A claim by its name, or by a JSON pointer where it starts with `/`.

@@ -4,7 +4,7 @@
 
 use super::{Refusal, fetch};
 use crate::{
-    config::identity::Oidc,
+    config::identity::{Oidc, is_loopback_http},
     error::ServiceError,
     telemetry::metrics::Metrics,
     watched::{Stamp, Watched, stamp},
@@ -183,22 +183,26 @@ struct Discovery {
 async fn discover(issuer: &str, roots: &Arc<RootCertStore>) -> Result<Bytes, String> {
     let address = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
     let text = fetch::get(&address, roots).await?;
-    let found: Discovery =
-        serde_json::from_slice(&text).map_err(|_| format!("{address} is no discovery document"))?;
+    let keys = place(&text, issuer).map_err(|problem| format!("{address} {problem}"))?;
+    fetch::get(&keys, roots).await
+}
+
+/// Where this discovery document of an issuer says that its keys are.
+pub(in crate::identity) fn place(text: &[u8], issuer: &str) -> Result<String, &'static str> {
+    let found: Discovery = serde_json::from_slice(text).map_err(|_| "is no discovery document")?;
     if found.issuer != issuer {
-        return Err(format!("{address} is of another issuer than oidc.issuer says"));
+        return Err("is of another issuer than oidc.issuer says");
     }
     let is_secure = found.jwks_uri.starts_with("https://");
-    let may_be_plain = crate::config::identity::is_loopback_http(issuer)
-        && crate::config::identity::is_loopback_http(&found.jwks_uri);
+    let may_be_plain = is_loopback_http(issuer) && is_loopback_http(&found.jwks_uri);
     if !is_secure && !may_be_plain {
-        return Err(format!("{address} says that the keys are at an address that is not https://"));
+        return Err("says that the keys are at an address that is not https://");
     }
-    fetch::get(&found.jwks_uri, roots).await
+    Ok(found.jwks_uri)
 }
 
 /// The keys of a set that can be used here, be it none. The others are another application's business.
-fn read(text: &[u8]) -> Result<HashMap<String, Arc<Key>>, String> {
+pub(in crate::identity) fn read(text: &[u8]) -> Result<HashMap<String, Arc<Key>>, String> {
     #[derive(Deserialize)]
     struct Set {
         keys: Vec<Value>,

@@ -16,7 +16,7 @@ use tonic::Status;
 /// The longest name of what a consent was read from.
 const SOURCE_BYTES: usize = 256;
 
-pub(super) fn consent(message: &v1::Consent) -> Result<Consent, Status> {
+pub(in crate::server) fn consent(message: &v1::Consent) -> Result<Consent, Status> {
     let small = |name: &str, number: u32| match number {
         0 => Ok(1),
         number => u8::try_from(number).map_err(|_| invalid(name, "expected 1 to 255")),
@@ -55,7 +55,7 @@ pub(super) fn parts(consent: &Consent) -> Vec<u8> {
     bytes
 }
 
-pub(super) fn source(text: &str) -> Result<&str, Status> {
+pub(in crate::server) fn source(text: &str) -> Result<&str, Status> {
     if text.len() > SOURCE_BYTES || text.chars().any(char::is_control) {
         return Err(invalid("source", "expected at most 256 bytes without control characters"));
     }
@@ -63,7 +63,7 @@ pub(super) fn source(text: &str) -> Result<&str, Status> {
 }
 
 /// At most so many, or `usual` where nothing is said.
-pub(super) fn page_size(asked: u32, usual: u32, most: u32) -> Result<u32, Status> {
+pub(in crate::server) fn page_size(asked: u32, usual: u32, most: u32) -> Result<u32, Status> {
     match asked {
         0 => Ok(usual),
         asked if asked <= most => Ok(asked),
@@ -71,12 +71,12 @@ pub(super) fn page_size(asked: u32, usual: u32, most: u32) -> Result<u32, Status
     }
 }
 
-pub(super) fn page_token(text: &str) -> Result<Option<i64>, Status> {
+pub(in crate::server) fn page_token(text: &str) -> Result<Option<i64>, Status> {
     let parsed = (!text.is_empty()).then(|| text.parse::<i64>()).transpose();
     parsed.map_err(|_| invalid("page_token", "expected a token of the page before"))
 }
 
-pub(super) fn consent_message(consent: &Consent) -> v1::Consent {
+pub(in crate::server) fn consent_message(consent: &Consent) -> v1::Consent {
     let bound = |day: Date, open: Date| if day == open { String::new() } else { consent::day_text(day) };
     v1::Consent {
         member: payer_bytes(consent.member),
