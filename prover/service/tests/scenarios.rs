@@ -150,6 +150,8 @@ mod retention;
 mod roles;
 #[path = "scenarios/running.rs"]
 mod running;
+#[path = "scenarios/schema_before.rs"]
+mod schema_before;
 #[path = "scenarios/secrecy.rs"]
 mod secrecy;
 #[path = "scenarios/server_kill.rs"]

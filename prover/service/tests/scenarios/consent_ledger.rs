@@ -181,7 +181,8 @@ async fn an_epoch_is_the_register_of_what_is_in_force() -> Result<()> {
     server.stop().await
 }
 
-fn leaf(message: &v1::Consent) -> Result<nightingale_circuits::claim::Consent> {
+/// A consent as registers have it.
+pub(crate) fn leaf(message: &v1::Consent) -> Result<nightingale_circuits::claim::Consent> {
     use nightingale_circuits::claim::{Consent, Date};
     use nightingale_records::consent::day;
     let id = |bytes: &[u8]| {

@@ -61,7 +61,7 @@ async fn number(database: &Path, sql: &'static str) -> Result<i64> {
 }
 
 /// The jobs of a tenant in the order of acceptance.
-async fn jobs(client: &mut Client) -> Result<Vec<Job>> {
+pub(crate) async fn jobs(client: &mut Client) -> Result<Vec<Job>> {
     let mut jobs = client.jobs(&[], 100).await?;
     jobs.reverse();
     Ok(jobs)
