@@ -4,6 +4,8 @@
 
 #[path = "scenarios/account_race.rs"]
 mod account_race;
+#[path = "scenarios/anvil.rs"]
+mod anvil;
 #[path = "scenarios/append_only.rs"]
 mod append_only;
 #[path = "scenarios/archive.rs"]
@@ -68,6 +70,8 @@ mod database_kill;
 mod deadline;
 #[path = "scenarios/demo.rs"]
 mod demo;
+#[path = "scenarios/desk.rs"]
+mod desk;
 #[path = "scenarios/device_loss.rs"]
 mod device_loss;
 #[path = "scenarios/disk_full.rs"]

@@ -4,6 +4,7 @@ mod poster {
     mod anvil;
     mod audit;
     mod cohort;
+    mod collector;
     mod command;
     mod consents;
     mod crash;

@@ -1,11 +1,12 @@
 //! Datasets in the artefact store: sealed, checked, replaced when consents move on, and never put back.
 
 use crate::{
+    audit::execute,
     cohort_command::{Ran, dataset, done, nightingale, place, sponsor_key, subject},
     custody::tenant,
-    earlier_release::database,
     running::config,
     server_kill::write_config,
+    site::Oracle,
 };
 use anyhow::{Context, Result, ensure};
 use nightingale::{
@@ -155,11 +156,11 @@ async fn a_damaged_swapped_or_missing_file_is_named_and_nothing_is_opened() -> R
     // Its lock on the data folder goes with it.
     drop(store);
     // Whoever writes the database exchanges two sealed files.
-    let pool = database(&config).await?;
+    let oracle = Oracle::of(folder.path()).await?;
     let swap = "UPDATE dataset_files SET artefact = (SELECT f.artefact FROM dataset_files f WHERE f.name = 'private/subjects.json'), \
                 bytes = (SELECT f.bytes FROM dataset_files f WHERE f.name = 'private/subjects.json') WHERE name = 'private/registration.json'";
-    sqlx::query(swap).execute(&pool).await?;
-    pool.close().await;
+    execute(&oracle, swap).await?;
+    oracle.close().await;
     let store = Store::open(&config).await?;
     let custodian = Custodian { folder, config, store, artefacts };
     let told = problem(&custodian.archive().await?);

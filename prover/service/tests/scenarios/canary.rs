@@ -8,6 +8,8 @@
 mod cage;
 #[path = "canary/office.rs"]
 mod office;
+#[path = "canary/payment.rs"]
+mod payment;
 #[path = "canary/records.rs"]
 mod records;
 #[path = "canary/search.rs"]

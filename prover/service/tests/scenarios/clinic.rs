@@ -3,7 +3,10 @@
 use anyhow::{Context, Result};
 use nightingale_circuits::{
     Fr,
-    claim::{ClaimType, Code, CodeSystem, Date, Epoch, Line, NoteLeaf, Pointers, Request, Units, adjudicate},
+    claim::{
+        Address, ClaimType, Code, CodeSystem, Date, Epoch, Line, NoteLeaf, Pointers, Request, Units, Venue,
+        adjudicate,
+    },
     field::{from_be_bytes, to_be_bytes},
     merkle::Register,
 };
@@ -82,6 +85,14 @@ impl Clinic {
     /// At the first epoch.
     pub(crate) fn new() -> Result<Self> {
         Self::at(1)
+    }
+
+    /// With claims that are settled there, and paid to this address.
+    pub(crate) fn paid(venue: Venue, payee: Address) -> Result<Self> {
+        let mut registers = Registers::from_json(registers(1, 8).as_bytes())?;
+        registers.set_venue(venue);
+        registers.set_settlement(payee);
+        Ok(Self { registers: registers.build()?, rng: ChaCha20Rng::seed_from_u64(1) })
     }
 
     /// The same registers with other consents, as `consents.json` has them.

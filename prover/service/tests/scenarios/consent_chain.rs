@@ -1,6 +1,7 @@
 //! From the ledger to the chain and the verifier: the command line writes what the poster publishes and the verifier reads.
 
 use crate::{
+    anvil::{Anvil, RICH},
     clinic::{Clinic, names, visit},
     cohort_command::done,
     consent_ledger::PAYER,
@@ -16,55 +17,7 @@ use nightingale_contracts::{
 };
 use nightingale_poster::{Account, Node, Poster, administration};
 use nightingale_verifier::{ConsentEpochs, ConsentRule};
-use std::{
-    fs,
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
-};
-
-/// A node that dies with the test.
-struct Anvil(Child, String);
-
-impl Drop for Anvil {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Anvil {
-    /// A fresh chain; none, with a word on stderr, where anvil is not installed.
-    fn start() -> Result<Option<Self>> {
-        let program =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/node_modules/.bin/anvil");
-        if !program.exists() {
-            let required = std::env::var_os("NIGHTINGALE_REQUIRE_TOOLS").is_some();
-            ensure!(!required, "anvil is missing in target/tools: run .ci/tools/install");
-            #[expect(clippy::print_stderr, reason = "a skipped check says so")]
-            {
-                eprintln!("skipped: anvil is missing in target/tools; run .ci/tools/install");
-            }
-            return Ok(None);
-        }
-        let mut child = Command::new(program)
-            .args(["--host", "127.0.0.1", "--port", "0"])
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let output = BufReader::new(child.stdout.take().context("no output")?);
-        let mut anvil = Self(child, String::new());
-        for line in output.lines() {
-            if let Some(address) = line?.strip_prefix("Listening on ") {
-                anvil.1 = format!("http://{address}");
-                return Ok(Some(anvil));
-            }
-        }
-        anyhow::bail!("anvil ended before it listened")
-    }
-}
-
-/// The well-known first account of local chains.
-const AUTHORITY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+use std::fs;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revocation_reaches_the_chain_and_the_verifier_by_one_file() -> Result<()> {
@@ -82,9 +35,9 @@ async fn a_revocation_reaches_the_chain_and_the_verifier_by_one_file() -> Result
     consent(&["publish", "--out", "epochs.json"])?;
 
     let poster = Poster::open(
-        Node::new(&anvil.1)?,
+        Node::new(anvil.url())?,
         &folder.path().join("outbox.sqlite"),
-        Account::from_hex(AUTHORITY)?,
+        Account::from_hex(RICH)?,
         |t| t,
     )
     .await?;

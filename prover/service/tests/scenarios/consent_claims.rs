@@ -1,10 +1,12 @@
 //! A claim whose consent is revoked: refused at the door, failed wherever it is, and refused in the transaction that would end it.
 
 use crate::{
+    audit::execute,
     clinic::{Clinic, failure, result, visit},
     consent_ledger::{granting, revoking},
     late_result::decide,
     running::{Running, config, ended, in_state, keyed},
+    site::Oracle,
     stand_in::StandIn,
 };
 use anyhow::{Context, Result};
@@ -232,13 +234,10 @@ async fn the_transaction_that_ends_a_job_asks_the_ledger() -> Result<()> {
 async fn a_claim_that_an_older_release_accepted_is_held_to_its_consent_too() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let Leased { store, tenant, lease, request } = leased(folder.path(), 0).await?;
-    let database = format!("sqlite://{}", folder.path().join("data/jobs.sqlite").display());
-    let pool = sqlx::SqlitePool::connect(&database).await?;
-    sqlx::query("UPDATE jobs SET consent = NULL").execute(&pool).await?;
+    let oracle = Oracle::of(folder.path()).await?;
+    execute(&oracle, "UPDATE jobs SET consent = NULL").await?;
     assert_eq!(store.rely(&lease, &Reliance::of(&request), Instant::now()).await?, Standing::Clear);
-    let named: i64 =
-        sqlx::query_scalar("SELECT COUNT(*) FROM jobs WHERE consent IS NOT NULL").fetch_one(&pool).await?;
-    assert_eq!(named, 1);
+    assert_eq!(oracle.number("SELECT COUNT(*) FROM jobs WHERE consent IS NOT NULL").await?, 1);
     let decision = decide(&store, &lease).await?;
     state(&store, &tenant, "revoke", &request, Effect::Revoke, Date::MAX).await?;
     assert_eq!(store.rely(&lease, &Reliance::of(&request), Instant::now()).await?, Standing::ConsentRevoked);

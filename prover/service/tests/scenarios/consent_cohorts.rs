@@ -1,9 +1,10 @@
 //! Subjects revoke while a question about them is proven, with the real prover: the answer that ends is one without them.
 
 use crate::{
+    audit::execute,
     cohort_command::{done, nightingale, place, sponsor_key, subject, verified},
-    earlier_release::database,
     running::{Running, config, in_state},
+    site::Oracle,
     stand_in::StandIn,
 };
 use anyhow::{Context, Result};
@@ -205,9 +206,13 @@ async fn nobody_is_revoked_in_the_folder_of_another_dataset() -> Result<()> {
     let Cohort { server, mut client, path, digest } = serving(folder.path()).await?;
     let another = [7; 32];
     let moved = if digest == another { [8; 32] } else { another };
-    let pool = database(&configured(folder.path())).await?;
-    sqlx::query("UPDATE datasets SET dataset = ?").bind(moved.to_vec()).execute(&pool).await?;
-    pool.close().await;
+    let oracle = Oracle::of(folder.path()).await?;
+    let bytes = match &oracle {
+        Oracle::Sqlite(_) => format!("x'{}'", hex::encode(moved)),
+        Oracle::Postgres(_) => format!("'\\x{}'", hex::encode(moved)),
+    };
+    execute(&oracle, &format!("UPDATE datasets SET dataset = {bytes}")).await?;
+    oracle.close().await;
     let before = fs::read(path.join("public/dataset.json"))?;
     let refused = client.revoke_subjects("r", moved.to_vec(), vec![subject(7)?]).await;
     assert_eq!(reason(refused)?, "DATASET_DAMAGED");

@@ -3,7 +3,7 @@
 //! The oracle is a trigger of the test's own in the database. It writes down each change to a job that has ended, whoever
 //! makes it, so that a second end is seen even where it looks like the first.
 
-use crate::postgres::Cluster;
+use crate::{postgres::Cluster, running::database_of};
 use anyhow::{Context, Result};
 use nightingale::{Config, store::Store};
 use sqlx::{AssertSqlSafe, Executor, PgPool, SqlitePool, postgres::PgPoolOptions, sqlite::SqlitePoolOptions};
@@ -155,20 +155,33 @@ const ON_POSTGRES: &str = "CREATE TABLE story_ends (job TEXT NOT NULL, state TEX
      EXECUTE FUNCTION story_ends()";
 
 impl Oracle {
+    /// Of a story that is configured by [`crate::running::config`]; no trigger comes into its database.
+    pub(crate) async fn of(folder: &Path) -> Result<Self> {
+        Self::connect(&folder.join("data"), database_of(folder).as_deref()).await
+    }
+
     async fn place(config: &Config, url: Option<&str>) -> Result<Self> {
+        let oracle = Self::connect(&config.data_dir, url).await?;
+        oracle.place_also(ON_SQLITE, ON_POSTGRES).await?;
+        Ok(oracle)
+    }
+
+    async fn connect(data_dir: &Path, url: Option<&str>) -> Result<Self> {
         Ok(match url {
-            Some(url) => {
-                let pool = PgPoolOptions::new().max_connections(2).connect(url).await?;
-                pool.execute(ON_POSTGRES).await?;
-                Self::Postgres(pool)
-            }
+            Some(url) => Self::Postgres(PgPoolOptions::new().max_connections(2).connect(url).await?),
             None => {
-                let file = format!("sqlite://{}", config.data_dir.join("jobs.sqlite").display());
-                let pool = SqlitePoolOptions::new().max_connections(2).connect(&file).await?;
-                pool.execute(ON_SQLITE).await?;
-                Self::Sqlite(pool)
+                let file = format!("sqlite://{}", data_dir.join("jobs.sqlite").display());
+                Self::Sqlite(SqlitePoolOptions::new().max_connections(2).connect(&file).await?)
             }
         })
+    }
+
+    /// Lets go of the database.
+    pub(crate) async fn close(self) {
+        match self {
+            Self::Sqlite(pool) => pool.close().await,
+            Self::Postgres(pool) => pool.close().await,
+        }
     }
 
     /// Runs statements of the test's own, written for either database.

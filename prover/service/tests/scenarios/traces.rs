@@ -1,18 +1,25 @@
-//! One trace from the command through the queue to the worker's phases; nothing of a record in it; and a collector that is dead or
-//! silent slows nobody.
+//! One trace from the command through the queue to the worker's phases and on to the chain; nothing of a record in it; and a
+//! collector that is dead or silent slows nobody.
 
 use crate::{
-    clinic::{Clinic, MARKERS},
+    clinic::{Clinic, MARKERS, visit},
     collector::{Collector, Received},
+    desk::{Desk, OPERATOR, PROVIDER},
     end_to_end::keys,
     running::{Running, config, ended, keyed},
     stand_in::StandIn,
 };
+use alloy_primitives::U256;
 use anyhow::{Context, Result};
 use nightingale::Config;
 use nightingale_circuits::field::to_be_bytes;
+use nightingale_contracts::bindings::ClaimSettlement::creditOfCall;
+use nightingale_poster::Node;
 use nightingale_trace::Traceparent;
+use nightingale_verifier::ClaimProof;
+use serde_json::json;
 use std::{
+    collections::BTreeSet,
     path::Path,
     process::Stdio,
     time::{Duration, Instant},
@@ -24,8 +31,9 @@ use tokio::{
 };
 
 const BINARY: &str = env!("CARGO_BIN_EXE_nightingale");
-/// The trace that the surroundings of the command are part of.
+/// The trace that the surroundings of the command are part of, and the span in it that begins the command.
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const CALLER: &str = "00f067aa0ba902b7";
 const PHASES: [&str; 4] = ["checking", "assigning", "proving", "verifying"];
 
 fn to(url: &str) -> Result<Option<nightingale_trace::Collector>> {
@@ -84,6 +92,23 @@ async fn and_into_the_process_that_works_for_the_server() -> Result<()> {
     followed(true).await
 }
 
+/// Has a server prove the request in this file, by the command, which writes `proof.json` beside it.
+async fn submit(request: &Path, server: &str, collector: &Collector) -> Result<()> {
+    let output = Command::new(BINARY)
+        .args(["claim", "submit", "--server", server, "--tenant", "marker-tenant"])
+        .args(["--idempotency-key", "MARKER-KEY"])
+        .arg(request)
+        .arg("--out")
+        .arg(request.with_file_name("proof.json"))
+        .env("NIGHTINGALE_OTLP", collector.url())
+        .env("TRACEPARENT", format!("00-{TRACE}-{CALLER}-01"))
+        .stdin(Stdio::null())
+        .output()
+        .await?;
+    anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
 /// Follows a claim from the command to the proof, which is made in a process apart or in the server's.
 async fn followed(apart: bool) -> Result<()> {
     let (folder, collector) = (tempfile::tempdir()?, Collector::start().await?);
@@ -91,26 +116,7 @@ async fn followed(apart: bool) -> Result<()> {
     let file = folder.path().join("request.json");
     std::fs::write(&file, &request)?;
     let (children, address) = serve(folder.path(), &collector, apart).await?;
-    let output = Command::new(BINARY)
-        .args([
-            "claim",
-            "submit",
-            "--server",
-            &address,
-            "--tenant",
-            "marker-tenant",
-            "--idempotency-key",
-            "MARKER-KEY",
-        ])
-        .arg(&file)
-        .arg("--out")
-        .arg(folder.path().join("proof.json"))
-        .env("NIGHTINGALE_OTLP", collector.url())
-        .env("TRACEPARENT", format!("00-{TRACE}-00f067aa0ba902b7-01"))
-        .stdin(Stdio::null())
-        .output()
-        .await?;
-    anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    submit(&file, &address, &collector).await?;
     let spans = collector.until("job").await?;
     drop(children);
 
@@ -121,7 +127,7 @@ async fn followed(apart: bool) -> Result<()> {
     // Who began whom.
     let (command, call) = (one(&spans, "submit claim")?, one(&spans, "adjudicate")?);
     let (queued, job) = (one(&spans, "queued")?, one(&spans, "job")?);
-    assert_eq!(hex::encode(&command.span.parent_span_id), "00f067aa0ba902b7");
+    assert_eq!(hex::encode(&command.span.parent_span_id), CALLER);
     assert_eq!(call.span.parent_span_id, command.span.span_id);
     assert_eq!(queued.span.parent_span_id, call.span.span_id);
     assert_eq!(job.span.parent_span_id, call.span.span_id);
@@ -141,14 +147,19 @@ async fn followed(apart: bool) -> Result<()> {
     }
     assert!(at <= job.span.end_time_unix_nano);
 
-    // Nothing of the record, of its secrets, of the caller's names or of the file's place.
-    let parsed = nightingale_records::request::from_json(&request)?;
+    holds_nothing_of(&request, &collector)
+}
+
+/// Nothing of the record, of its secrets, of the caller's names or of the file's place came to the collector.
+fn holds_nothing_of(request: &[u8], collector: &Collector) -> Result<()> {
+    let parsed = nightingale_records::request::from_json(request)?;
     let mut canaries: Vec<Vec<u8>> = MARKERS.iter().map(|marker| marker.as_bytes().to_vec()).collect();
     for element in [parsed.claim_salt.expose(), parsed.outcome_salt.expose(), parsed.next_salt.expose()] {
         canaries.push(to_be_bytes(&element).to_vec());
         canaries.push(hex::encode(to_be_bytes(&element)).into_bytes());
     }
-    for text in ["MARKER-KEY", "marker-tenant", "99213", "E11.9", "1234567893", "request.json"] {
+    for text in ["MARKER-KEY", "marker-tenant", "99213", "E11.9", "1234567893", "request.json", "proof.json"]
+    {
         canaries.push(text.as_bytes().to_vec());
     }
     for body in collector.bodies() {
@@ -161,12 +172,83 @@ async fn followed(apart: bool) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn and_from_the_proof_to_the_payment_on_the_chain() -> Result<()> {
+    const PAYER: &str = "Acme Health";
+    let Some(mut desk) = Desk::open()? else { return Ok(()) };
+    let (folder, collector) = (tempfile::tempdir()?, Collector::start().await?);
+    let mut clinic = Clinic::paid(desk.venue()?, Desk::payee()?)?;
+    let request = clinic.request(0, vec![visit(1)?])?;
+    desk.publish(PAYER, &request)?;
+    let request = nightingale_records::request::to_json(&request);
+    let (file, proof) = (folder.path().join("request.json"), folder.path().join("proof.json"));
+    std::fs::write(&file, request.as_bytes())?;
+    let (children, address) = serve(folder.path(), &collector, false).await?;
+    submit(&file, &address, &collector).await?;
+    collector.until("job").await?;
+    drop(children);
+    let proven = ClaimProof::from_file(&std::fs::read(&proof)?)?;
+    desk.receive(PAYER, &proven)?;
+    desk.endorse(PAYER, &proof, None)?;
+    desk.surroundings =
+        vec![("NIGHTINGALE_OTLP", collector.url()), ("TRACEPARENT", format!("00-{TRACE}-{CALLER}-01"))];
+    let settled = desk.settle(&[&proof.display().to_string()])?;
+    anyhow::ensure!(settled.code == Some(0), "{}{}", settled.json, settled.err);
+
+    let spans = collector.until("settle").await?;
+    for received in &spans {
+        assert_eq!(hex::encode(&received.span.trace_id), TRACE, "{} is elsewhere", received.span.name);
+    }
+    let services: BTreeSet<_> = spans.iter().map(|received| received.service.as_str()).collect();
+    assert_eq!(services, BTreeSet::from(["nightingale", "nightingale-client", "nightingale-poster"]));
+    // Whoever began the one command began the other.
+    let (submitted, settle) = (one(&spans, "submit claim")?, one(&spans, "settle")?);
+    assert_eq!(hex::encode(&submitted.span.parent_span_id), CALLER);
+    assert_eq!(settle.span.parent_span_id, submitted.span.parent_span_id);
+    let mut at = one(&spans, "job")?.span.end_time_unix_nano;
+    for name in ["verify", "sign", "confirm"] {
+        let step = one(&spans, name)?;
+        assert_eq!(step.service, "nightingale-poster", "{name}");
+        assert_eq!(step.span.parent_span_id, settle.span.span_id, "{name}");
+        assert_eq!(step.attribute("chain.id").as_deref(), Some("31337"), "{name}");
+        assert!(step.span.start_time_unix_nano >= at, "{name} began before the one before it had ended");
+        at = step.span.end_time_unix_nano;
+    }
+    assert!(at <= settle.span.end_time_unix_nano);
+    // The transaction of the trace is the one in the chain, to the settlement contract, and it paid.
+    let of = |name: &str| one(&spans, name)?.attribute("chain.transaction").context("no transaction");
+    let transaction = of("confirm")?;
+    assert_eq!(
+        (&of("sign")?, settled.json["transaction"].as_str()),
+        (&transaction, Some(transaction.as_str()))
+    );
+    let receipt = desk.anvil.ask("eth_getTransactionReceipt", json!([transaction])).await?;
+    let deployment = desk.deployment()?;
+    assert_eq!(receipt["status"], "0x1", "{receipt}");
+    assert_eq!(receipt["to"], format!("{:#x}", deployment.settlement), "{receipt}");
+    let credit = creditOfCall { payee: Desk::payee()?.0.into() };
+    let credit = Node::new(desk.anvil.url())?.ask(deployment.settlement, &credit).await?;
+    let (payable, ..) = proven.public.unpack_amount().context("malformed")?;
+    assert!(payable > 0 && credit == U256::from(payable), "{credit} credited, {payable} payable");
+
+    holds_nothing_of(request.as_bytes(), &collector)?;
+    for body in collector.bodies() {
+        for key in [OPERATOR, PROVIDER] {
+            let bytes = hex::decode(key)?;
+            let forms = [key.as_bytes(), &bytes];
+            let found = forms.iter().any(|form| body.windows(form.len()).any(|window| window == *form));
+            assert!(!found, "a trace holds a key");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_caller_that_wants_no_trace_gets_none_and_a_broken_context_breaks_nothing() -> Result<()> {
     let (folder, collector) = (tempfile::tempdir()?, Collector::start().await?);
     let traced = Config { telemetry: to(&collector.url())?, ..config(folder.path()) };
     let server = Running::start(traced, StandIn::default()).await?;
     let mut clinic = Clinic::new()?;
-    let unwanted = Traceparent::parse(&format!("00-{TRACE}-00f067aa0ba902b7-00"));
+    let unwanted = Traceparent::parse(&format!("00-{TRACE}-{CALLER}-00"));
     let mut silent = server.client().await?.within(unwanted);
     silent.adjudicate(clinic.file(0, &[1])?, keyed("silent"), true).await?;
     // Without a context the server begins a trace of its own.

@@ -8,7 +8,7 @@ use super::Poster;
 use crate::{PosterError, node::Head, outbox::Transaction};
 use alloy_eips::BlockNumberOrTag;
 use alloy_rpc_types_eth::TransactionReceipt;
-use nightingale_trace::Span;
+use nightingale_trace::{Span, Value};
 use std::{
     collections::BTreeMap,
     time::{SystemTime, UNIX_EPOCH},
@@ -32,27 +32,42 @@ pub(super) struct Seen {
     refusals: u32,
     /// How often each row's receipt had events that it should not have.
     pub(super) strange: BTreeMap<i64, u32>,
+    /// The step of each row that was not there at once.
+    steps: BTreeMap<i64, Span>,
+}
+
+impl Seen {
+    /// A row has reached the goal, by the attempt that its receipt names.
+    fn reached(&mut self, row: &Transaction, receipt: &TransactionReceipt) {
+        // What was there at once is no step.
+        let Some(mut step) = self.steps.remove(&row.id) else { return };
+        step.set("chain.transaction", Value::Hash(receipt.transaction_hash.0));
+        if !receipt.inner.status() {
+            step.fail();
+        }
+    }
 }
 
 impl Poster {
     /// Brings everything that is open to the goal.
     pub(crate) async fn drive(&self, goal: Goal) -> Result<(), PosterError> {
-        let (mut patience, mut seen, mut last) = (self.patience(), Seen::default(), None);
-        let mut step: Option<Span> = None;
+        let mut seen = Seen::default();
+        let driven = self.drive_on(goal, &mut seen).await;
+        // Lost, or not there in time.
+        seen.steps.values_mut().for_each(Span::fail);
+        driven
+    }
+
+    async fn drive_on(&self, goal: Goal, seen: &mut Seen) -> Result<(), PosterError> {
+        let (mut patience, mut last) = (self.patience(), None);
         loop {
-            match self.pass(goal, &mut seen).await {
+            match self.pass(goal, seen).await {
                 Ok(true) => return Ok(()),
-                // What is done at once is no step.
-                Ok(false) => {
-                    step.get_or_insert_with(|| self.span("confirm"));
-                }
+                Ok(false) => {}
                 Err(error) if error.is_transient() => last = Some(error),
                 Err(error) => return Err(error),
             }
             if !patience.pause().await {
-                if let Some(step) = &mut step {
-                    step.fail();
-                }
                 return Err(match self.outbox.open_of(self.address()).await?.first() {
                     Some(row) => self.unconfirmed(row, last.as_ref()),
                     None => PosterError::Outbox("it changed while it was held".into()),
@@ -70,16 +85,18 @@ impl Poster {
         let head = self.node.head().await?;
         let (mut reached, mut lowest) = (true, true);
         for row in &rows {
-            match self.receipt_of(row).await? {
-                Some(receipt) => {
-                    let deep = self.finish(row, &receipt, head.number, seen).await?;
-                    reached &= deep || goal == Goal::Mined;
-                }
-                None => {
-                    reached = false;
-                    self.push(row, head, lowest, seen).await?;
-                    lowest = false;
-                }
+            let receipt = self.receipt_of(row).await?;
+            if let Some(receipt) = &receipt
+                && (self.finish(row, receipt, head.number, seen).await? || goal == Goal::Mined)
+            {
+                seen.reached(row, receipt);
+                continue;
+            }
+            reached = false;
+            seen.steps.entry(row.id).or_insert_with(|| self.span("confirm"));
+            if receipt.is_none() {
+                self.push(row, head, lowest, seen).await?;
+                lowest = false;
             }
         }
         Ok(reached)

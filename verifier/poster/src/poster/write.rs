@@ -57,7 +57,9 @@ impl Poster {
         let Ok(fees) = newest.fees.raised(self.node.fees().await?, self.terms.limits()) else {
             return Ok(());
         };
+        let mut step = self.span("sign");
         let signed = self.sign(row.nonce, row.to, row.data.clone(), row.gas_limit, fees)?;
+        step.set("chain.transaction", Value::Hash(signed.hash.0));
         self.outbox.add_attempt(row.id, row.attempts.len(), fees, &signed).await
     }
 

@@ -2,7 +2,9 @@
 
 use super::search::Planted;
 use anyhow::{Context, Result};
-use nightingale_circuits::claim::{ClaimType, Code, CodeSystem, Date, Line, Pointers, Request, Units};
+use nightingale_circuits::claim::{
+    Address, ClaimType, Code, CodeSystem, Date, Line, Pointers, Request, Units, Venue,
+};
 use nightingale_records::{ClaimFile, RegisterSet, Registers, request};
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use serde_json::Value;
@@ -46,6 +48,18 @@ const CONSENTING: usize = 6;
 
 impl Aviary {
     pub(super) fn new() -> Result<Self> {
+        Self::with(|_| {})
+    }
+
+    /// With claims that are settled there, and paid to this address.
+    pub(super) fn paid(venue: Venue, payee: Address) -> Result<Self> {
+        Self::with(|registers| {
+            registers.set_venue(venue);
+            registers.set_settlement(payee);
+        })
+    }
+
+    fn with(change: impl FnOnce(&mut Registers)) -> Result<Self> {
         let npi = npi("173952846");
         let numbered = |text: &str, member: usize| format!("{text}-{member}");
         let enrolment: Vec<Value> = (0..8)
@@ -70,8 +84,9 @@ impl Aviary {
             "custodian": {"master_key": format!("0x{MASTER:064x}")},
         });
         let json = registers.to_string();
-        let registers = Registers::from_json(json.as_bytes())?.build()?;
-        Ok(Self { json, registers, npi, rng: ChaCha20Rng::seed_from_u64(7) })
+        let mut registers = Registers::from_json(json.as_bytes())?;
+        change(&mut registers);
+        Ok(Self { json, registers: registers.build()?, npi, rng: ChaCha20Rng::seed_from_u64(7) })
     }
 
     /// A request of a member with a service on this day of July 2013.
