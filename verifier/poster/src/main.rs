@@ -2,11 +2,20 @@
 //! or failed, 2 unreadable or wrong use.
 
 mod command;
+mod memory;
 
 use clap::Parser;
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    command::run(command::Arguments::parse()).await
+    let arguments = command::Arguments::parse();
+    if let Err(problem) = memory::keep() {
+        let _ = writeln!(io::stderr(), "nightingale-poster: {problem}");
+        return ExitCode::from(2);
+    }
+    command::run(arguments).await
 }

@@ -97,21 +97,21 @@ fn refusals(desk: &mut Desk, proof: &Path, mistaken: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// Settles, is killed while it waits, and goes on.
+/// Settles, is ended while it waits, as one that is to leave a core dump, and goes on.
 async fn settle(desk: &mut Desk, proof: &Path) -> Result<()> {
     let proof_name = proof.display().to_string();
     let settlement =
         ["--deployment", "deployment.json", "--endorsement", "P.endorsement.json", proof_name.as_str()];
     desk.anvil.ask("evm_setAutomine", json!([false])).await?;
     let patient = [&settlement[..], &["--raise-after", "1"]].concat();
-    let mut child = desk.command(OPERATOR, "settle", &patient).spawn()?;
+    let child = desk.command(OPERATOR, "settle", &patient).spawn()?;
     let (outbox, begun) = (desk.folder.path().join(".local/state/nightingale/poster.sqlite"), Instant::now());
     while !Outbox::list(&outbox).await?.iter().any(|(_, row)| row.attempts.len() > 1) {
         ensure!(begun.elapsed() < SOON, "the offer is not raised");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    child.kill()?;
-    desk.hear("a settlement that was killed", child.wait_with_output()?);
+    ensure!(Command::new("kill").args(["-ABRT", &child.id().to_string()]).status()?.success());
+    desk.hear("a settlement that was ended", child.wait_with_output()?);
     desk.anvil.ask("evm_setAutomine", json!([true])).await?;
     desk.anvil.ask("evm_mine", json!([])).await?;
     let said = desk.settle(&settlement[2..])?;
@@ -183,6 +183,7 @@ async fn nor_is_it_found_in_what_the_poster_writes() -> Result<()> {
     desk.receive(PAYER, &proven)?;
     settle(&mut desk, &proof).await?;
 
+    ensure!(!desk.folder.path().join("run/core").exists(), "a core dump was left");
     let (leaks, read) = search(&desk, &collector, &searcher)?;
     ensure!(leaks.is_empty(), "{} leaks:\n{}", leaks.len(), found(&leaks));
     ensure!(read > 1 << 17, "only {read} bytes were searched");
