@@ -64,15 +64,16 @@ fn an_import_that_is_refused_says_why_and_writes_nothing() -> Result<()> {
     fs::write(at.join("p.ptau"), b"no powers")?;
     fs::write(at.join("k.zkey"), b"no key")?;
     let digest = "00".repeat(64);
-    let import = |ptau_digest: &str| {
+    let import_with = |ptau_digest: &str, iterations: &str| {
         let fixed = [
             "keys", "import", "--keys", "keys", "--class", "claim-2", "--zkey", "k.zkey", "--ptau", "p.ptau",
         ];
-        let asked = ["--minimum-contributors", "1", "--beacon", "0102", "--beacon-iterations", "10"];
+        let asked = ["--minimum-contributors", "1", "--beacon", "0102", "--beacon-iterations", iterations];
         let arguments = [&fixed[..], &["--ptau-digest", ptau_digest], &asked[..]].concat();
         let output = nightingale(at, &arguments)?;
         Ok::<_, anyhow::Error>((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
     };
+    let import = |ptau_digest: &str| import_with(ptau_digest, "10");
     let (code, said) = import(&digest)?;
     ensure!(
         code == Some(1) && said.contains("has the BLAKE2b digest") && said.lines().count() == 1,
@@ -86,6 +87,11 @@ fn an_import_that_is_refused_says_why_and_writes_nothing() -> Result<()> {
     );
     let (code, said) = import("00")?;
     ensure!(code == Some(2) && said.contains("128 hexadecimal digits"), "{said}");
+    // snarkjs makes no beacon of fewer, and none of more is recomputed.
+    for iterations in ["9", "31"] {
+        let (code, said) = import_with(&right, iterations)?;
+        ensure!(code == Some(2) && said.contains("is not in 10..=30"), "{said}");
+    }
     ensure!(!at.join("keys").exists());
     let size = [
         "keys",
