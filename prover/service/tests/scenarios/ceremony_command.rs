@@ -108,3 +108,25 @@ fn an_import_that_is_refused_says_why_and_writes_nothing() -> Result<()> {
     ensure!(nightingale(at, &size)?.status.code() == Some(2));
     Ok(())
 }
+
+#[test]
+fn powers_that_do_not_reach_a_size_are_refused_like_any_other_check_of_a_ceremony() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let at = directory.path();
+    for step in [
+        &["new", "bn128", "4", "0.ptau"][..],
+        &["contribute", "0.ptau", "1.ptau", "--name=first", "-e=entropy"],
+        &["prepare", "phase2", "1.ptau", "powers.ptau"],
+    ] {
+        if snarkjs(at, &[&["powersoftau"], step].concat())?.is_none() {
+            return Ok(());
+        }
+    }
+    let digest = nightingale_prover::ceremony::FileDigest::of(&fs::read(at.join("powers.ptau"))?).to_string();
+    let powers = ["--ptau", "powers.ptau", "--ptau-digest", &digest, "--size", "14"];
+    let output = nightingale(at, &[&["keys", "import-ptau", "--keys", "keys"], &powers[..]].concat())?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.code() == Some(1), "{:?} {said}", output.status.code());
+    ensure!(said.contains("2^4 powers and 2^14 are needed") && said.lines().count() == 1, "{said}");
+    Ok(())
+}
