@@ -358,7 +358,9 @@ impl CohortError {
             Self::Plan { .. } | Self::Role { .. } | Self::NoPlan | Self::NotInPlan { .. } => true,
             Self::NotSponsor { .. } | Self::Served(_) | Self::Elsewhere => true,
             Self::Release(_) | Self::NoRegulatorKey | Self::NoSubject { .. } | Self::NoRow(_) => true,
-            Self::Prove(error) => matches!(error, ProveError::Release(_) | ProveError::Unprovable(_)),
+            Self::Prove(error) => {
+                matches!(error, ProveError::Release(_) | ProveError::Unprovable(_) | ProveError::Ceremony(_))
+            }
             _ => false,
         }
     }

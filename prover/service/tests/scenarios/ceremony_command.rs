@@ -64,15 +64,16 @@ fn an_import_that_is_refused_says_why_and_writes_nothing() -> Result<()> {
     fs::write(at.join("p.ptau"), b"no powers")?;
     fs::write(at.join("k.zkey"), b"no key")?;
     let digest = "00".repeat(64);
-    let import = |ptau_digest: &str| {
+    let import_with = |ptau_digest: &str, iterations: &str| {
         let fixed = [
             "keys", "import", "--keys", "keys", "--class", "claim-2", "--zkey", "k.zkey", "--ptau", "p.ptau",
         ];
-        let asked = ["--minimum-contributors", "1", "--beacon", "0102", "--beacon-iterations", "10"];
+        let asked = ["--minimum-contributors", "1", "--beacon", "0102", "--beacon-iterations", iterations];
         let arguments = [&fixed[..], &["--ptau-digest", ptau_digest], &asked[..]].concat();
         let output = nightingale(at, &arguments)?;
         Ok::<_, anyhow::Error>((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
     };
+    let import = |ptau_digest: &str| import_with(ptau_digest, "10");
     let (code, said) = import(&digest)?;
     ensure!(
         code == Some(1) && said.contains("has the BLAKE2b digest") && said.lines().count() == 1,
@@ -86,6 +87,11 @@ fn an_import_that_is_refused_says_why_and_writes_nothing() -> Result<()> {
     );
     let (code, said) = import("00")?;
     ensure!(code == Some(2) && said.contains("128 hexadecimal digits"), "{said}");
+    // snarkjs makes no beacon of fewer, and none of more is recomputed.
+    for iterations in ["9", "31"] {
+        let (code, said) = import_with(&right, iterations)?;
+        ensure!(code == Some(2) && said.contains("is not in 10..=30"), "{said}");
+    }
     ensure!(!at.join("keys").exists());
     let size = [
         "keys",
@@ -100,5 +106,27 @@ fn an_import_that_is_refused_says_why_and_writes_nothing() -> Result<()> {
         "15",
     ];
     ensure!(nightingale(at, &size)?.status.code() == Some(2));
+    Ok(())
+}
+
+#[test]
+fn powers_that_do_not_reach_a_size_are_refused_like_any_other_check_of_a_ceremony() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let at = directory.path();
+    for step in [
+        &["new", "bn128", "4", "0.ptau"][..],
+        &["contribute", "0.ptau", "1.ptau", "--name=first", "-e=entropy"],
+        &["prepare", "phase2", "1.ptau", "powers.ptau"],
+    ] {
+        if snarkjs(at, &[&["powersoftau"], step].concat())?.is_none() {
+            return Ok(());
+        }
+    }
+    let digest = nightingale_prover::ceremony::FileDigest::of(&fs::read(at.join("powers.ptau"))?).to_string();
+    let powers = ["--ptau", "powers.ptau", "--ptau-digest", &digest, "--size", "14"];
+    let output = nightingale(at, &[&["keys", "import-ptau", "--keys", "keys"], &powers[..]].concat())?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.code() == Some(1), "{:?} {said}", output.status.code());
+    ensure!(said.contains("2^4 powers and 2^14 are needed") && said.lines().count() == 1, "{said}");
     Ok(())
 }

@@ -67,8 +67,8 @@ pub(in super::super) struct Import {
     /// The announced value of the beacon that ended the ceremony, in hexadecimal.
     #[arg(long, value_name = "HEX", value_parser = value)]
     beacon: Beaconed,
-    /// The logarithm of the number of hashes that were announced for it.
-    #[arg(long, value_name = "NUMBER")]
+    /// The logarithm of the number of hashes that were announced for it: 10 to 30.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(10..=30))]
     beacon_iterations: u8,
 }
 
