@@ -146,25 +146,25 @@ pub struct CohortKeyStore {
 }
 
 impl CohortKeyStore {
-    /// Development keys; setups are kept in `directory`. **Anybody can forge proofs under them.**
+    /// Development keys; setups are kept in `directory`, unless nobody may write there. **Anybody can forge proofs under them.**
     ///
     /// # Errors
-    /// A directory that cannot be made; a processor that cannot prove.
+    /// A processor that cannot prove.
     pub fn development(directory: impl Into<PathBuf>) -> Result<Self, ProveError> {
         check_processor()?;
-        Self::with_published(directory, CohortKeys::development())
+        Ok(Self::with_published(directory, CohortKeys::development()))
     }
 
     /// Whatever keys the directory is of: a ceremony's where [`CohortKeyStore::import`] has put some, else the development keys.
     ///
     /// # Errors
-    /// A list of setups that cannot be read; a directory that cannot be made; a processor that cannot prove.
+    /// A list of setups that cannot be read; a processor that cannot prove.
     pub fn open(directory: impl Into<PathBuf>) -> Result<Self, ProveError> {
         check_processor()?;
         let directory = directory.into();
         let ceremony = Setups::read(&directory)?;
         let published = published(&directory, ceremony.as_ref())?;
-        Ok(Self { ceremony, ..Self::with_published(directory, published)? })
+        Ok(Self { ceremony, ..Self::with_published(directory, published) })
     }
 
     /// A ceremony's keys, and no others.
@@ -192,20 +192,16 @@ impl CohortKeyStore {
     }
 
     /// Development keys that must be those of `published`; setups are kept in `directory`.
-    ///
-    /// # Errors
-    /// A directory that cannot be made.
-    pub fn with_published(directory: impl Into<PathBuf>, published: CohortKeys) -> Result<Self, ProveError> {
-        let directory = directory.into();
-        super::files::make_directory(&directory, super::files::Readers::Everybody)?;
-        Ok(Self {
-            directory,
+    #[must_use]
+    pub fn with_published(directory: impl Into<PathBuf>, published: CohortKeys) -> Self {
+        Self {
+            directory: directory.into(),
             ceremony: None,
             published,
             backend: Arc::new(Halo2),
             setups: Mutex::default(),
             keys: Mutex::default(),
-        })
+        }
     }
 
     /// The same store, whose proofs are made by another backend.

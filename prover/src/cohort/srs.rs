@@ -33,7 +33,10 @@ use nightingale_verifier::{
 use rand::CryptoRng;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 const MAGIC: [u8; 5] = *b"NGSR\x01";
 const HEADER: usize = MAGIC.len() + 2 + 128;
@@ -123,18 +126,22 @@ impl Srs {
         Self { layout, kind, params, lagrange, points: SetupPoints { tau, identity, span } }
     }
 
-    /// The development setup from its file in a directory, which is made where it is missing or for another layout.
+    /// The development setup from its file in a directory, which is made where it is missing or for another layout. Where nobody may
+    /// write it is made and not kept: it comes from a public text, and a folder of keys may be read-only.
     ///
     /// # Errors
-    /// A directory or file that cannot be read or written; a file that is damaged.
+    /// A directory or file that cannot be read, or not be written for another reason; a file that is damaged.
     pub fn cached(directory: &Path, layout: Layout) -> Result<Self, ProveError> {
         let path = path(directory, layout);
         if path.is_file() {
             return Self::parse(&path, &files::read(&path)?, layout, KeyKind::Development);
         }
-        files::make_directory(directory, Readers::Everybody)?;
         let srs = Self::development(layout)?;
-        srs.write(&path)?;
+        match files::make_directory(directory, Readers::Everybody).and_then(|()| srs.write(&path)) {
+            Err(ProveError::Io { source, .. })
+                if matches!(source.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied) => {}
+            kept => drop(kept?),
+        }
         Ok(srs)
     }
 

@@ -33,7 +33,6 @@ use std::{
 
 fn store(backend: impl Backend + 'static) -> CohortKeyStore {
     CohortKeyStore::with_published(world::setups_directory(), world::verifying_keys())
-        .unwrap()
         .with_backend(Arc::new(backend))
 }
 

@@ -13,8 +13,9 @@ use halo2_proofs::{
 use nightingale_circuits::cohort::Layout;
 use nightingale_prover::{
     ProveError,
-    cohort::{Srs, commit::Salt},
+    cohort::{CohortKeyStore, Srs, commit::Salt},
 };
+use std::path::Path;
 
 const LAYOUT: Layout = Layout { k: 7, head: 32 };
 
@@ -82,4 +83,14 @@ fn its_file_is_checked_by_digest() {
         std::fs::write(&path, damaged).unwrap();
         assert!(matches!(Srs::cached(directory.path(), LAYOUT).err(), Some(ProveError::Corrupt { .. })));
     }
+}
+
+#[test]
+fn where_nothing_can_be_written_it_is_made_and_not_kept() {
+    // Nobody makes a folder here, root included.
+    let directory = Path::new("/sys/nightingale");
+    assert!(CohortKeyStore::open(directory).is_ok());
+    let made = Srs::cached(directory, LAYOUT).unwrap();
+    assert_eq!(made.lagrange(), Srs::development(LAYOUT).unwrap().lagrange());
+    assert!(!directory.exists());
 }

@@ -21,7 +21,7 @@ pub(super) const SUBJECTS: u32 = 240;
 /// Setups are kept under `target`, so that they are made once.
 pub(super) static KEYS: LazyLock<CohortKeyStore> = LazyLock::new(|| {
     LazyLock::force(&super::keys::BLESSED);
-    CohortKeyStore::with_published(setups_directory(), verifying_keys()).unwrap()
+    CohortKeyStore::with_published(setups_directory(), verifying_keys())
 });
 
 pub(super) fn setups_directory() -> PathBuf {
