@@ -238,7 +238,12 @@ impl Remote {
 
 /// Runs a command that waits for a network.
 fn wait<T>(future: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
-    tokio::runtime::Runtime::new().map_err(Trouble::unusable)?.block_on(future)
+    // Messages pass over the stacks of these threads.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .on_thread_park(nightingale::process::wipe_idle)
+        .build();
+    runtime.map_err(Trouble::unusable)?.block_on(future)
 }
 
 /// A line of result. A reader that has gone away wants no more.

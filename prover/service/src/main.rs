@@ -4,7 +4,12 @@
 mod cli;
 
 use clap::Parser;
-use std::process::ExitCode;
+use std::{alloc::System, process::ExitCode};
+use zeroizing_alloc::ZeroAlloc;
+
+/// What is given back is zeroed first, whoever had it: messages of the transport, parsed claims, what a growing buffer leaves behind.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     cli::run(cli::Arguments::parse())

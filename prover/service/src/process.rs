@@ -1,9 +1,11 @@
-//! What a process that holds record data gives up: it leaves no core dump, and no other process of its user may read its memory.
+//! What a process that holds record data gives up: it leaves no core dump, no other process of its user may read its memory, and threads that are
+//! done with a record leave none of it on their stacks. (What is on the heap is zeroed by the allocator, `main.rs`.)
 //!
 //! Memory is not locked: what the kernel pages out is the operator's to encrypt or to switch off (docs/secrets.md).
 
 use crate::error::ServiceError;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use zeroize::Zeroize;
 
 /// Switches core dumps off, for this process and those that it starts: the limit cannot be raised again, and the kernel is told not to
 /// dump this process even where `core_pattern` names a program. Call it before anything is read.
@@ -17,6 +19,37 @@ pub fn harden() -> Result<(), ServiceError> {
     // After the limit: a dump that a program receives ignores the limit, but not this.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(|_| ServiceError::Bug("the kernel does not let this process be made undumpable"))
+}
+
+/// More of a stack than reading or proving a claim takes, and less than a thread has, in bytes.
+const WORK: usize = 512 << 10;
+/// More than a message takes on its way, likewise.
+const PASSING: usize = 128 << 10;
+
+/// Zeroes so much below this call's place on the stack.
+#[inline(never)]
+fn wipe<const BYTES: usize>() {
+    let mut left = [0u8; BYTES];
+    left.zeroize();
+    // Nothing of this may be found needless.
+    std::hint::black_box(&left);
+}
+
+/// Zeroes what passing messages left on the stack of a thread that has nothing to do.
+pub fn wipe_idle() {
+    wipe::<PASSING>();
+}
+
+/// Does work with a record, and zeroes what it left on this thread's stack. Work that panics leaves it there.
+pub fn wiping<T>(work: impl FnOnce() -> T) -> T {
+    /// What it leaves must be below.
+    #[inline(never)]
+    fn call<T>(work: impl FnOnce() -> T) -> T {
+        work()
+    }
+    let done = call(work);
+    wipe::<WORK>();
+    done
 }
 
 #[cfg(test)]

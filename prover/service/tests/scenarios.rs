@@ -126,6 +126,8 @@ mod long_queue;
 mod long_transaction;
 #[path = "scenarios/machines.rs"]
 mod machines;
+#[path = "scenarios/memory.rs"]
+mod memory;
 #[path = "scenarios/network_cut.rs"]
 mod network_cut;
 #[path = "scenarios/order.rs"]

@@ -18,6 +18,7 @@ use crate::{
     config::Config,
     error::{CohortError, StoreError},
     jobs::{Instant, Tenant},
+    process::wiping,
     production,
     store::{
         Store,
@@ -438,6 +439,6 @@ pub fn remove_clear(folder: &Path, imported: &Dataset) -> Result<bool, CohortErr
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, CohortError> + Send + 'static,
 ) -> Result<T, CohortError> {
-    let done = tokio::task::spawn_blocking(work).await;
+    let done = tokio::task::spawn_blocking(|| wiping(work)).await;
     done.map_err(|_| CohortError::Bug("reading a dataset panicked"))?
 }

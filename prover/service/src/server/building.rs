@@ -2,7 +2,7 @@
 //! for it.
 
 use super::status::typed;
-use crate::{gate::limits::Load, jobs::Tenant, turns::Turns};
+use crate::{gate::limits::Load, jobs::Tenant, process::wiping, turns::Turns};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tonic::{Code, Extensions, Status};
@@ -43,7 +43,7 @@ impl Building {
         let place = self.places.clone().acquire_owned().await.map_err(|_| failed())?;
         let worked = tokio::task::spawn_blocking(move || {
             let _held = (turn, place, load);
-            work()
+            wiping(work)
         });
         worked.await.map_err(|_| failed())
     }

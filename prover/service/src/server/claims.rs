@@ -11,6 +11,7 @@ use crate::{
     gate::{exhausted, limits::Load},
     identity::{self, Caller},
     jobs::{Failure, FailureCode, Instant, Job, JobClass, JobId, SpentAccount, State, Tenant},
+    process::wiping,
     store::{
         consents::Reliance,
         epochs::EpochStanding,
@@ -115,8 +116,8 @@ impl Claims {
             return known_job(tenant, Submitted::QueueFull);
         }
         // A caller that goes away meanwhile leaves its place to the reading, which goes on to its end.
-        let read =
-            tokio::task::spawn_blocking(move || facts(&request).map(|facts| (request, facts, place))).await;
+        let read = move || facts(&request).map(|facts| (request, facts, place));
+        let read = tokio::task::spawn_blocking(|| wiping(read)).await;
         let (request, facts, mut place) =
             read.map_err(|_| typed(Code::Internal, "INTERNAL", "reading the request failed; report it"))??;
         self.check_epoch(&tenant, &facts, message.epoch_check, now).await?;

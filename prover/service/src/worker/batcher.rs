@@ -8,6 +8,7 @@ use super::task::Checked;
 use crate::{
     adjudicator::{Adjudicator, Batching, ProveFailure},
     jobs::Phase,
+    process::wiping,
 };
 use nightingale_circuits::claim::{Request, SizeClass};
 use nightingale_verifier::ClaimProof;
@@ -91,7 +92,7 @@ impl Batcher {
             let body = move || {
                 while let Some(batch) = queue.next() {
                     sizes.observe(batch.len() as f64);
-                    prove(&*adjudicator, batch);
+                    wiping(|| prove(&*adjudicator, batch));
                 }
             };
             let thread = std::thread::Builder::new().name(format!("prover-{number}")).spawn(body);

@@ -1,6 +1,6 @@
 //! The OS thread of a lane, which reads, checks and answers questions: one piece of work at a time, and a way to see that it died.
 
-use crate::adjudicator::Adjudicator;
+use crate::{adjudicator::Adjudicator, process::wiping};
 use std::sync::{Arc, mpsc};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
@@ -25,7 +25,7 @@ impl ProverThread {
         let own = adjudicator.clone();
         let body = move || {
             while let Ok(work) = works.recv() {
-                work(own.as_ref());
+                wiping(|| work(own.as_ref()));
             }
         };
         // Without a thread the channel closes, and every piece of work is answered with `Died`.
