@@ -5,7 +5,6 @@
 
 use crate::error::ServiceError;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-use zeroize::Zeroize;
 
 /// Switches core dumps off, for this process and those that it starts: the limit cannot be raised again, and the kernel is told not to
 /// dump this process even where `core_pattern` names a program. Call it before anything is read.
@@ -30,9 +29,8 @@ const PASSING: usize = 128 << 10;
 #[inline(never)]
 fn wipe<const BYTES: usize>() {
     let mut left = [0u8; BYTES];
-    left.zeroize();
-    // Nothing of this may be found needless.
-    std::hint::black_box(&left);
+    // As far as the compiler knows, somebody reads them.
+    std::hint::black_box(&mut left);
 }
 
 /// Zeroes what passing messages left on the stack of a thread that has nothing to do.
@@ -40,7 +38,8 @@ pub fn wipe_idle() {
     wipe::<PASSING>();
 }
 
-/// Does work with a record, and zeroes what it left on this thread's stack. Work that panics leaves it there.
+/// Does work with a record, and zeroes what it left on this thread's stack. Work that panics leaves it there; threads that it has help it are
+/// not reached.
 pub fn wiping<T>(work: impl FnOnce() -> T) -> T {
     /// What it leaves must be below.
     #[inline(never)]

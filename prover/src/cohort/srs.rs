@@ -127,7 +127,7 @@ impl Srs {
     }
 
     /// The development setup from its file in a directory, which is made where it is missing or for another layout. Where nobody may
-    /// write it is made and not kept: it comes from a public text, and a folder of keys may be read-only.
+    /// write into the directory it is made and not kept: it comes from a public text, and a folder of keys may be read-only.
     ///
     /// # Errors
     /// A directory or file that cannot be read, or not be written for another reason; a file that is damaged.
@@ -139,7 +139,11 @@ impl Srs {
         let srs = Self::development(layout)?;
         match files::make_directory(directory, Readers::Everybody).and_then(|()| srs.write(&path)) {
             Err(ProveError::Io { source, .. })
-                if matches!(source.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied) => {}
+                if directory.is_dir()
+                    && matches!(
+                        source.kind(),
+                        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied
+                    ) => {}
             kept => drop(kept?),
         }
         Ok(srs)

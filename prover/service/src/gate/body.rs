@@ -106,6 +106,8 @@ pub(super) struct Paced {
     wanted: u64,
     /// Since when they are waited for.
     waits: Option<Instant>,
+    /// When a part was passed on, after which nobody has asked for more yet.
+    passed: Option<Instant>,
 }
 
 impl Paced {
@@ -130,6 +132,7 @@ impl Paced {
             pause: None,
             wanted: 0,
             waits: None,
+            passed: None,
         }
     }
 
@@ -151,8 +154,9 @@ impl Paced {
         if !self.pace.streams && self.framing.begun > 1 {
             return Err(invalid("message", "expected one message in this call"));
         }
-        // All but the last of them are whole, in one frame, and small.
-        for number in 1..=measured {
+        // All but the last of them are whole, in one frame, and small. Where none may be large, nobody takes them over.
+        let may_count = self.pace.largest as u64 > SMALL;
+        for number in (1..=measured).filter(|_| may_count) {
             let counts = number == measured && self.framing.left > 0 && self.framing.size > SMALL;
             self.wanted = if counts { self.framing.size } else { 0 };
             self.load.message(self.wanted);
@@ -191,6 +195,14 @@ impl Paced {
         self.set_timer();
         Ok(())
     }
+
+    /// Nothing more comes: what began and is not whole is nobody's.
+    fn ended(&mut self) {
+        if self.framing.left > 0 {
+            self.load.forget_last(self.wanted == 0);
+            self.framing.left = 0;
+        }
+    }
 }
 
 impl http_body::Body for Paced {
@@ -202,6 +214,11 @@ impl http_body::Body for Paced {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = self.get_mut();
+        if let Some(passed) = this.passed.take() {
+            // The time in which nobody asked for more is not the sender's.
+            this.began += passed.elapsed();
+            this.set_timer();
+        }
         loop {
             if let Some(pause) = &mut this.pause {
                 if pause.as_mut().poll(context).is_pending() {
@@ -220,10 +237,19 @@ impl http_body::Body for Paced {
             }
             match Pin::new(&mut this.inner).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    let noted = frame.data_ref().map_or(Ok(()), |data| this.note(data));
+                    let mut noted = frame.data_ref().map_or(Ok(()), |data| this.note(data));
+                    // Whoever reads it makes room for all of the message. One that stands alone is refused before; of a stream, the one
+                    // before it may end here, and have to be passed on for it to have room.
+                    if !this.pace.streams && this.wanted > 0 {
+                        noted = noted.and_then(|()| this.find_room());
+                    }
+                    this.passed = Some(Instant::now());
                     return Poll::Ready(Some(noted.map(|()| frame)));
                 }
-                Poll::Ready(end) => return Poll::Ready(end),
+                Poll::Ready(end) => {
+                    this.ended();
+                    return Poll::Ready(end);
+                }
                 Poll::Pending => {
                     let must_end = !this.pace.streams || this.framing.is_inside();
                     if must_end && this.timer.as_mut().poll(context).is_ready() {
@@ -303,6 +329,73 @@ impl http_body::Body for Held {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{config::identity::Rates, gate::limits::Limits};
+    use http_body_util::{BodyExt, StreamBody};
+    use std::convert::Infallible;
+    use tokio::sync::mpsc;
+    use tokio_stream::{StreamExt, wrappers::ReceiverStream};
+
+    const ALL: u64 = 150_000;
+
+    fn limits() -> Limits {
+        Limits::new(Rates { all_bytes_in_flight: ALL, ..Rates::default() })
+    }
+
+    /// A body of these parts, and after them of nothing, or of nothing more for as long as the sender is kept.
+    fn paced(limits: &Limits, streams: bool, parts: &[&[u8]]) -> (Paced, mpsc::Sender<Bytes>) {
+        let (sender, sent) = mpsc::channel(16);
+        for part in parts {
+            assert!(sender.try_send(Bytes::copy_from_slice(part)).is_ok());
+        }
+        let frames = ReceiverStream::new(sent).map(|part| Ok::<_, Infallible>(Frame::data(part)));
+        let pace = Pace { streams, allowance: Duration::from_millis(200), largest: 1 << 20 };
+        let load = Arc::new(limits.load(None));
+        (Paced::new(Body::new(StreamBody::new(frames)), pace, None, load, Arc::new(Term::default())), sender)
+    }
+
+    #[tokio::test]
+    async fn the_time_in_which_nobody_asks_for_more_is_not_the_senders() {
+        // A message of three bytes, and the beginning of one of a thousand.
+        let (mut body, _open) = paced(&limits(), true, &[&[0, 0, 0, 0, 3, 1, 2, 3, 0, 0, 0, 3, 232, 7]]);
+        assert!(matches!(body.frame().await, Some(Ok(_))));
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        let early = tokio::time::timeout(Duration::from_millis(50), body.frame()).await;
+        assert!(early.is_err(), "it is told off at once");
+        let late = tokio::time::timeout(Duration::from_secs(5), body.frame()).await;
+        assert!(matches!(late, Ok(Some(Err(status))) if status.code() == Code::DeadlineExceeded));
+    }
+
+    #[tokio::test]
+    async fn a_message_that_does_not_become_whole_gives_its_bytes_back() {
+        for part in [&[0, 0, 1, 134, 160][..], &[0, 0, 1, 134, 160, 7]] {
+            let limits = limits();
+            let (mut body, open) = paced(&limits, true, &[part]);
+            assert!(matches!(body.frame().await, Some(Ok(_))));
+            let held = tokio::time::timeout(Duration::from_millis(50), body.frame()).await;
+            assert!(held.is_err() && limits.load(None).hold(ALL - 99_999).is_err(), "100,000 bytes are held");
+            drop(open);
+            assert!(body.frame().await.is_none());
+            assert!(limits.load(None).hold(ALL).is_ok(), "they are held for ever");
+            drop(body);
+            assert!(limits.load(None).hold(ALL).is_ok());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_that_stands_alone_finds_room_before_anybody_makes_room_for_it() {
+        let limits = limits();
+        let other = limits.load(None);
+        assert!(other.hold(100_000).is_ok());
+        let (mut alone, _open) = paced(&limits, false, &[&[0, 0, 1, 134, 160]]);
+        assert!(matches!(alone.frame().await, Some(Err(status)) if status.code() == Code::ResourceExhausted));
+        // One of a stream waits behind the part that may end the one before it.
+        let (mut stream, _open) = paced(&limits, true, &[&[0, 0, 1, 134, 160], &[1, 2, 3]]);
+        assert!(matches!(stream.frame().await, Some(Ok(_))));
+        let waits = tokio::time::timeout(Duration::from_millis(120), stream.frame()).await;
+        assert!(waits.is_err());
+        drop(other);
+        assert!(matches!(stream.frame().await, Some(Ok(_))));
+    }
 
     #[test]
     fn messages_are_counted_however_they_are_cut() {

@@ -89,6 +89,15 @@ impl Load {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner).push_back(bytes);
     }
 
+    /// The last message does not become whole; where bytes `are_held` for it, they are given back.
+    pub(super) fn forget_last(&self, are_held: bool) {
+        let last = self.messages.lock().unwrap_or_else(PoisonError::into_inner).pop_back();
+        if let Some(bytes) = last.filter(|_| are_held) {
+            self.held.fetch_sub(bytes, Ordering::Relaxed);
+            drop(Self::new(self.tally.clone(), self.all.clone(), bytes));
+        }
+    }
+
     /// What is held for the first message that nobody has taken over yet. It is whole.
     pub(crate) fn take_over(&self) -> Self {
         let bytes = self.messages.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(0);

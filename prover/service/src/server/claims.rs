@@ -74,6 +74,7 @@ impl Claims {
         method: &'static str,
         mut message: v1::AdjudicateRequest,
         trace: Option<Traceparent>,
+        load: Option<Arc<Load>>,
     ) -> Result<(Tenant, Job, bool), Status> {
         let engine = &self.0;
         // The record, wiped however this ends.
@@ -115,10 +116,10 @@ impl Claims {
             // Said before the work of reading it: that is what an overload would be made of.
             return known_job(tenant, Submitted::QueueFull);
         }
-        // A caller that goes away meanwhile leaves its place to the reading, which goes on to its end.
-        let read = move || facts(&request).map(|facts| (request, facts, place));
+        // A caller that goes away meanwhile leaves its place, and what it holds, to the reading, which goes on to its end.
+        let read = move || facts(&request).map(|facts| (request, facts, place, load));
         let read = tokio::task::spawn_blocking(|| wiping(read)).await;
-        let (request, facts, mut place) =
+        let (request, facts, mut place, _load) =
             read.map_err(|_| typed(Code::Internal, "INTERNAL", "reading the request failed; report it"))??;
         self.check_epoch(&tenant, &facts, message.epoch_check, now).await?;
         place.was_read();
@@ -192,9 +193,10 @@ impl Claims {
         method: &'static str,
         message: v1::AdjudicateRequest,
         trace: Option<Traceparent>,
+        load: Option<Arc<Load>>,
     ) -> Result<(Tenant, Job, bool), Status> {
         let named = message.tenant.clone();
-        match self.accept(caller, method, message, trace).await {
+        match self.accept(caller, method, message, trace, load).await {
             Ok(accepted) => Ok(accepted),
             Err(status) => {
                 self.0.audit_refusal(caller, &named, method, &status).await?;
@@ -203,7 +205,7 @@ impl Claims {
         }
     }
 
-    /// A message of a stream, answered; its bytes are held until it is written down.
+    /// A message of a stream, answered; its bytes are held until it is written down or refused.
     async fn answer(
         &self,
         caller: &Caller,
@@ -212,11 +214,12 @@ impl Claims {
         load: Option<Load>,
     ) -> v1::AdjudicateStreamResponse {
         use v1::adjudicate_stream_response::Answer;
-        let idempotency_key = message.idempotency_key.clone();
+        // What cannot be a key is not held until somebody reads the answer.
+        let named = wire::naming(&message.idempotency_key, message.priority).is_ok();
+        let idempotency_key = if named { message.idempotency_key.clone() } else { String::new() };
         let answer = async {
-            let accepted = self.accept_or_record(caller, STREAM, message, trace).await;
-            drop(load);
-            let (tenant, job, _) = accepted?;
+            let (tenant, job, _) =
+                self.accept_or_record(caller, STREAM, message, trace, load.map(Arc::new)).await?;
             outcome(&self.0, caller, STREAM, &tenant, job.id).await
         };
         let answer = match answer.await {
@@ -322,9 +325,10 @@ impl ClaimService for Claims {
     ) -> Result<Response<v1::AdjudicateResponse>, Status> {
         let caller = identity::caller(&request)?;
         let trace = request.extensions().get().copied();
+        let load = building::load(request.extensions());
         let message = request.into_inner();
         let wait = message.wait;
-        let accepted = self.accept_or_record(&caller, ADJUDICATE, message, trace).await;
+        let accepted = self.accept_or_record(&caller, ADJUDICATE, message, trace, load).await;
         let (tenant, job, known) = accepted.inspect_err(|status| {
             self.0.reject(status);
         })?;

@@ -11,6 +11,7 @@ use crate::{
     error::CohortError,
     identity,
     jobs::{Instant, Tenant},
+    process::wiping,
     store::datasets::DatasetRow,
 };
 use nightingale_circuits::cohort::Keccak;
@@ -55,7 +56,7 @@ pub(super) fn digest(bytes: &[u8]) -> Result<Keccak, Status> {
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, CohortError> + Send + 'static,
 ) -> Result<Result<T, CohortError>, Status> {
-    let done = tokio::task::spawn_blocking(work).await;
+    let done = tokio::task::spawn_blocking(|| wiping(work)).await;
     done.map_err(|_| typed(Code::Internal, "INTERNAL", "reading the dataset failed; report it"))
 }
 

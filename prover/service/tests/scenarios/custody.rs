@@ -239,6 +239,7 @@ wrap)
     printf '%s %s %s' "$NIGHTINGALE_KMS_KEY" "$(mark "$NIGHTINGALE_KMS_KEY")" "$body" | base64 -w 0 ;;
 unwrap)
     test ! -e "$folder/slow" || sleep 2
+    while test -e "$folder/hangs"; do sleep 0.2; done
     base64 -d | {
         read -r key mark body || true
         test "$key" = "$NIGHTINGALE_KMS_KEY"
@@ -375,6 +376,47 @@ async fn a_tenant_whose_key_is_missing_keeps_nobody_elses_jobs_from_running() ->
     ensure!(oracle.count("failed").await? == 0, "given up for want of a key");
     fs::copy(here.data_dir.join("master.key"), there.data_dir.join("master.key"))?;
     oracle.until("done", 6, SOON).await.context("its key is there again")?;
+    store.close().await;
+    server.stop().await
+}
+
+/// It has as many lanes as there are jobs of the tenant whose key it asks for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_service_that_hangs_takes_one_lane_and_not_all() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut config = Config { workers: 2, database: None, ..config(folder.path()) };
+    config.secrets.kms_command = service(folder.path())?;
+    let server = Running::start(config.clone(), StandIn::default()).await?;
+    let store = Store::attach(&config).await?;
+    let (north, south) = (tenant("north")?, tenant("south")?);
+    let request = Clinic::new()?.denied(0)?;
+    let database = crate::earlier_release::database(&config).await?;
+    let done = async |least: i64| {
+        let wait = async {
+            let count = "SELECT COUNT(*) FROM jobs WHERE state = 'done'";
+            while sqlx::query_scalar::<_, i64>(count).fetch_one(&database).await? < least {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            anyhow::Ok(())
+        };
+        // Less than the service is waited for.
+        tokio::time::timeout(Duration::from_secs(12), wait)
+            .await
+            .with_context(|| format!("no {least} are done"))?
+    };
+    submit(&store, &south, &request).await?;
+    done(1).await?;
+    store.seal(&north).await?;
+    fs::write(folder.path().join("hangs"), "")?;
+    for number in 0..2 {
+        submit_as(&store, &north, &request, number).await?;
+    }
+    for number in 1..=4 {
+        submit_as(&store, &south, &request, number).await?;
+    }
+    done(5).await.context("behind jobs whose key is asked for")?;
+    fs::remove_file(folder.path().join("hangs"))?;
+    done(7).await?;
     store.close().await;
     server.stop().await
 }

@@ -42,3 +42,18 @@ async fn every_request_of_a_stream_is_answered_once_and_a_bad_one_stops_nothing(
     }
     server.stop().await
 }
+
+/// An answer waits for its reader, and nobody counts it meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_does_not_bring_back_what_cannot_be_a_key() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = Running::start(config(folder.path()), StandIn::default()).await?;
+    let mut client = server.client().await?;
+    let mut answers = Vec::new();
+    let requests = vec![(b"nonsense".to_vec(), keyed(&"k".repeat(1 << 20)))];
+    client.adjudicate_many(requests, |answer| answers.push(answer)).await?;
+    let [answer] = &answers[..] else { anyhow::bail!("{} answers", answers.len()) };
+    assert!(answer.idempotency_key.is_empty(), "{} bytes", answer.idempotency_key.len());
+    assert!(matches!(answer.answer, Some(Answer::Rejection(_))));
+    server.stop().await
+}

@@ -1,4 +1,5 @@
-//! Tenants whose keys this process could not open a moment ago: it leases nothing of theirs meanwhile, so that others' jobs get their turn.
+//! Tenants whose keys this process asks for, or could not open a moment ago: it leases nothing of theirs meanwhile, so that others' jobs get
+//! their turn.
 
 use crate::{
     error::StoreError,
@@ -7,32 +8,62 @@ use crate::{
 };
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-/// How long after a key could not be had. A tenant whose key is there again waits no longer than this.
+/// How long after a key could not be had, at least. A service that takes longer to say so is left alone for as long as it took.
 const LEFT_OUT: Duration = Duration::from_secs(2);
+/// How long a question may last: longer than a key service may take.
+const ASKED: Duration = Duration::from_secs(60);
 
-/// When each was tried.
+/// Until when each is left out.
 #[derive(Default)]
 pub(in crate::store) struct Unopened(Mutex<HashMap<Tenant, Instant>>);
 
+/// A question for a tenant's key; over when it is dropped, be it that nobody waits for the answer any more.
+struct Question<'a> {
+    of: &'a Unopened,
+    tenant: &'a Tenant,
+    asked: Instant,
+    /// It cannot be had now.
+    failed: bool,
+}
+
 impl Unopened {
-    /// Takes note of what became of a tenant's seal. Only a key that another process may have, or this one later, is a reason to leave jobs to others.
-    fn note(&self, tenant: &Tenant, seal: &Result<Seal, StoreError>) {
-        let mut tried = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match seal {
-            Ok(_) => drop(tried.remove(tenant)),
-            Err(StoreError::KeyService(_)) => drop(tried.insert(tenant.clone(), Instant::now())),
-            Err(_) => {}
-        }
+    fn until(&self) -> MutexGuard<'_, HashMap<Tenant, Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask<'a>(&'a self, tenant: &'a Tenant) -> Question<'a> {
+        let asked = Instant::now();
+        self.until().insert(tenant.clone(), asked + ASKED);
+        Question { of: self, tenant, asked, failed: false }
     }
 
     fn tenants(&self) -> Vec<Tenant> {
-        let mut tried = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tried.retain(|_, tried| tried.elapsed() < LEFT_OUT);
-        tried.keys().cloned().collect()
+        let (mut until, now) = (self.until(), Instant::now());
+        until.retain(|_, until| now < *until);
+        until.keys().cloned().collect()
+    }
+}
+
+impl Question<'_> {
+    /// Only a key that another process may have, or this one later, is a reason to leave jobs to others.
+    fn answered(mut self, seal: &Result<Seal, StoreError>) {
+        self.failed = matches!(seal, Err(StoreError::KeyService(_)));
+    }
+}
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        let mut until = self.of.until();
+        if self.failed {
+            let left_out = Instant::now() + self.asked.elapsed().max(LEFT_OUT);
+            until.insert(self.tenant.clone(), left_out);
+        } else {
+            until.remove(self.tenant);
+        }
     }
 }
 
@@ -42,8 +73,16 @@ impl Store {
     /// # Errors
     /// [`StoreError::TenantErased`]; the database or the key service does not answer; a wrapped key that does not open.
     pub async fn seal(&self, tenant: &Tenant) -> Result<Seal, StoreError> {
+        let asking = self.keyring.opened(tenant).is_none().then(|| self.keyring.unopened.ask(tenant));
         let seal = self.seal_or_make(tenant).await;
-        self.keyring.unopened.note(tenant, &seal);
+        match asking {
+            Some(question) => question.answered(&seal),
+            // Another version than the one that is open.
+            None if matches!(seal, Err(StoreError::KeyService(_))) => {
+                self.keyring.unopened.ask(tenant).answered(&seal);
+            }
+            None => {}
+        }
         seal
     }
 
