@@ -44,9 +44,9 @@ pub fn credentials(bytes: &[u8]) {
             let caller = identity::edge::claims(&oidc(), shown);
             if let Some(caller) = &caller {
                 // Another reader finds the same.
-                let read: Value = serde_json::from_slice(shown).expect("claims that are no JSON");
-                assert_eq!(read["sub"].as_str(), Some(caller.subject.as_str()));
-                assert_eq!(read["iss"].as_str(), Some(ISSUER));
+                let read: Option<Value> = serde_json::from_slice(shown).ok();
+                let says = |name: &str| read.as_ref().and_then(|read| read[name].as_str());
+                assert_eq!((says("sub"), says("iss")), (Some(caller.subject.as_str()), Some(ISSUER)));
             }
             caller
         }
