@@ -15,7 +15,7 @@ use sas_xport::sas::{
 };
 use std::{
     fs::File,
-    io::{BufReader, BufWriter},
+    io::{BufReader, BufWriter, Read},
     path::Path,
 };
 
@@ -29,8 +29,43 @@ enum Collected {
     Day(Vec<Option<Day>>),
 }
 
+/// Where the headers of the library and of its first dataset have their four dates of 16 characters, in bytes from the beginning.
+const DATES: [usize; 4] = [144, 160, 464, 480];
+/// How many bytes those headers take.
+const HEADERS: usize = 7 * BLOCK;
+/// How the header of a dataset begins, in files of version 5 and of version 8.
+const DATASET: [&[u8]; 2] = [b"HEADER RECORD*******MEMBER ", b"HEADER RECORD*******MEMBV8 "];
+
+/// Refuses what the crate would panic at: it cuts the dates of headers into parts, which takes one byte a character.
+fn check_headers(path: &Path) -> Result<(), TrialError> {
+    let mut file = BufReader::with_capacity(1 << 20, File::open(path).map_err(TrialError::unreadable(path))?);
+    let (mut headers, mut block) = (Vec::new(), Vec::new());
+    (&mut file).take(HEADERS as u64).read_to_end(&mut headers).map_err(TrialError::unreadable(path))?;
+    let dates = DATES.iter().filter_map(|&from| headers.get(from..from + 16));
+    if !dates.flatten().all(u8::is_ascii) {
+        return Err(TrialError::file(
+            path,
+            "not a SAS transport file (version 5): a date in its headers is no date",
+        ));
+    }
+    loop {
+        block.clear();
+        (&mut file).take(BLOCK as u64).read_to_end(&mut block).map_err(TrialError::unreadable(path))?;
+        if block.is_empty() {
+            return Ok(());
+        }
+        if DATASET.iter().any(|dataset| block.starts_with(dataset)) {
+            return Err(TrialError::file(path, MANY));
+        }
+    }
+}
+
+/// What is said of a file with more than one dataset.
+const MANY: &str = "it holds more than one dataset; write each to a file of its own";
+
 /// All columns of the file's only dataset.
 pub(super) fn read(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
+    check_headers(path)?;
     let file = BufReader::with_capacity(1 << 20, File::open(path).map_err(TrialError::unreadable(path))?);
     let broken = |error: XportError| {
         TrialError::file(path, format!("not a SAS transport file (version 5): {}", error.message()))
@@ -58,10 +93,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
         row += 1;
     }
     if dataset.next_dataset().map_err(broken)?.is_some() {
-        return Err(TrialError::file(
-            path,
-            "it holds more than one dataset; write each to a file of its own",
-        ));
+        return Err(TrialError::file(path, MANY));
     }
     Ok(names.into_iter().zip(collected).map(|(name, cells)| RawColumn::new(name, cells.finish())).collect())
 }

@@ -181,6 +181,33 @@ fn a_damaged_file_is_read_or_refused_and_never_a_panic() -> Result<()> {
 
 /// Rows that are shorter than a block are padded with blanks, and some writers' zeros are taken for blanks.
 #[test]
+fn dates_in_a_transport_files_headers_are_characters_of_one_byte() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (csv, path) = (folder.path().join("t.csv"), folder.path().join("t.xpt"));
+    fs::write(&csv, "K,N\na,1\nb,5\n")?;
+    trial::write(&trial::read(&csv)?, &path)?;
+    let written = fs::read(&path)?;
+    let refused = |bytes: &[u8]| -> Result<String> {
+        fs::write(&path, bytes)?;
+        Ok(trial::read(&path).err().context("it was read")?.to_string())
+    };
+    // A letter of two bytes where a part of a date ends.
+    for date in [144, 160, 464, 480] {
+        let mut bytes = written.clone();
+        bytes.get_mut(date + 1..date + 3).context("no date")?.copy_from_slice("Ϲ".as_bytes());
+        let said = refused(&bytes)?;
+        anyhow::ensure!(said.contains("a date in its headers"), "{date}: {said}");
+    }
+    let another = written.get(240..).context("no dataset")?;
+    let mut bytes = [&written[..], another].concat();
+    anyhow::ensure!(refused(&bytes)?.contains("more than one dataset"));
+    let date = written.len() + 464 - 240;
+    bytes.get_mut(date + 1..date + 3).context("no date")?.copy_from_slice("Ϲ".as_bytes());
+    anyhow::ensure!(refused(&bytes)?.contains("more than one dataset"));
+    Ok(())
+}
+
+#[test]
 fn a_row_of_a_transport_file_that_may_be_padding_is_neither_read_as_numbers_nor_written() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (csv, path) = (folder.path().join("t.csv"), folder.path().join("t.xpt"));
