@@ -92,15 +92,17 @@ impl Load {
     /// The last message does not become whole; where bytes `are_held` for it, they are given back.
     pub(super) fn forget_last(&self, are_held: bool) {
         let last = self.messages.lock().unwrap_or_else(PoisonError::into_inner).pop_back();
-        if let Some(bytes) = last.filter(|_| are_held) {
-            self.held.fetch_sub(bytes, Ordering::Relaxed);
-            drop(Self::new(self.tally.clone(), self.all.clone(), bytes));
-        }
+        drop(last.filter(|_| are_held).map(|bytes| self.part(bytes)));
     }
 
     /// What is held for the first message that nobody has taken over yet. It is whole.
     pub(crate) fn take_over(&self) -> Self {
         let bytes = self.messages.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(0);
+        self.part(bytes)
+    }
+
+    /// So many of the bytes that are held, held by themselves.
+    fn part(&self, bytes: u64) -> Self {
         self.held.fetch_sub(bytes, Ordering::Relaxed);
         Self::new(self.tally.clone(), self.all.clone(), bytes)
     }

@@ -215,7 +215,7 @@ impl Claims {
     ) -> v1::AdjudicateStreamResponse {
         use v1::adjudicate_stream_response::Answer;
         // What cannot be a key is not held until somebody reads the answer.
-        let named = wire::naming(&message.idempotency_key, message.priority).is_ok();
+        let named = wire::naming(&message.idempotency_key, 0).is_ok();
         let idempotency_key = if named { message.idempotency_key.clone() } else { String::new() };
         let answer = async {
             let (tenant, job, _) =
