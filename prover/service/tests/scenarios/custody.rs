@@ -11,10 +11,11 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use nightingale::{
     Config, StoreError,
-    jobs::{JobId, Tenant},
+    jobs::{Instant, JobId, Tenant},
     store::{
         Store,
         master::{MasterKeys, file::FileMaster},
+        queue::Share,
         seal::Kind,
     },
 };
@@ -419,6 +420,41 @@ async fn a_key_service_that_hangs_takes_one_lane_and_not_all() -> Result<()> {
     done(7).await?;
     store.close().await;
     server.stop().await
+}
+
+/// Both were leased before either asked for the key.
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_that_wait_for_the_same_key_wait_one_at_a_time() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut config = config(folder.path());
+    config.secrets.kms_command = service(folder.path())?;
+    let store = Store::open(&config).await?;
+    let north = tenant("north")?;
+    let request = Clinic::new()?.denied(0)?;
+    for number in 0..2 {
+        submit_as(&store, &north, &request, number).await?;
+    }
+    // Another process, which has opened no key yet.
+    let other = Store::attach(&config).await?;
+    fs::write(folder.path().join("hangs"), "")?;
+    let mut leases = Vec::new();
+    for _ in 0..2 {
+        let lease = other.lease(Share::Claims, Instant::now(), Duration::from_secs(60)).await?;
+        leases.push(lease.context("nothing was leased")?);
+    }
+    let (asks, waits) = (other.request(&leases[0]), other.request(&leases[1]));
+    tokio::pin!(asks, waits);
+    let given_up = tokio::select! {
+        biased;
+        _ = &mut asks => anyhow::bail!("opened while the service hangs"),
+        given_up = &mut waits => given_up.err(),
+    };
+    ensure!(matches!(given_up, Some(StoreError::KeyService(_))), "{given_up:?}");
+    fs::remove_file(folder.path().join("hangs"))?;
+    ensure!(asks.await?.as_slice() == other.request(&leases[1]).await?.as_slice(), "of one question");
+    store.close().await;
+    other.close().await;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -87,10 +87,21 @@ fn its_file_is_checked_by_digest() {
 
 #[test]
 fn where_nothing_can_be_written_it_is_made_and_not_kept() {
-    // Nobody makes a folder here, root included.
-    let directory = Path::new("/sys/nightingale");
+    // Nobody makes a file here, root included.
+    let directory = Path::new("/sys/kernel");
     assert!(CohortKeyStore::open(directory).is_ok());
     let made = Srs::cached(directory, LAYOUT).unwrap();
     assert_eq!(made.lagrange(), Srs::development(LAYOUT).unwrap().lagrange());
-    assert!(!directory.exists());
+    assert!(!directory.join("development.7.srs").exists());
+}
+
+#[test]
+fn a_folder_that_is_not_there_and_cannot_be_made_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mistyped");
+    std::fs::write(&file, "").unwrap();
+    for directory in [file.join("keys"), Path::new("/sys/nightingale").to_owned()] {
+        let refused = Srs::cached(&directory, LAYOUT).err();
+        assert!(matches!(&refused, Some(ProveError::Io { path, .. }) if *path == directory), "{refused:?}");
+    }
 }
