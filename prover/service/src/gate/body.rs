@@ -22,6 +22,9 @@ use tonic::{Code, Status, body::Body};
 /// The slowest that a large message may come, beside the time that every message has.
 const BYTES_PER_SECOND: u64 = 64 << 10;
 
+/// A message counts as a request more for each so many bytes that it announces: whoever reads it makes room for all of them at once.
+const REQUEST: u64 = 1 << 20;
+
 /// Follows the messages in a body by their prefixes: a flag and a length of four bytes (the protocol's "Length-Prefixed-Message").
 #[derive(Default)]
 struct Framing {
@@ -161,13 +164,13 @@ impl Paced {
             self.wanted = if counts { self.framing.size } else { 0 };
             self.load.message(self.wanted);
         }
-        if self.pace.streams
-            && let Some(tally) = &self.tally
-        {
-            // The call itself was counted when it was let in, which is its first message.
+        if let Some(tally) = &self.tally {
+            // The call itself was counted when it was let in, which is its first message; one alone counts no further.
             let first = u64::from(self.framing.begun == begun && begun > 0);
+            let messages = if self.pace.streams { begun - first } else { 0 };
+            let size = if measured > 0 { self.framing.size } else { 0 };
             let now = Instant::now();
-            let wait = (0..begun - first).filter_map(|_| tally.borrow(now)).max();
+            let wait = tally.borrow(messages + size / REQUEST, now).filter(|_| self.pace.streams);
             self.pause = wait.map(|wait| Box::pin(tokio::time::sleep_until(now + wait)));
         }
         Ok(())
@@ -329,7 +332,10 @@ impl http_body::Body for Held {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::identity::Rates, gate::limits::Limits};
+    use crate::{
+        config::identity::{Rates, Share},
+        gate::limits::Limits,
+    };
     use http_body_util::{BodyExt, StreamBody};
     use std::convert::Infallible;
     use tokio::sync::mpsc;
@@ -363,6 +369,27 @@ mod tests {
         assert!(early.is_err(), "it is told off at once");
         let late = tokio::time::timeout(Duration::from_secs(5), body.frame()).await;
         assert!(matches!(late, Ok(Some(Err(status))) if status.code() == Code::DeadlineExceeded));
+    }
+
+    #[tokio::test]
+    async fn a_message_counts_by_what_it_announces() {
+        let every = Share { requests_per_second: Some(1), burst: Some(10), ..Share::default() };
+        let limits = Limits::new(Rates { every, ..Rates::default() });
+        for (length, left) in [([0, 15, 255, 255], 9), ([0, 64, 0, 0], 5)] {
+            let tenant = length.map(|byte: u8| byte.to_string()).concat();
+            let Ok(permit) = limits.enter(&tenant, Instant::now()) else {
+                return assert_eq!("refused", "let in");
+            };
+            let prefix = Bytes::copy_from_slice(&[&[0], &length[..]].concat());
+            let frames = tokio_stream::iter([Ok::<_, Infallible>(Frame::data(prefix))]);
+            let pace = Pace { streams: false, allowance: Duration::from_secs(5), largest: 4 << 20 };
+            let (tally, load) = (permit.tally(), Arc::new(limits.load(None)));
+            let body = Body::new(StreamBody::new(frames));
+            let mut body = Paced::new(body, pace, Some(tally), load, Arc::new(Term::default()));
+            assert!(matches!(body.frame().await, Some(Ok(_))));
+            let let_in = (0..20).filter(|_| limits.enter(&tenant, Instant::now()).is_ok()).count();
+            assert_eq!(let_in, left, "after {length:?}");
+        }
     }
 
     #[tokio::test]

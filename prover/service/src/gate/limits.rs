@@ -227,10 +227,13 @@ impl Tally {
         })
     }
 
-    /// Takes one request from the bucket even when it is empty; says for how long to hold back what comes after it.
-    pub(crate) fn borrow(&self, now: Instant) -> Option<Duration> {
+    /// Takes so many requests from the bucket even when it is empty; says for how long to hold back what comes after them.
+    pub(crate) fn borrow(&self, requests: u64, now: Instant) -> Option<Duration> {
+        if requests == 0 {
+            return None;
+        }
         self.with_bucket(now, |bucket, rate| {
-            bucket.left -= 1.0;
+            bucket.left -= f64::from(u32::try_from(requests).unwrap_or(u32::MAX));
             (bucket.left < 0.0).then(|| Duration::from_secs_f64(-bucket.left / rate))
         })
     }
@@ -330,9 +333,10 @@ mod tests {
         let now = Instant::now();
         let Ok(permit) = limits.enter("north", now) else { return assert_eq!("refused", "let in") };
         let tally = permit.tally();
-        assert_eq!(tally.borrow(now), None);
-        assert_eq!(tally.borrow(now), Some(Duration::from_millis(100)));
-        assert_eq!(tally.borrow(now), Some(Duration::from_millis(200)));
+        assert_eq!(tally.borrow(1, now), None);
+        assert_eq!(tally.borrow(0, now), None);
+        assert_eq!(tally.borrow(1, now), Some(Duration::from_millis(100)));
+        assert_eq!(tally.borrow(3, now), Some(Duration::from_millis(400)));
     }
 
     #[test]

@@ -126,7 +126,7 @@ pub(super) static RATES: Section = Section {
             usual: Usual::Unset("without bound; 500 where callers show who they are", "500"),
             unit: "requests/s",
             range: Range::Whole(1, 1_000_000_000),
-            meaning: "A tenant's requests, in the mean.",
+            meaning: "A tenant's requests, in the mean; a message of a MiB or more counts as one more for each.",
         },
         Key {
             name: "burst",
