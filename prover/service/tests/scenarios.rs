@@ -30,6 +30,8 @@ mod canary;
 mod cancel;
 #[path = "scenarios/ceremony_command.rs"]
 mod ceremony_command;
+#[path = "scenarios/ceremony_whole.rs"]
+mod ceremony_whole;
 #[path = "scenarios/certificates.rs"]
 mod certificates;
 #[path = "scenarios/clinic.rs"]

@@ -84,6 +84,7 @@ fn list(store: &KeyStore) {
         }
         let Some(manifest) = store.manifest(entry.digest) else { continue };
         say(format_args!("  circuit      {}", manifest.circuit));
+        say(format_args!("  circuit hash {}", manifest.circuit_hash));
         say(format_args!("  zkey         {}", manifest.zkey));
         say(format_args!("  ptau         {} (2^{})", manifest.ptau, manifest.power));
         for (number, part) in (1..).zip(&manifest.contributions) {

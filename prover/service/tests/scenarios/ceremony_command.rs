@@ -19,7 +19,7 @@ fn nightingale(at: &Path, arguments: &[&str]) -> Result<Output> {
 }
 
 /// What snarkjs says; nothing where it is absent and may be.
-fn snarkjs(at: &Path, arguments: &[&str]) -> Result<Option<String>> {
+pub(crate) fn snarkjs(at: &Path, arguments: &[&str]) -> Result<Option<String>> {
     let tool = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../tools/node_modules/snarkjs/build/cli.cjs");
     if !tool.is_file() {
         let required = std::env::var_os("NIGHTINGALE_REQUIRE_TOOLS").is_some_and(|value| value == "1");
@@ -27,7 +27,15 @@ fn snarkjs(at: &Path, arguments: &[&str]) -> Result<Option<String>> {
         return Ok(None);
     }
     let output = Command::new("node").arg(tool).args(arguments).current_dir(at).output()?;
-    Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()))
+    Ok(Some(uncoloured(&String::from_utf8_lossy(&output.stdout))))
+}
+
+/// Without the sequences that colour a terminal.
+fn uncoloured(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let first = parts.next().unwrap_or_default();
+    let rest = parts.map(|part| part.split_once('m').map_or(part, |(_, rest)| rest));
+    std::iter::once(first).chain(rest).collect()
 }
 
 #[test]

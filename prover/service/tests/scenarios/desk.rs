@@ -66,16 +66,21 @@ fn program() -> Result<Option<PathBuf>> {
 }
 
 impl Desk {
-    /// A fresh chain with the contracts; none, with a word on stderr, where a program is missing.
+    /// A fresh chain with the contracts and the development keys; none, with a word on stderr, where a program is missing.
     pub(crate) fn open() -> Result<Option<Self>> {
+        let keys = keys()?.display().to_string();
+        Self::deployed(&["--keys", &keys, "--no-cohort", "--out", "deployment.json"])
+    }
+
+    /// The same, deployed with these arguments.
+    pub(crate) fn deployed(arguments: &[&str]) -> Result<Option<Self>> {
         let (Some(program), Some(anvil)) = (program()?, Anvil::start()?) else { return Ok(None) };
         let folder = tempfile::tempdir()?;
         for name in ["run", "tmp"] {
             fs::create_dir(folder.path().join(name))?;
         }
         let mut desk = Self { program, anvil, folder, surroundings: Vec::new(), told: Vec::new() };
-        let keys = keys()?.display().to_string();
-        desk.done(OPERATOR, "deploy", &["--keys", &keys, "--no-cohort", "--out", "deployment.json"])?;
+        desk.done(OPERATOR, "deploy", arguments)?;
         Ok(Some(desk))
     }
 
