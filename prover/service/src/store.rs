@@ -40,6 +40,7 @@ use std::{
     fs,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant as Moment},
 };
 use times::{Operation, Times};
@@ -53,7 +54,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The open database, and the lock on its folder while it is open.
 pub struct Store {
     pools: Pools,
-    keyring: Keyring,
+    keyring: Arc<Keyring>,
     consent_rules: consents::ConsentRules,
     times: Times,
     folder: PathBuf,
@@ -140,7 +141,7 @@ impl Store {
             Dialect::Postgres => "postgres",
         })?;
         let (consent_rules, folder) = (config.consent.rules(), folder.to_owned());
-        let store = Self { pools, keyring, consent_rules, times, folder, workers, held };
+        let store = Self { pools, keyring: Arc::new(keyring), consent_rules, times, folder, workers, held };
         store.follow_clock().await?;
         Ok(store)
     }

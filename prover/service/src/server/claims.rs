@@ -196,6 +196,8 @@ impl Claims {
         load: Option<Arc<Load>>,
     ) -> Result<(Tenant, Job, bool), Status> {
         let named = message.tenant.clone();
+        // The name may be as large as the message: its bytes are held until the refusal is on record.
+        let _held = load.clone();
         match self.accept(caller, method, message, trace, load).await {
             Ok(accepted) => Ok(accepted),
             Err(status) => {

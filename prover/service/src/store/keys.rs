@@ -4,8 +4,8 @@
 //! erasure with the next request, whatever is held in memory.
 
 mod erasure;
+mod questions;
 mod rotation;
-mod unopened;
 
 pub use erasure::Erased;
 pub use rotation::Rotated;
@@ -14,7 +14,7 @@ use super::{
     Store, audit,
     master::{
         self, KEY_BYTES, KeyId, MasterKeys,
-        source::{Found, MasterSource, Place},
+        source::{MasterSource, Place},
     },
     rows,
     seal::{DataKey, Seal, TenantKeys},
@@ -26,11 +26,12 @@ use crate::{
     error::{ServiceError, StoreError},
     jobs::{Instant, Tenant},
 };
+use questions::Questions;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
-use unopened::Unopened;
 use zeroize::Zeroizing;
 
 /// Held by `meta` in databases of the releases before data keys: the master key's fingerprint.
@@ -43,8 +44,11 @@ pub(super) struct Keyring {
     source: MasterSource,
     master: Mutex<Arc<dyn MasterKeys>>,
     opened: Mutex<HashMap<Tenant, Arc<TenantKeys>>>,
-    unopened: Unopened,
+    questions: Questions,
 }
+
+/// How long a lane waits for a key that is asked for: longer than a file, or a service that is well, takes.
+const LANE: Duration = Duration::from_secs(1);
 
 /// What the database says about its master key.
 enum Recorded {
@@ -95,7 +99,8 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|_| StoreError::Bug("a master key panicked".into()))?
+    // What waits for a key is not given up for it.
+    done.map_err(|_| StoreError::KeyService("asking for it panicked; report it".into()))?
 }
 
 async fn recorded(pools: &Pools) -> Result<Recorded, StoreError> {
@@ -157,7 +162,7 @@ impl Keyring {
             source,
             master: Mutex::new(found.master),
             opened: Mutex::default(),
-            unopened: Unopened::default(),
+            questions: Questions::default(),
         })
     }
 
@@ -181,21 +186,17 @@ impl Keyring {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
     }
 
-    /// The master key of this name: the one in hand, or the one that a rotation elsewhere has put in its place.
-    async fn master(&self, id: &KeyId) -> Result<Arc<dyn MasterKeys>, StoreError> {
+    /// The master key of this name: the one in hand, or the one that a rotation elsewhere has put in its place. Reads files.
+    fn master(&self, id: &KeyId) -> Result<Arc<dyn MasterKeys>, StoreError> {
         let held = self.held();
         if held.id() == id {
             return Ok(held);
         }
-        let (source, wanted) = (self.source.clone(), id.clone());
-        let found: Found = blocking(move || {
-            source.find(&wanted).map_err(|error| {
-                tracing::error!(%error, "the master key was rotated, and this process has no new one");
-                // Whoever rotated it brings it here next: nothing is damaged, and nothing is given up.
-                StoreError::KeyService("this process was not given the new master key yet".into())
-            })
-        })
-        .await?;
+        let found = self.source.find(id).map_err(|error| {
+            tracing::error!(%error, "the master key was rotated, and this process has no new one");
+            // Whoever rotated it brings it here next: nothing is damaged, and nothing is given up.
+            StoreError::KeyService("this process was not given the new master key yet".into())
+        })?;
         self.hold(found.master.clone());
         Ok(found.master)
     }
@@ -257,7 +258,11 @@ async fn insert(
 }
 
 impl Store {
-    async fn seal_or_make(&self, tenant: &Tenant) -> Result<Seal, StoreError> {
+    /// A tenant's seal, with a new data key where the tenant has none yet.
+    ///
+    /// # Errors
+    /// [`StoreError::TenantErased`]; the database or the key service does not answer; a wrapped key that does not open.
+    pub async fn seal(&self, tenant: &Tenant) -> Result<Seal, StoreError> {
         if let Some(seal) = self.seal_if_any(tenant).await? {
             return Ok(seal);
         }
@@ -270,29 +275,52 @@ impl Store {
     /// # Errors
     /// As [`Store::seal`].
     pub(super) async fn seal_if_any(&self, tenant: &Tenant) -> Result<Option<Seal>, StoreError> {
-        let found = self.optional(newest_of(tenant)).await?;
-        let version = newest(found.as_ref()).inspect_err(|_| self.keyring.forget(tenant))?;
-        let Some(version) = version else { return Ok(None) };
-        if let Some(keys) = self.keyring.opened(tenant).filter(|keys| keys.newest().version == version) {
-            return Ok(Some(Seal::new(keys)));
-        }
-        let all = "SELECT version, wrapped, wrapped_by, derived FROM tenant_keys WHERE tenant = $1 ORDER BY version";
-        let all = self.all(sql(all).bind(tenant.as_str())).await?;
-        let all = all.iter().map(Wrapped::of).collect::<Result<Vec<_>, _>>()?;
-        let by = all.first().map(|key| key.by.clone()).ok_or(StoreError::TenantErased)?;
-        let master = self.keyring.master(&by).await?;
-        let owner = tenant.clone();
-        let opened = blocking(move || {
-            let open = |key: Wrapped| {
-                let opened = master::unwrap(master.as_ref(), &owner, key.version, &key.wrapped)?;
-                Ok(DataKey { version: key.version, key: opened, derived: key.derived })
+        self.opened(tenant, None).await
+    }
+
+    /// The seal of a tenant for whom something was sealed. Where its key is asked for it is waited for no longer than by a lane, which others' jobs wait
+    /// for: it is left out of leasing until there is an answer.
+    ///
+    /// # Errors
+    /// As [`Store::seal`]; [`StoreError::KeyService`] when there is no answer yet.
+    pub(super) async fn seal_soon(&self, tenant: &Tenant) -> Result<Seal, StoreError> {
+        self.opened(tenant, Some(LANE)).await?.ok_or(StoreError::Sealed)
+    }
+
+    async fn opened(&self, tenant: &Tenant, patience: Option<Duration>) -> Result<Option<Seal>, StoreError> {
+        loop {
+            let found = self.optional(newest_of(tenant)).await?;
+            let version = newest(found.as_ref()).inspect_err(|_| self.keyring.forget(tenant))?;
+            let Some(version) = version else { return Ok(None) };
+            if let Some(keys) = self.keyring.opened(tenant).filter(|keys| keys.newest().version == version) {
+                return Ok(Some(Seal::new(keys)));
+            }
+            let all = "SELECT version, wrapped, wrapped_by, derived FROM tenant_keys WHERE tenant = $1 ORDER BY version";
+            let all = self.all(sql(all).bind(tenant.as_str())).await?;
+            let all = all.iter().map(Wrapped::of).collect::<Result<Vec<_>, _>>()?;
+            let owner = tenant.clone();
+            let open = move |keyring: &Keyring| {
+                let by = all.first().map(|key| key.by.clone()).ok_or(StoreError::TenantErased)?;
+                let master = keyring.master(&by)?;
+                let open = |key: Wrapped| {
+                    let opened = master::unwrap(master.as_ref(), &owner, key.version, &key.wrapped)?;
+                    Ok(DataKey { version: key.version, key: opened, derived: key.derived })
+                };
+                let keys = all.into_iter().map(open).collect::<Result<Vec<_>, StoreError>>()?;
+                let keys = TenantKeys::new(owner.clone(), keys).ok_or(StoreError::TenantErased)?;
+                let keys = Arc::new(keys);
+                keyring.keep(&owner, keys.clone());
+                Ok(keys)
             };
-            let keys = all.into_iter().map(open).collect::<Result<Vec<_>, StoreError>>()?;
-            TenantKeys::new(owner, keys).ok_or(StoreError::TenantErased)
-        });
-        let keys = Arc::new(opened.await?);
-        self.keyring.keep(tenant, keys.clone());
-        Ok(Some(Seal::new(keys)))
+            if let Some(keys) = self.keyring.ask(tenant, patience, open).await? {
+                return Ok(Some(Seal::new(keys)));
+            }
+        }
+    }
+
+    /// Whose jobs are left to other processes for now: their keys are asked for, or could not be had a moment ago.
+    pub(super) fn left_out(&self) -> Vec<Tenant> {
+        self.keyring.questions.left_out()
     }
 
     /// A tenant's seal as it was last opened, within a transaction: nothing is asked of the database, and no connection is waited for. Call
@@ -330,14 +358,22 @@ impl Store {
         let version = after + 1;
         // Twice at most: a rotation of the master key may come between wrapping and storing.
         for _ in 0..3 {
-            let id = self.master_name().await?;
-            let master = self.keyring.master(&id).await?;
-            let owner = tenant.clone();
-            let wrapped = blocking(move || {
-                let key = Zeroizing::new(rand::random::<[u8; KEY_BYTES]>());
-                Ok(master::wrap(master.as_ref(), &owner, version, &key)?)
-            });
-            let wrapped = wrapped.await?;
+            let (id, wrapped) = loop {
+                let id = self.master_name().await?;
+                let (owner, by) = (tenant.clone(), id.clone());
+                let wrap = move |keyring: &Keyring| {
+                    let key = Zeroizing::new(rand::random::<[u8; KEY_BYTES]>());
+                    Ok(master::wrap(keyring.master(&by)?.as_ref(), &owner, version, &key)?)
+                };
+                if let Some(wrapped) = self.keyring.ask(tenant, None, wrap).await? {
+                    break (id, wrapped);
+                }
+                // Somebody else asked, maybe for the same.
+                match newest(self.optional(newest_of(tenant)).await?.as_ref())? {
+                    Some(newest) if newest > after => return Ok(newest),
+                    _ => {}
+                }
+            };
             let mut tx = self.begin_for(tenant).await?;
             let wraps_still = wrapped_by(&mut tx, self.dialect()).await? == id;
             match newest(tx.optional(newest_of(tenant)).await?.as_ref())? {

@@ -78,6 +78,9 @@ pub trait MasterKeys: Send + Sync {
     fn unwrap(&self, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, MasterError>;
 }
 
+/// Bytes that are wrapped: a data key and what it is for.
+const PLAIN: usize = KEY_BYTES + 32;
+
 /// What a data key is for, wrapped together with it: a row that is moved to another tenant does not open there, whatever the master key
 /// is, so that no value is ever sealed under a key that its tenant's erasure does not destroy.
 fn purpose(tenant: &Tenant, version: u32) -> [u8; 32] {
@@ -98,7 +101,7 @@ pub fn wrap(
     version: u32,
     key: &[u8; KEY_BYTES],
 ) -> Result<Vec<u8>, MasterError> {
-    let mut plain = Zeroizing::new(Vec::with_capacity(2 * KEY_BYTES));
+    let mut plain = Zeroizing::new(Vec::with_capacity(PLAIN));
     plain.extend_from_slice(key);
     plain.extend_from_slice(&purpose(tenant, version));
     master.wrap(&plain)

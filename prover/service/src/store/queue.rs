@@ -171,9 +171,9 @@ impl Store {
     /// Opens the request of a lease. A key service may take its time for that, which is why leasing does not wait for it.
     ///
     /// # Errors
-    /// As [`Store::seal`]; a key that another job waits for; a request that cannot be opened.
+    /// As [`Store::seal`]; a key that is still asked for; a request that cannot be opened.
     pub async fn request(&self, lease: &Lease) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-        self.seal_in_turn(&lease.tenant).await?.open(Kind::Witness, &lease.id, &lease.witness)
+        self.seal_soon(&lease.tenant).await?.open(Kind::Witness, &lease.id, &lease.witness)
     }
 
     /// Keeps a lease; `false` when it is no longer held. What counts is that `until` changes, not what it says.

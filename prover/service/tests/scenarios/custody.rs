@@ -15,7 +15,7 @@ use nightingale::{
     store::{
         Store,
         master::{MasterKeys, file::FileMaster},
-        queue::Share,
+        queue::{Lease, Share},
         seal::Kind,
     },
 };
@@ -239,6 +239,7 @@ wrap)
     body=$(turned)
     printf '%s %s %s' "$NIGHTINGALE_KMS_KEY" "$(mark "$NIGHTINGALE_KMS_KEY")" "$body" | base64 -w 0 ;;
 unwrap)
+    echo "$NIGHTINGALE_KMS_KEY" >> "$folder/asked"
     test ! -e "$folder/slow" || sleep 2
     while test -e "$folder/hangs"; do sleep 0.2; done
     base64 -d | {
@@ -422,36 +423,107 @@ async fn a_key_service_that_hangs_takes_one_lane_and_not_all() -> Result<()> {
     server.stop().await
 }
 
-/// Both were leased before either asked for the key.
-#[tokio::test(flavor = "multi_thread")]
-async fn jobs_that_wait_for_the_same_key_wait_one_at_a_time() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let mut config = config(folder.path());
-    config.secrets.kms_command = service(folder.path())?;
-    let store = Store::open(&config).await?;
-    let north = tenant("north")?;
+/// A lane's patience with a key service, and some more.
+const LANE: Duration = Duration::from_secs(5);
+
+/// Jobs of one tenant that another process than the one that took them leases, to ask for the key of a service that hangs from now on.
+async fn leased(store: &Store, other: &Store, folder: &Path) -> Result<Vec<Lease>> {
     let request = Clinic::new()?.denied(0)?;
-    for number in 0..2 {
-        submit_as(&store, &north, &request, number).await?;
+    for number in 0..3 {
+        submit_as(store, &tenant("north")?, &request, number).await?;
     }
-    // Another process, which has opened no key yet.
-    let other = Store::attach(&config).await?;
-    fs::write(folder.path().join("hangs"), "")?;
+    fs::write(folder.join("hangs"), "")?;
+    fs::remove_file(folder.join("asked"))?;
     let mut leases = Vec::new();
     for _ in 0..2 {
         let lease = other.lease(Share::Claims, Instant::now(), Duration::from_secs(60)).await?;
         leases.push(lease.context("nothing was leased")?);
     }
-    let (asks, waits) = (other.request(&leases[0]), other.request(&leases[1]));
-    tokio::pin!(asks, waits);
-    let given_up = tokio::select! {
-        biased;
-        _ = &mut asks => anyhow::bail!("opened while the service hangs"),
-        given_up = &mut waits => given_up.err(),
+    Ok(leases)
+}
+
+/// That both requests are given up soon, of one question that goes on meanwhile, and open when it is answered.
+async fn wait_for_one_question(other: &Store, leases: &[Lease], folder: &Path) -> Result<()> {
+    let [first, second] = leases else { anyhow::bail!("two are wanted") };
+    let both = async { tokio::join!(other.request(first), other.request(second)) };
+    let (one, two) = tokio::time::timeout(LANE, both).await.context("the lanes wait for the service")?;
+    for given_up in [one.err(), two.err()] {
+        ensure!(matches!(given_up, Some(StoreError::KeyService(_))), "{given_up:?}");
+    }
+    let third = other.lease(Share::Claims, Instant::now(), Duration::from_secs(60)).await?;
+    ensure!(third.is_none(), "leased, though its key is asked for");
+    ensure!(fs::read_to_string(folder.join("asked"))?.lines().count() == 1, "asked more than once");
+    fs::remove_file(folder.join("hangs"))?;
+    let opened = async {
+        while other.request(first).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        anyhow::Ok(other.request(second).await?.len())
     };
-    ensure!(matches!(given_up, Some(StoreError::KeyService(_))), "{given_up:?}");
+    ensure!(tokio::time::timeout(SOON, opened).await.context("never opened")?? > 0);
+    Ok(())
+}
+
+/// Both were leased before either asked for the key.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_lane_waits_for_a_key_service_that_takes_its_time() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut config = config(folder.path());
+    config.secrets.kms_command = service(folder.path())?;
+    let store = Store::open(&config).await?;
+    // Another process, which has opened no key yet.
+    let other = Store::attach(&config).await?;
+    let leases = leased(&store, &other, folder.path()).await?;
+    wait_for_one_question(&other, &leases, folder.path()).await?;
+    store.close().await;
+    other.close().await;
+    Ok(())
+}
+
+/// The key that it has open is not the newest.
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_for_the_key_that_a_rotation_made() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut config = config(folder.path());
+    config.secrets.kms_command = service(folder.path())?;
+    let store = Store::open(&config).await?;
+    let north = tenant("north")?;
+    store.seal(&north).await?;
+    let other = Store::attach(&config).await?;
+    other.seal(&north).await?;
+    store.rotate_tenant(&north).await?;
+    let leases = leased(&store, &other, folder.path()).await?;
+    wait_for_one_question(&other, &leases, folder.path()).await?;
+    store.close().await;
+    other.close().await;
+    Ok(())
+}
+
+/// Each would leave a thread behind that waits for the service.
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_that_go_away_while_a_key_is_asked_for_leave_one_question() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut config = config(folder.path());
+    config.secrets.kms_command = service(folder.path())?;
+    let store = Store::open(&config).await?;
+    let (north, south) = (tenant("north")?, tenant("south")?);
+    store.seal(&north).await?;
+    store.seal(&south).await?;
+    let other = Store::attach(&config).await?;
+    other.seal(&south).await?;
+    fs::write(folder.path().join("hangs"), "")?;
+    fs::remove_file(folder.path().join("asked"))?;
+    for _ in 0..600 {
+        let gone = tokio::time::timeout(Duration::from_millis(2), other.seal(&north)).await;
+        ensure!(gone.is_err(), "opened while the service hangs");
+    }
+    let asked = fs::read_to_string(folder.path().join("asked"))?;
+    ensure!(asked.lines().count() == 1, "asked {} times", asked.lines().count());
+    other.seal(&south).await.context("what is open")?;
+    let free = tokio::time::timeout(SOON, tokio::task::spawn_blocking(|| ())).await;
+    free.context("no thread is free")??;
     fs::remove_file(folder.path().join("hangs"))?;
-    ensure!(asks.await?.as_slice() == other.request(&leases[1]).await?.as_slice(), "of one question");
+    other.seal(&north).await.context("the question that went on")?;
     store.close().await;
     other.close().await;
     Ok(())

@@ -160,9 +160,10 @@ impl Store {
         row: &Row,
     ) -> Result<(), StoreError> {
         let (tenant, key) = (rows::tenant(row)?, Wrapped::of(row)?);
-        let (old, new) = (self.keyring.master(&key.by).await?, to.clone());
+        let (keyring, new) = (self.keyring.clone(), to.clone());
         let (owner, version) = (tenant.clone(), key.version);
         let pair = blocking(move || {
+            let old = keyring.master(&key.by)?;
             let opened = master::unwrap(old.as_ref(), &owner, version, &key.wrapped)?;
             let after = master::wrap(new.as_ref(), &owner, version, &opened)?;
             // What cannot be opened again would be lost with the old key.

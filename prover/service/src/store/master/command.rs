@@ -5,7 +5,7 @@
 //! wrap with, or the one that wrapped. The service must authenticate what it encrypts, as every AEAD does. Anything but exit code 0 within the
 //! time allowed is a failure that may pass. Standard error is left to the operator's log: data keys must not be printed there.
 
-use super::{KeyId, MasterError, MasterKeys};
+use super::{KeyId, MasterError, MasterKeys, PLAIN};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::{
     io::{Read, Write},
@@ -66,6 +66,9 @@ impl MasterKeys for CommandMaster {
 
     fn wrap(&self, plain: &[u8]) -> Result<Vec<u8>, MasterError> {
         let wrapped = self.exchange("wrap", plain)?.to_vec();
+        if wrapped.len() < plain.len() {
+            return Err(unavailable("`wrap` printed less than it was given to encrypt"));
+        }
         // A program that gives back what it got would leave the keys in clear in the database.
         if wrapped.windows(16).any(|window| plain.windows(16).any(|part| part == window)) {
             return Err(unavailable("`wrap` printed the data key itself; it must print it encrypted"));
@@ -74,7 +77,15 @@ impl MasterKeys for CommandMaster {
     }
 
     fn unwrap(&self, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, MasterError> {
-        self.exchange("unwrap", wrapped)
+        let plain = self.exchange("unwrap", wrapped)?;
+        // Many a pipeline that fails ends with 0 and nothing printed: no reason to give up what waits for the key.
+        if plain.len() != PLAIN {
+            let printed = plain.len();
+            return Err(unavailable(&format!(
+                "`unwrap` printed {printed} bytes and not the {PLAIN} that were wrapped"
+            )));
+        }
+        Ok(plain)
     }
 }
 
@@ -115,7 +126,7 @@ fn talk(child: &mut Child, input: &[u8], patience: Duration) -> Result<Zeroizing
         return Err("has no standard input or output".to_owned());
     };
     let (send, printed) = mpsc::channel();
-    std::thread::spawn(move || {
+    let listens = std::thread::Builder::new().spawn(move || {
         // Of its full size at once: growing would leave copies of a data key behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(1 + MOST as usize));
         let read = stdout.by_ref().take(MOST + 1).read_to_end(&mut bytes);
@@ -123,6 +134,7 @@ fn talk(child: &mut Child, input: &[u8], patience: Duration) -> Result<Zeroizing
         // Nobody listens any more where the program hung.
         let _ = send.send(read.map(|_| bytes));
     });
+    listens.map_err(|error| format!("cannot be listened to: {error}"))?;
     // A program that does not read, as for `key-id`, may have closed its end: its exit code says whether that is an error.
     let _ = stdin.write_all(input);
     drop(stdin);
@@ -181,6 +193,14 @@ mod tests {
         assert!(nonsense.to_string().contains("something else than base64"), "{nonsense}");
         let open = master("cat")?.wrap(&[1; 64]).err().ok_or("accepted")?;
         assert!(open.to_string().contains("the data key itself"), "{open}");
+        let less = master("cat >/dev/null; echo AAAA")?.wrap(&[1; 64]).err().ok_or("accepted")?;
+        assert!(less.to_string().contains("less than"), "{less}");
+        // A pipeline whose first part failed.
+        for (body, bytes) in [("cat >/dev/null", "0 bytes"), ("cat >/dev/null; echo AAAA", "3 bytes")] {
+            let nothing = master(body)?.unwrap(&[1; 64]).err().ok_or("accepted")?;
+            assert!(matches!(nothing, MasterError::Unavailable(_)), "{nothing}");
+            assert!(nothing.to_string().contains(bytes), "{nothing}");
+        }
         let hung = master("sleep 5")?.wrap(&[1; 64]).err().ok_or("accepted")?;
         assert!(hung.to_string().contains("did not end"), "{hung}");
         assert!(CommandMaster::current(&["/nowhere/kms".to_owned()]).is_err());
