@@ -5,6 +5,7 @@ use crate::jobs::{JobId, Phase};
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 use tokio::sync::{Notify, watch};
 
@@ -18,6 +19,14 @@ pub(crate) struct Events {
 struct Entry {
     changed: watch::Sender<()>,
     phase: Option<(Phase, u8)>,
+    /// When somebody looked for it in the database, as nothing was heard of it.
+    looked: Instant,
+}
+
+impl Entry {
+    fn new(phase: Option<(Phase, u8)>) -> Self {
+        Self { changed: watch::Sender::new(()), phase, looked: Instant::now() }
+    }
 }
 
 /// Wakes when its job changes.
@@ -44,9 +53,19 @@ impl Events {
     pub(crate) fn watch(&self, id: JobId) -> Watcher {
         let mut entries = self.entries();
         entries.retain(|_, entry| entry.phase.is_some() || entry.changed.receiver_count() > 0);
-        let entry =
-            entries.entry(id).or_insert_with(|| Entry { changed: watch::Sender::new(()), phase: None });
+        let entry = entries.entry(id).or_insert_with(|| Entry::new(None));
         Watcher { changed: entry.changed.subscribe() }
+    }
+
+    /// Whether nobody has looked for a watched job for so long: then whoever asks does, and tells the others ([`Events::changed`]).
+    pub(crate) fn may_look(&self, id: JobId, every: Duration) -> bool {
+        self.entries().get_mut(&id).is_none_or(|entry| {
+            let may = entry.looked.elapsed() >= every;
+            if may {
+                entry.looked = Instant::now();
+            }
+            may
+        })
     }
 
     /// A job changed in the database.
@@ -61,8 +80,7 @@ impl Events {
         let mut entries = self.entries();
         match phase {
             Some(_) => {
-                let entry =
-                    entries.entry(id).or_insert_with(|| Entry { changed: watch::Sender::new(()), phase });
+                let entry = entries.entry(id).or_insert_with(|| Entry::new(phase));
                 entry.phase = phase;
                 entry.changed.send_replace(());
             }
@@ -92,5 +110,20 @@ impl Events {
     /// Waits until there may be work.
     pub(crate) async fn work(&self) {
         self.work.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_those_who_watch_looks_for_all() {
+        let (events, id, every) = (Events::default(), JobId([1; 16]), Duration::from_millis(20));
+        let watchers: Vec<Watcher> = (0..10).map(|_| events.watch(id)).collect();
+        for _ in 0..2 {
+            std::thread::sleep(every);
+            assert_eq!(watchers.iter().filter(|_| events.may_look(id, every)).count(), 1);
+        }
     }
 }

@@ -254,19 +254,32 @@ pub(super) async fn outcome(
     id: JobId,
 ) -> Result<v1::Job, Status> {
     let mut watcher = engine.events.watch(id);
+    let mut has_looked = false;
     loop {
         let job = engine.store.job(tenant, &id).await?;
         let job =
             job.ok_or_else(|| typed(Code::NotFound, "JOB_UNKNOWN", "id: no such job of this tenant"))?;
         if job.state.has_ended() || job.state == State::Waiting {
+            if has_looked {
+                engine.events.changed(id);
+            }
             return Ok(wire::job(clear(engine, caller, method, job).await?, None));
         }
-        tokio::select! {
-            () = watcher.changed() => {}
-            () = tokio::time::sleep(LOOK) => {}
-            () = engine.drained() => {
-                let text = "the server is stopping; the job is accepted and goes on when it is back, watch it then";
-                return Err(with_metadata(Code::Unavailable, "DRAINING", text, [("job", id.to_string())]));
+        loop {
+            tokio::select! {
+                // Only progress, where it has a phase: whoever ends the job takes it away.
+                () = watcher.changed() => if engine.events.phase(id).is_none() { break },
+                // One of those who wait looks for all of them.
+                () = tokio::time::sleep(LOOK) => {
+                    has_looked = engine.events.may_look(id, LOOK);
+                    if has_looked {
+                        break;
+                    }
+                }
+                () = engine.drained() => {
+                    let text = "the server is stopping; the job is accepted and goes on when it is back, watch it then";
+                    return Err(with_metadata(Code::Unavailable, "DRAINING", text, [("job", id.to_string())]));
+                }
             }
         }
     }
