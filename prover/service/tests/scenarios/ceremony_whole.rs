@@ -1,6 +1,6 @@
 //! A whole ceremony for claims of two lines as docs/ceremony.md has it, each step a command: from the circuit to a payment on a chain
 //! under a key that nobody knows the secrets of, and every way in which its import must be refused. Minutes of snarkjs, so only when it
-//! is asked for:
+//! is asked for; with prepared powers of 2^16 or more at hand, `NIGHTINGALE_PTAU=FILE` saves most of them:
 //!
 //!     NIGHTINGALE_REQUIRE_TOOLS=1 cargo test --release --workspace --test scenarios -- --ignored --nocapture a_key_from_a_whole_ceremony
 
@@ -90,9 +90,14 @@ async fn a_key_from_a_whole_ceremony_pays_a_claim() -> Result<()> {
     let (ours, verify) = ("nightingale", "nightingale-verify");
 
     // The powers, which a large public ceremony gives in earnest.
-    place.snarkjs("powersoftau new bn128 16 0.ptau", &[])?;
-    place.snarkjs("powersoftau contribute 0.ptau 1.ptau -e=one", &["--name=first"])?;
-    place.snarkjs("powersoftau prepare phase2 1.ptau powers.ptau", &[])?;
+    match std::env::var_os("NIGHTINGALE_PTAU") {
+        Some(file) => drop(fs::copy(file, folder.path().join("powers.ptau"))?),
+        None => {
+            place.snarkjs("powersoftau new bn128 16 0.ptau", &[])?;
+            place.snarkjs("powersoftau contribute 0.ptau 1.ptau -e=one", &["--name=first"])?;
+            place.snarkjs("powersoftau prepare phase2 1.ptau powers.ptau", &[])?;
+        }
+    }
     let ptau = FileDigest::of(&fs::read(folder.path().join("powers.ptau"))?).to_string();
 
     // Coordinator, contributors, coordinator.
