@@ -48,6 +48,8 @@ mod cohort_service;
 mod cohort_worker;
 #[path = "scenarios/collector.rs"]
 mod collector;
+#[path = "scenarios/consent_by_hand.rs"]
+mod consent_by_hand;
 #[path = "scenarios/consent_chain.rs"]
 mod consent_chain;
 #[path = "scenarios/consent_claims.rs"]

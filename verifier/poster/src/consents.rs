@@ -1,30 +1,39 @@
 //! Publishes the newest of a consent authority's epochs: the root that its list ends with, unless the chain has it already.
 //!
-//! The chain takes whatever root the authority sends, an earlier one too. So the list is compared with the chain first: a list that is older
-//! than the chain would bring back what was revoked.
+//! The chain takes whatever root the authority sends, an earlier one too, and each publication starts a root's age anew. So the list is compared
+//! with the chain first: a list that is older than the chain would bring back what was revoked, and an old one hides that the authority is silent.
+//! Roots recur, since to revoke what was granted restores the register before it; only times tell which list is the older one.
 
 use crate::{Posted, Poster, PosterError, administration};
 use alloy_eips::BlockNumberOrTag;
-use alloy_primitives::B256;
+use alloy_primitives::{B256, U256};
+use alloy_sol_types::SolCall;
 use nightingale_circuits::field::to_be_bytes;
-use nightingale_contracts::{bindings::Registry::newestConsentRootCall, deploy::Deployment};
-use nightingale_verifier::{ConsentEpoch, ConsentEpochs};
+use nightingale_contracts::{
+    bindings::Registry::{consentAgeCall, consentStampCall, newestConsentRootCall},
+    deploy::Deployment,
+};
+use nightingale_verifier::{ConsentEpoch, ConsentEpochs, consent::time_text};
 use std::slice;
+
+/// How many seconds after a later epoch's time the chain's newest root may have been published, where the chain never had the later one: the
+/// earlier transaction may have waited that long for its block.
+const LATE: u64 = 3_600;
 
 impl Poster {
     /// Publishes the newest root of `epochs` as the authority that signs; `None` where the chain has it as its newest, as deep as wanted.
-    /// With `renew` it is published then, too, so that its age starts anew.
+    /// With `renew` it is published then, too, so that its age starts anew; and without, where the list left the root and came back to it since
+    /// the chain has it.
     ///
     /// # Errors
-    /// The chain's newest root is none of the list's, this account is no accepted authority, or it is not mined in time, and then the
-    /// same call goes on.
+    /// The list is older than the chain or than the registry's age of consents, this account is no accepted authority, or it is not mined in
+    /// time, and then the same call goes on.
     pub async fn publish_consents(
         &self,
         deployment: &Deployment,
         epochs: &ConsentEpochs,
         renew: bool,
     ) -> Result<Option<Posted>, PosterError> {
-        let root = |epoch: &ConsentEpoch| B256::from(to_be_bytes(&epoch.root));
         let wanted = epochs.newest().map(root).unwrap_or_default();
         let request = administration::publish_consents(deployment, wanted);
         // The same root may have been the newest before: that it was published then is no reason not to.
@@ -33,10 +42,8 @@ impl Poster {
             return self.step(&errand, 0, &request).await.map(Some);
         }
         let newest = self.newest_consents(deployment, BlockNumberOrTag::Latest).await?;
-        if !newest.is_zero() && !epochs.epochs().iter().map(root).any(|root| root == newest) {
-            return Err(PosterError::ConsentListBehind { newest });
-        }
-        if newest != wanted || renew {
+        if self.is_due(deployment, epochs, newest, renew).await? {
+            self.refuse_silence(deployment, epochs).await?;
             return self.step(&errand, 0, &request).await.map(Some);
         }
         let mut patience = self.patience();
@@ -48,6 +55,78 @@ impl Poster {
             if !patience.pause().await {
                 return Err(self.elsewhere_unconfirmed(&request.purpose));
             }
+        }
+    }
+
+    /// Whether the list's newest root is to be sent, where `newest` is the chain's.
+    async fn is_due(
+        &self,
+        deployment: &Deployment,
+        epochs: &ConsentEpochs,
+        newest: B256,
+        renew: bool,
+    ) -> Result<bool, PosterError> {
+        let Some(last) = epochs.newest().filter(|_| !newest.is_zero()) else { return Ok(true) };
+        if !epochs.epochs().iter().map(root).any(|root| root == newest) {
+            return Err(PosterError::ConsentListBehind { newest });
+        }
+        let wanted = root(last);
+        let Some(published) = self.consents_published(deployment, newest).await? else {
+            return Ok(newest != wanted || renew);
+        };
+        if newest == wanted {
+            let is_left = |epoch: &ConsentEpoch| root(epoch) != wanted && epoch.published > published;
+            return Ok(renew || epochs.epochs().iter().any(is_left));
+        }
+        // One that the chain had and superseded was sent from a list as long as this one, or a longer one.
+        let was_there = self.consents_published(deployment, wanted).await?.is_some_and(|time| time > 0);
+        let late = if was_there { 0 } else { LATE };
+        if last.published.saturating_add(late) <= published {
+            return Err(PosterError::ConsentListOlder {
+                listed: time_text(last.published),
+                newest,
+                published: time_text(published),
+            });
+        }
+        Ok(true)
+    }
+
+    /// Refuses a list whose newest root would be too old for the registry, had it been published when the list says.
+    async fn refuse_silence(
+        &self,
+        deployment: &Deployment,
+        epochs: &ConsentEpochs,
+    ) -> Result<(), PosterError> {
+        let listed = epochs.newest().map_or(0, |epoch| epoch.published);
+        let Some(age) = self.known(deployment, &consentAgeCall {}).await? else { return Ok(()) };
+        let now = self.node.head().await?.timestamp;
+        if U256::from(now) > U256::from(listed).saturating_add(age) {
+            return Err(PosterError::ConsentListSilent { listed: time_text(listed), age });
+        }
+        Ok(())
+    }
+
+    /// When this account published a root for the last time, in seconds since 1970-01-01 UTC; 0 for never. `None` where the registry does not
+    /// say.
+    async fn consents_published(
+        &self,
+        deployment: &Deployment,
+        root: B256,
+    ) -> Result<Option<u64>, PosterError> {
+        let call = consentStampCall { authority: self.address(), consentRoot: root };
+        Ok(self.known(deployment, &call).await?.map(|stamp| stamp.publishedAt))
+    }
+
+    /// What the registry answers; `None` where it was deployed before it could be asked that.
+    async fn known<C: SolCall>(
+        &self,
+        deployment: &Deployment,
+        call: &C,
+    ) -> Result<Option<C::Return>, PosterError> {
+        match self.node.try_ask_at(deployment.registry, call, BlockNumberOrTag::Latest).await? {
+            Ok(answer) => Ok(Some(answer)),
+            Err(revert) if revert.data.is_empty() => Ok(None),
+            Err(revert) => Err(PosterError::NodeRefused { method: "eth_call", problem: revert.reason }),
         }
     }
 
@@ -64,4 +143,8 @@ impl Poster {
             found => found,
         }
     }
+}
+
+fn root(epoch: &ConsentEpoch) -> B256 {
+    B256::from(to_be_bytes(&epoch.root))
 }

@@ -221,6 +221,31 @@ pub enum PosterError {
         /// The chain's.
         newest: B256,
     },
+    /// The list leads from the chain's newest consent root to another, and was not written after the chain got the former.
+    #[error(
+        "the list of consent epochs ends at {listed}, and the chain's newest root {newest} is of {published}: the list may be older than the \
+         chain, and bring back what was revoked; get the newest with `nightingale consent epochs`, and if that is it, publish it once more \
+         with `nightingale consent publish`"
+    )]
+    ConsentListOlder {
+        /// When the list's newest epoch was published, in UTC.
+        listed: String,
+        /// The chain's.
+        newest: B256,
+        /// When the chain got it, in UTC.
+        published: String,
+    },
+    /// The list's newest epoch is older than the registry lets a root become.
+    #[error(
+        "the list of consent epochs ends at {listed}, more than the registry's age of {age} s ago: nothing shows that its newest root still \
+         holds; have the authority publish again with `nightingale consent publish`, and give the list that this writes"
+    )]
+    ConsentListSilent {
+        /// When the list's newest epoch was published, in UTC.
+        listed: String,
+        /// The registry's, in seconds.
+        age: U256,
+    },
     /// The chain has other consents under the same number.
     #[error(
         "the chain has other consents of table {table} as version {version} than the dataset; give the dataset.json that it was \

@@ -19,6 +19,7 @@ use crate::{
 };
 use nightingale_circuits::claim::{Consent, Date, Id};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// What a statement does.
@@ -73,8 +74,10 @@ pub enum Stated {
     Unchanged,
     /// It would take back what was read from another consent.
     OfAnother,
-    /// It would permit what the ledger refuses, and nothing says that it is the newer of the two.
+    /// It would permit what the ledger refuses, by hand or without that anything says that it is the newer of the two.
     Refused,
+    /// It would permit, and was changed later than now by its own account: nothing is newer than that, ever.
+    FromTheFuture,
 }
 
 /// A line of the ledger. No `Debug`.
@@ -88,8 +91,10 @@ pub struct Statement {
     pub consent: Consent,
     /// What it does.
     pub effect: Effect,
-    /// What it was read from.
+    /// What it was read from, by its own account: whoever states by hand may name a source.
     pub source: String,
+    /// Whether it was stated by hand, and not read from a file.
+    pub by_hand: bool,
 }
 
 /// A statement as it is sealed.
@@ -102,6 +107,18 @@ struct StatementFile {
     from: u32,
     to: u32,
     source: String,
+    /// None in what an earlier release sealed.
+    #[serde(default)]
+    by_hand: Option<bool>,
+}
+
+impl StatementFile {
+    /// Whether it was stated by hand. Of what does not say so, a source as only an import names one was read from a file.
+    fn is_by_hand(&self) -> bool {
+        let is_resource = self.source.starts_with("Consent/")
+            || (self.source.starts_with("entry[") && self.source.ends_with("].Consent"));
+        self.by_hand.unwrap_or(!is_resource)
+    }
 }
 
 /// What the statements of a request became, and the jobs that failed because of them.
@@ -133,6 +150,8 @@ pub struct Listing {
     pub most: u32,
 }
 
+/// How much later than now a file may have been changed: clocks differ.
+const SKEW: Duration = Duration::from_secs(300);
 const COLUMNS: &str = "s.number, s.id, s.effect, s.stated, s.statement";
 /// No later line says otherwise.
 const NEWEST: &str = "NOT EXISTS (SELECT 1 FROM consent_statements n \
@@ -168,8 +187,11 @@ impl Store {
         for proposal in proposals {
             let subject = self.consent_subject(tenant, &proposal.consent)?;
             let held = self.newest_statement(&mut tx, tenant, &subject).await?;
-            let outcome = match left_out(proposal, held.as_ref()) {
+            let outcome = match left_out(proposal, held.as_ref(), now) {
                 Some(outcome) => outcome,
+                None if self.is_withheld(&mut tx, tenant, &subject, proposal, held.as_ref()).await? => {
+                    Stated::Refused
+                }
                 None => Stated::Line(self.add_statement(&mut tx, tenant, &subject, proposal, now).await?),
             };
             if matches!(outcome, Stated::Line(_)) && proposal.effect != Effect::Permit {
@@ -201,7 +223,7 @@ impl Store {
         proposal: &Proposal,
         now: Instant,
     ) -> Result<i64, StoreError> {
-        let Proposal { consent, effect, source, .. } = proposal;
+        let Proposal { consent, effect, source, is_import, .. } = proposal;
         let (seal, id) = (self.held_seal(tenant)?, JobId::random());
         let file = StatementFile {
             member: number_text(consent.member),
@@ -211,6 +233,7 @@ impl Store {
             from: consent.from.days(),
             to: consent.to.days(),
             source: source.clone(),
+            by_hand: Some(!is_import),
         };
         let plain = Zeroizing::new(serde_json::to_vec(&file).map_err(|_| rows::damaged("statement"))?);
         let sealed = seal.seal(Kind::Consent, &id, &plain)?;
@@ -243,6 +266,36 @@ impl Store {
         row.as_ref().map(|row| self.statement(tenant, row)).transpose()
     }
 
+    /// Whether a file would permit more than the newest statement and than was last said by hand. What was read since then makes no
+    /// difference: a denial that was read is no way around a revocation by hand.
+    async fn is_withheld(
+        &self,
+        connection: &mut Connection,
+        tenant: &Tenant,
+        subject: &[u8],
+        proposal: &Proposal,
+        held: Option<&Statement>,
+    ) -> Result<bool, StoreError> {
+        if !proposal.is_import || proposal.effect != Effect::Permit {
+            return Ok(false);
+        }
+        // As nearly always: the files of every night say what the ledger does.
+        if held.is_none_or(|held| permits_all_of(held, &proposal.consent)) {
+            return Ok(false);
+        }
+        let select = format!(
+            "SELECT {COLUMNS} FROM consent_statements s WHERE s.tenant = $1 AND s.subject = $2 \
+             ORDER BY s.sequence DESC"
+        );
+        for row in connection.all(sql(select).bind(tenant.as_str()).bind(subject)).await? {
+            let statement = self.statement(tenant, &row)?;
+            if statement.by_hand {
+                return Ok(!permits_all_of(&statement, &proposal.consent));
+            }
+        }
+        Ok(false)
+    }
+
     fn statement(&self, tenant: &Tenant, row: &Row) -> Result<Statement, StoreError> {
         let damaged = || rows::damaged("statement");
         let id = rows::id(row)?;
@@ -265,6 +318,7 @@ impl Store {
             },
             effect,
             source: file.source.clone(),
+            by_hand: file.is_by_hand(),
         })
     }
 
@@ -327,26 +381,43 @@ fn number_text(number: Id) -> String {
 }
 
 /// What becomes of an import that adds nothing, that would take back more than it says, or that may be older than what it would replace.
-fn left_out(proposal: &Proposal, held: Option<&Statement>) -> Option<Stated> {
-    let held = held.filter(|_| proposal.is_import)?;
-    let period = |consent: &Consent| (consent.from, consent.to);
+fn left_out(proposal: &Proposal, held: Option<&Statement>, now: Instant) -> Option<Stated> {
+    if !proposal.is_import {
+        return None;
+    }
     if proposal.effect == Effect::Revoke {
+        let held = held?;
         return match held.effect {
             Effect::Revoke => Some(Stated::Unchanged),
-            _ if !held.source.is_empty() && held.source != proposal.source => Some(Stated::OfAnother),
+            _ if !held.by_hand && held.source != proposal.source => Some(Stated::OfAnother),
             _ => None,
         };
     }
-    let same = held.effect == proposal.effect && period(&held.consent) == period(&proposal.consent);
-    if same && held.source == proposal.source {
+    let period = |consent: &Consent| (consent.from, consent.to);
+    let says_so = |held: &&Statement| {
+        held.effect == proposal.effect
+            && period(&held.consent) == period(&proposal.consent)
+            && held.source == proposal.source
+    };
+    if held.filter(says_so).is_some() {
         return Some(Stated::Unchanged);
     }
-    let within = held.effect == Effect::Permit
-        && held.consent.from <= proposal.consent.from
-        && proposal.consent.to <= held.consent.to;
-    // A revocation by hand is taken back by hand; one that was read is outdone by what was changed after it was recorded.
-    let is_newer = !held.source.is_empty() && proposal.updated.is_some_and(|updated| updated > held.stated);
-    (proposal.effect == Effect::Permit && !within && !is_newer).then_some(Stated::Refused)
+    if proposal.effect == Effect::Deny {
+        return None;
+    }
+    if proposal.updated.is_some_and(|updated| updated > now.plus(SKEW)) {
+        return Some(Stated::FromTheFuture);
+    }
+    let held = held?;
+    let is_newer = proposal.updated.is_some_and(|updated| updated > held.stated);
+    (!permits_all_of(held, &proposal.consent) && !is_newer).then_some(Stated::Refused)
+}
+
+/// Whether a statement permits each day of a period.
+fn permits_all_of(statement: &Statement, consent: &Consent) -> bool {
+    statement.effect == Effect::Permit
+        && statement.consent.from <= consent.from
+        && consent.to <= statement.consent.to
 }
 
 /// Fails a tenant's open jobs that rely on a consent. Whoever has one of them in hand finds its lease gone.

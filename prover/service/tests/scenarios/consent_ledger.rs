@@ -6,10 +6,14 @@ use crate::{
     stand_in::StandIn,
 };
 use anyhow::{Context, Result};
-use nightingale::client::{Client, ClientError};
+use nightingale::{
+    client::{Client, ClientError},
+    jobs::Instant,
+};
 use nightingale_circuits::{claim::Id, field::to_be_bytes};
 use nightingale_proto::v1::{self, ImportOutcome};
 use nightingale_records::consent::{build_register, to_registers_json};
+use nightingale_verifier::consent::time_text;
 use serde_json::json;
 
 /// A number as messages have it.
@@ -201,18 +205,19 @@ pub(crate) fn leaf(message: &v1::Consent) -> Result<nightingale_circuits::claim:
     })
 }
 
-fn fhir(id: &str, status: &str, provision: serde_json::Value) -> serde_json::Value {
+pub(crate) fn fhir(id: &str, status: &str, provision: serde_json::Value) -> serde_json::Value {
     json!({
         "resourceType": "Consent", "id": id, "status": status, "patient": {"display": names(0).1},
         "scope": {"coding": [{"code": "patient-privacy"}]}, "provision": provision,
     })
 }
 
-async fn import(
+/// Imports resources for the clinic's payer.
+pub(crate) async fn importing(
     client: &mut Client,
     key: &str,
     resources: &[serde_json::Value],
-) -> Result<Vec<(String, ImportOutcome)>> {
+) -> Result<Vec<v1::ImportedConsent>> {
     let entries: Vec<_> = resources.iter().map(|resource| json!({"resource": resource})).collect();
     let bundle = json!({"resourceType": "Bundle", "entry": entries});
     let request = v1::ImportConsentsRequest {
@@ -222,8 +227,21 @@ async fn import(
         payer_names: vec!["Organization/acme".to_owned()],
         ..v1::ImportConsentsRequest::default()
     };
-    let answer = client.import_consents(request).await?;
-    Ok(answer.consents.iter().map(|consent| (consent.source.clone(), consent.outcome())).collect())
+    Ok(client.import_consents(request).await?.consents)
+}
+
+async fn import(
+    client: &mut Client,
+    key: &str,
+    resources: &[serde_json::Value],
+) -> Result<Vec<(String, ImportOutcome)>> {
+    let consents = importing(client, key, resources).await?;
+    Ok(consents.iter().map(|consent| (consent.source.clone(), consent.outcome())).collect())
+}
+
+/// So many seconds from now, as files write times.
+pub(crate) fn seconds_from_now(seconds: i64) -> String {
+    time_text((Instant::now().0 / 1000 + seconds).unsigned_abs())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -279,7 +297,7 @@ async fn fhir_consents_are_taken_up_each_on_its_own() -> Result<()> {
     );
     assert!(client.consents(Vec::new(), false, 10).await?.is_empty());
     assert_eq!(
-        import(&mut client, "h", &[changed("2090-01-01T00:00:00Z")]).await?,
+        import(&mut client, "h", &[changed(&seconds_from_now(60))]).await?,
         one(ImportOutcome::Permitted)
     );
     // A longer permission is one, too; a shorter one is not.
@@ -295,7 +313,7 @@ async fn fhir_consents_are_taken_up_each_on_its_own() -> Result<()> {
     // What was taken back by hand is granted by hand, whatever a file says.
     client.revoke(revoking("hand", 0)).await?;
     assert_eq!(
-        import(&mut client, "k", &[changed("2091-01-01T00:00:00Z")]).await?,
+        import(&mut client, "k", &[changed(&seconds_from_now(120))]).await?,
         one(ImportOutcome::Refused)
     );
     // What was granted by hand has no source: a withdrawal is not lost for that, nor where the ledger knew nothing.

@@ -4,7 +4,7 @@
 use crate::{
     audit::{entries, execute, exported, fact, of},
     clinic::{Clinic, failure, names},
-    consent_ledger::{PAYER, bytes, granting, leaf, revoking},
+    consent_ledger::{PAYER, bytes, fhir, granting, importing, leaf, revoking, seconds_from_now},
     custody::tenant,
     running::{Running, ended, keyed},
     site::{Oracle, Site, on_both},
@@ -27,9 +27,10 @@ use nightingale::{
     },
 };
 use nightingale_circuits::field::to_be_bytes;
-use nightingale_proto::v1::{self, JobState, job::Outcome};
+use nightingale_proto::v1::{self, ImportOutcome, JobState, job::Outcome};
 use nightingale_records::consent::build_register;
 use nightingale_verifier::audit::{Anchors, Hash, Reader};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, Executor, PgConnection, PgPool, SqlitePool};
 use std::{collections::BTreeMap, fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
@@ -261,6 +262,21 @@ async fn statements_of_the_schema_before_are_numbered_in_their_order_and_go_on(s
         let refused = north.adjudicate(clinic.file(member, &[3])?, keyed(&format!("{member}")), true).await;
         ensure!(reason(refused)? == "CONSENT_REVOKED");
     }
+    // What that release read from a file is told from what was stated to it by hand, though its lines do not say which was which.
+    let expected = [
+        (4, "other", "inactive", ImportOutcome::Refused),
+        (4, "four", "inactive", ImportOutcome::Revoked),
+        (4, "four", "active", ImportOutcome::Permitted),
+        (3, "three", "inactive", ImportOutcome::Revoked),
+        (2, "two", "active", ImportOutcome::Refused),
+    ];
+    for (member, id, status, outcome) in expected {
+        let mut resource = fhir(id, status, json!({"type": "permit"}));
+        resource["patient"] = json!({"display": names(member).1});
+        resource["meta"] = json!({"lastUpdated": seconds_from_now(60)});
+        let told = importing(&mut north, &format!("{id}-{status}"), &[resource]).await?;
+        ensure!(told.len() == 1 && told[0].outcome() == outcome, "{id} {status}: {told:?}");
+    }
     server.stop().await
 }
 
@@ -319,7 +335,7 @@ async fn what_was_asked_before_an_upgrade_is_answered_as_it_was(site: Site) -> R
         ..v1::ImportConsentsRequest::default()
     };
     let again = north.import_consents(imported).await?;
-    ensure!(again.known && again.consents[0].outcome() == v1::ImportOutcome::Permitted);
+    ensure!(again.known && again.consents[0].outcome() == ImportOutcome::Permitted);
     let epochs = north.consent_epochs().await?;
     for (key, epoch) in [("p1", &epochs[1]), ("p2", &epochs[0])] {
         let again = north.publish_consents(key).await?;

@@ -189,7 +189,7 @@ pub(super) struct PublishConsents {
     #[arg(long, value_name = "ROOT")]
     root: Option<B256>,
     /// The authority's epochs, as `nightingale consent publish --out` writes them: their newest root, unless the chain has it as its newest
-    /// already. A list that does not have the chain's newest root is refused.
+    /// already. A list that is older than the chain, or than the registry's age of consents, is refused.
     #[arg(long, value_name = "FILE", conflicts_with = "again")]
     consents: Option<PathBuf>,
     /// Publish the newest root of --consents once more where the chain has it: the authority says that it still holds, and its age starts

@@ -5,19 +5,38 @@ use super::{
     world::{World, program, said, secret},
 };
 use alloy_primitives::B256;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use nightingale_contracts::bindings::Registry::{consentStampCall, newestConsentRootCall};
-use nightingale_poster::{How, PosterError};
+use nightingale_poster::{How, Posted, Poster, PosterError};
 use nightingale_verifier::{ConsentEpoch, ConsentEpochs, expectation::parse_root};
 use serde_json::json;
 use std::fs;
 
-fn epochs(labels: &[&str]) -> Result<ConsentEpochs> {
-    let epochs = (1..).zip(labels).map(|(number, label)| {
+/// A list of roots with the times of their epochs.
+fn epochs(list: &[(&str, u64)]) -> Result<ConsentEpochs> {
+    let epochs = (1..).zip(list).map(|(number, (label, published))| {
         let root = parse_root(&root(label).to_string(), "root")?;
-        Ok(ConsentEpoch { number, root, published: 1_768_400_000 + number })
+        Ok(ConsentEpoch { number, root, published: *published })
     });
     Ok(ConsentEpochs::new(epochs.collect::<Result<_>>()?)?)
+}
+
+/// The chain's time, after so many seconds in which nothing happens there.
+fn after(world: &World, seconds: u64) -> Result<u64> {
+    world.anvil.ask("evm_increaseTime", json!([seconds]))?;
+    world.anvil.ask("evm_mine", json!([]))?;
+    let block = world.anvil.ask("eth_getBlockByNumber", json!(["latest", false]))?;
+    let time = block["timestamp"].as_str().context("no time")?;
+    Ok(u64::from_str_radix(time.trim_start_matches("0x"), 16)?)
+}
+
+async fn newest(poster: &Poster, world: &World) -> Result<B256> {
+    let call = newestConsentRootCall { authority: poster.address() };
+    Ok(poster.node().ask(world.deployment.registry, &call).await?)
+}
+
+fn is_sent(posted: Result<Option<Posted>, PosterError>) -> Result<bool> {
+    Ok(posted?.is_some_and(|posted| posted.how == How::Sent))
 }
 
 /// In the world, `consents` is the newest root.
@@ -26,29 +45,91 @@ async fn the_newest_root_is_published_once_and_renewed_when_asked() -> Result<()
     let Some(world) = World::new().await? else { return Ok(()) };
     let poster = world.poster("operator", |terms| terms).await?;
     let (deployment, authority) = (&world.deployment, poster.address());
-    let newest = async || poster.node().ask(deployment.registry, &newestConsentRootCall { authority }).await;
-    let first = poster.publish_consents(deployment, &epochs(&["consents"])?, false).await?;
+    let mut list = vec![("consents", after(&world, 100)?)];
+    let first = poster.publish_consents(deployment, &epochs(&list)?, false).await?;
     ensure!(first.is_none(), "{first:?}");
-    let list = epochs(&["consents", "revoked"])?;
-    let posted = poster.publish_consents(deployment, &list, false).await?;
-    ensure!(posted.is_some_and(|posted| posted.how == How::Sent) && newest().await? == root("revoked"));
-    ensure!(poster.publish_consents(deployment, &list, false).await?.is_none());
-    // Back to a root that this outbox has published before, and forth again.
-    for labels in [&["consents", "revoked", "consents"][..], &["consents", "revoked", "consents", "revoked"]]
-    {
-        let posted = poster.publish_consents(deployment, &epochs(labels)?, false).await?;
-        ensure!(posted.is_some_and(|posted| posted.how == How::Sent), "{labels:?}");
+    // Forth, back to a root that this outbox has published before, and forth again.
+    for label in ["revoked", "consents", "revoked"] {
+        list.push((label, after(&world, 100)?));
+        ensure!(is_sent(poster.publish_consents(deployment, &epochs(&list)?, false).await)?, "{list:?}");
+        ensure!(newest(&poster, &world).await? == root(label));
+        ensure!(poster.publish_consents(deployment, &epochs(&list)?, false).await?.is_none());
     }
-    ensure!(newest().await? == root("revoked"));
     let stamp = async || {
         let call = consentStampCall { authority, consentRoot: root("revoked") };
         poster.node().ask(deployment.registry, &call).await
     };
     let before = stamp().await?.publishedAt;
-    world.anvil.ask("evm_increaseTime", json!([86_400]))?;
-    let renewed = poster.publish_consents(deployment, &list, true).await?;
-    ensure!(renewed.is_some_and(|posted| posted.how == How::Sent));
+    after(&world, 86_400)?;
+    ensure!(is_sent(poster.publish_consents(deployment, &epochs(&list)?, true).await)?);
     ensure!(stamp().await?.publishedAt >= before + 86_400, "its age did not start anew");
+    Ok(())
+}
+
+/// A cron job that goes on with the file of an authority that has gone silent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_older_than_the_registrys_age_renews_nothing() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let poster = world.poster("operator", |terms| terms).await?;
+    let mut list = vec![("consents", after(&world, 100)?)];
+    // The registry's age is 30 days.
+    after(&world, 30 * 86_400 - 3_600)?;
+    ensure!(is_sent(poster.publish_consents(&world.deployment, &epochs(&list)?, true).await)?);
+    after(&world, 3_700)?;
+    let mined = || world.anvil.mined_of(poster.address());
+    let before = mined()?;
+    let silent = poster.publish_consents(&world.deployment, &epochs(&list)?, true).await;
+    ensure!(matches!(silent, Err(PosterError::ConsentListSilent { .. })), "{silent:?}");
+    // Nor does it make another root look new.
+    let other = [list[0], ("revoked", list[0].1)];
+    let silent = poster.publish_consents(&world.deployment, &epochs(&other)?, false).await;
+    ensure!(silent.is_err() && mined()? == before, "{silent:?}");
+    // Nothing new, and the authority has said so.
+    list.push(("consents", after(&world, 1)?));
+    ensure!(is_sent(poster.publish_consents(&world.deployment, &epochs(&list)?, true).await)?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_list_does_not_bring_back_a_root_that_the_chain_left() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let poster = world.poster("operator", |terms| terms).await?;
+    let mut list = vec![("consents", after(&world, 100)?)];
+    for label in ["granted", "consents"] {
+        list.push((label, after(&world, 100)?));
+        ensure!(is_sent(poster.publish_consents(&world.deployment, &epochs(&list)?, false).await)?);
+    }
+    // The file of the second epoch has the chain's newest root in it, as the first.
+    let mined = || world.anvil.mined_of(poster.address());
+    let before = mined()?;
+    for renew in [false, true] {
+        let older = poster.publish_consents(&world.deployment, &epochs(&list[..2])?, renew).await;
+        ensure!(matches!(older, Err(PosterError::ConsentListOlder { .. })), "{older:?}");
+    }
+    ensure!(poster.publish_consents(&world.deployment, &epochs(&list)?, false).await?.is_none());
+    ensure!(mined()? == before && newest(&poster, &world).await? == root("consents"));
+    // It is granted once more.
+    list.push(("granted", after(&world, 100)?));
+    ensure!(is_sent(poster.publish_consents(&world.deployment, &epochs(&list)?, false).await)?);
+    ensure!(newest(&poster, &world).await? == root("granted"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_list_does_not_bring_a_root_that_the_chain_never_had() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let poster = world.poster("operator", |terms| terms).await?;
+    let mut list = vec![("consents", after(&world, 100)?)];
+    // Granted and revoked before anybody published it: the chain hears that the list came back to the root that it has.
+    list.push(("granted", after(&world, 100)?));
+    list.push(("consents", after(&world, 7_200)?));
+    ensure!(is_sent(poster.publish_consents(&world.deployment, &epochs(&list)?, false).await)?);
+    ensure!(poster.publish_consents(&world.deployment, &epochs(&list)?, false).await?.is_none());
+    let older = poster.publish_consents(&world.deployment, &epochs(&list[..2])?, false).await;
+    ensure!(matches!(older, Err(PosterError::ConsentListOlder { .. })), "{older:?}");
+    // The next epoch's time may be before that of the block which the one before it had to wait for.
+    list.push(("revoked", list[2].1));
+    ensure!(is_sent(poster.publish_consents(&world.deployment, &epochs(&list)?, false).await)?);
     Ok(())
 }
 
@@ -56,14 +137,14 @@ async fn the_newest_root_is_published_once_and_renewed_when_asked() -> Result<()
 async fn an_older_list_and_strangers_publish_nothing() -> Result<()> {
     let Some(world) = World::new().await? else { return Ok(()) };
     let poster = world.poster("operator", |terms| terms).await?;
-    let mined = || world.anvil.mined_of(poster.address());
+    let (now, mined) = (after(&world, 1)?, || world.anvil.mined_of(poster.address()));
     let before = mined()?;
     // It ends before what the chain has: it would bring revoked consents back.
-    let older = poster.publish_consents(&world.deployment, &epochs(&["long ago"])?, true).await;
+    let older = poster.publish_consents(&world.deployment, &epochs(&[("long ago", now)])?, true).await;
     let Err(error @ PosterError::ConsentListBehind { .. }) = older else { anyhow::bail!("{older:?}") };
     ensure!(error.to_string().contains(&root("consents").to_string()) && mined()? == before, "{error}");
     let stranger = world.poster("stranger", |terms| terms).await?;
-    let refused = stranger.publish_consents(&world.deployment, &epochs(&["mine"])?, false).await;
+    let refused = stranger.publish_consents(&world.deployment, &epochs(&[("mine", now)])?, false).await;
     ensure!(refused.err().is_some_and(|error| error.to_string().contains("NotAuthority")));
     Ok(())
 }
@@ -71,7 +152,8 @@ async fn an_older_list_and_strangers_publish_nothing() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_takes_the_file_that_the_service_writes() -> Result<()> {
     let Some(world) = World::new().await? else { return Ok(()) };
-    fs::write(world.path("epochs.json"), epochs(&["consents", "c2"])?.to_json())?;
+    let now = after(&world, 1)?;
+    fs::write(world.path("epochs.json"), epochs(&[("consents", now), ("c2", now)])?.to_json())?;
     fs::write(world.path("deployment.json"), serde_json::to_string(&world.deployment)?)?;
     let run = |more: &[&str]| {
         let mut command = program(world.folder.path());

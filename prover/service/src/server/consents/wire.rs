@@ -136,6 +136,11 @@ pub(super) fn imported(proposal: &Proposal, stated: Stated) -> v1::ImportedConse
                        patient consents anew";
             (v1::ImportOutcome::Refused, why.to_owned())
         }
+        (Stated::FromTheFuture, _) => {
+            let why = "it was changed later than now (meta.lastUpdated); have the clock of its system put right, and import it again as that \
+                       then writes it";
+            (v1::ImportOutcome::Refused, why.to_owned())
+        }
         (Stated::Line(_), Effect::Permit) => (v1::ImportOutcome::Permitted, String::new()),
         (Stated::Line(_), Effect::Deny) => (v1::ImportOutcome::Forbidden, String::new()),
         (Stated::Line(_), Effect::Revoke) => (v1::ImportOutcome::Revoked, String::new()),
