@@ -98,6 +98,23 @@ fn too_few_contributions_that_anybody_vouches_for_are_refused() {
 }
 
 #[test]
+fn contributions_that_were_published_under_one_name_are_one_contributors() {
+    let Some(stage) = stage() else { return };
+    let at = stage.path();
+    let hash = contribute(at, "1.zkey", "again-2.zkey", "hospital");
+    finish(at, "again-2.zkey", "again.zkey");
+    let key = stage.read("again.zkey");
+    let mut terms = stage.terms();
+    terms.published[1].hash = hash.parse().unwrap();
+    terms.published[1].name = Some("hospital".to_owned());
+    assert!(matches!(stage.refused_on(&key, &terms), Error::TooFew { kept: 1, minimum: 2 }));
+    assert!(stage.import_on(&key, &Terms { minimum: 1, ..terms.clone() }).is_ok());
+    // Whose a contribution without a name is, the list does not say.
+    terms.published[1].name = None;
+    assert!(stage.import_on(&key, &terms).is_ok());
+}
+
+#[test]
 fn a_kept_file_vouches_for_its_own_contribution_and_no_other() {
     let Some(stage) = stage() else { return };
     let kept = |name: &str| Terms {

@@ -52,7 +52,8 @@ pub(in super::super) struct Import {
     zkey: PathBuf,
     #[command(flatten)]
     powers: Powers,
-    /// So many published contributions must be in the key; beacons do not count.
+    /// So many contributors must be in the key. Contributions that were published under one name are one contributor's, those without a name and those of
+    /// --previous one's each; beacons do not count.
     #[arg(long, value_name = "NUMBER")]
     minimum_contributors: usize,
     /// What the contributors published: a file with a contribution hash and a name on each line, in order.
