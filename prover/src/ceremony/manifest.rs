@@ -34,6 +34,9 @@ pub struct Part {
     pub name: Option<String>,
     /// Whether its hash was compared with what its maker published, or with an earlier file.
     pub published: bool,
+    /// Whether its name was compared too; lists of earlier versions do not say so. No hash binds a name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub named: bool,
     /// The beacon that it was made from, in hexadecimal, and the logarithm of the number of hashes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beacon: Option<(String, u8)>,
@@ -46,7 +49,18 @@ impl Part {
             hash: hash.to_string(),
             name: contribution.name().map(str::to_owned),
             published: compared != Compared::Nothing,
+            named: compared == Compared::HashAndName,
             beacon: contribution.beacon().map(|beacon| (hex::encode(&beacon.value), beacon.iterations)),
+        }
+    }
+
+    /// What of it was compared, in words.
+    #[must_use]
+    pub const fn compared(&self) -> &'static str {
+        match (self.published, self.named) {
+            (false, _) => "not compared",
+            (true, false) => "hash published, name not compared",
+            (true, true) => "published",
         }
     }
 }

@@ -89,12 +89,12 @@ fn list(store: &KeyStore) {
         say(format_args!("  ptau         {} (2^{})", manifest.ptau, manifest.power));
         for (number, part) in (1..).zip(&manifest.contributions) {
             let name = part.name.as_deref().unwrap_or("unnamed");
-            let known = if part.published { "published" } else { "not compared" };
+            let compared = part.compared();
             match &part.beacon {
                 Some((value, iterations)) => {
                     say(format_args!("  {number:<12} beacon {value}, 2^{iterations} hashes ({name})"));
                 }
-                None => say(format_args!("  {number:<12} {} {name} ({known})", part.hash)),
+                None => say(format_args!("  {number:<12} {} {name} ({compared})", part.hash)),
             }
         }
     }

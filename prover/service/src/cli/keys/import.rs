@@ -59,7 +59,7 @@ pub(in super::super) struct Import {
     /// What the contributors published: a file with a contribution hash and a name on each line, in order.
     #[arg(long, value_name = "FILE")]
     published: Option<PathBuf>,
-    /// A published contribution hash, 128 digits, and after a blank a name; may be repeated, in order.
+    /// A published contribution hash, 128 digits, and after a blank a name; may be repeated, in order. Without the name, the one in the file is not compared.
     #[arg(long, value_name = "HASH")]
     contribution: Vec<Published>,
     /// An earlier `.zkey` file of the ceremony, which the key must continue; may be repeated.
