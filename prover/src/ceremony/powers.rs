@@ -75,7 +75,8 @@ impl<'a> CheckedPowers<'a> {
         if !same_ratio((g1, beta[0]), (g2, powers.ptau.beta_g2)) {
             return Err(CeremonyError::Powers("its beta is another one in G2"));
         }
-        if development::has_secret(&alpha[0], &[powers.ptau.tau_g2, powers.ptau.beta_g2]) {
+        let in_g1 = [powers.tau[1], alpha[0], beta[0]];
+        if development::has_secret(&in_g1, &[powers.ptau.tau_g2, powers.ptau.beta_g2]) {
             return Err(CeremonyError::Powers(
                 "its tau, alpha or beta is a development secret, which everybody knows",
             ));

@@ -93,15 +93,18 @@ fn powers_of([tau, alpha, beta]: [Fr; 3], name: &str) -> Vec<u8> {
 #[test]
 fn powers_of_a_secret_that_everybody_knows_are_refused() {
     let theirs = [2u64, 3, 4].map(Fr::from);
-    for (place, name) in ["tau", "alpha", "beta"].into_iter().enumerate() {
-        let mut secrets = theirs;
-        secrets[place] = development::secret(name);
-        let file = powers_of(secrets, "somebody");
-        let refused = CheckedPowers::check(&file, &FileDigest::of(&file), &mut rng(1)).err().unwrap();
-        assert!(
-            matches!(refused, CeremonyError::Powers(why) if why.contains("development secret")),
-            "{name}"
-        );
+    for name in ["tau", "alpha", "beta", "delta/claim-2", "delta/claim-8"] {
+        // Whatever it is the secret of, it is known in every place.
+        for place in 0..3 {
+            let mut secrets = theirs;
+            secrets[place] = development::secret(name);
+            let file = powers_of(secrets, "somebody");
+            let refused = CheckedPowers::check(&file, &FileDigest::of(&file), &mut rng(1)).err().unwrap();
+            assert!(
+                matches!(refused, CeremonyError::Powers(why) if why.contains("development secret")),
+                "{name} in place {place}"
+            );
+        }
     }
 }
 
