@@ -117,9 +117,14 @@ fn a_directory_of_a_ceremonys_setup_has_production_keys_and_refuses_exchanged_on
     assert!(matches!(check_production(at), Err(ProveError::NoSetup { .. })));
     let nothing = r#"{"ptau": "", "power": 14, "contributions": [], "sizes": []}"#;
     fs::write(at.join("setup.json"), nothing).unwrap();
-    assert!(
-        matches!(check_production(at), Err(ProveError::Corrupt { problem, .. }) if problem.contains("lists no setup"))
-    );
+    let lists_none = || matches!(check_production(at), Err(ProveError::Corrupt { problem, .. }) if problem.contains("lists no setup"));
+    assert!(lists_none());
+    // Sizes that there are not, alone or beside one that there is.
+    let listed = |k: u32| format!(r#"{{"k": {k}, "sha256": "{0}", "digest": "{0}"}}"#, "00".repeat(32));
+    for sizes in [listed(15), [listed(14), listed(15)].join(",")] {
+        fs::write(at.join("setup.json"), nothing.replace("[]}", &format!("[{sizes}]}}"))).unwrap();
+        assert!(lists_none(), "{sizes}");
+    }
     fs::remove_file(at.join("setup.json")).unwrap();
 
     let file = ptau(123_456_789, "somebody");
