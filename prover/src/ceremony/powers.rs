@@ -63,7 +63,8 @@ impl<'a> CheckedPowers<'a> {
         if tau[0] != g1 {
             return Err(CeremonyError::Powers("its first power is not the generator"));
         }
-        if ptau.contributions().is_empty() || tau[rows] == g1 {
+        // tau^rows is neither 1 nor -1.
+        if ptau.contributions().is_empty() || tau[rows].x == g1.x {
             return Err(CeremonyError::Powers("nobody contributed to it, or tau is a root of unity"));
         }
         let powers = Self { ptau, digest, tau };

@@ -6,7 +6,7 @@
 use super::super::system::rng;
 use ark_bn254::{Fq, Fr, G1Affine, G1Projective, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup, PrimeGroup, ScalarMul};
-use ark_ff::{Field, PrimeField};
+use ark_ff::{FftField, Field, PrimeField};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 use nightingale_circuits::cohort::{Class, Size};
 use nightingale_prover::{
@@ -105,6 +105,19 @@ fn powers_of_a_secret_that_everybody_knows_are_refused() {
                 "{name} in place {place}"
             );
         }
+    }
+}
+
+#[test]
+fn powers_of_a_root_of_unity_are_refused() {
+    for power in [1, POWER, POWER + 1] {
+        let tau = Fr::get_root_of_unity(1 << power).unwrap();
+        let file = powers_of([tau, Fr::from(3u64), Fr::from(4u64)], "somebody");
+        let refused = CheckedPowers::check(&file, &FileDigest::of(&file), &mut rng(1)).err().unwrap();
+        assert!(
+            matches!(refused, CeremonyError::Powers(why) if why.contains("root of unity")),
+            "of order 2^{power}"
+        );
     }
 }
 
