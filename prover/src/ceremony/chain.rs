@@ -101,8 +101,9 @@ pub(super) fn parameters(
             1 => {
                 let length = inner.byte()?;
                 let text = std::str::from_utf8(inner.bytes(length.into())?);
-                let text = text.ok().filter(|text| !text.chars().any(char::is_control));
-                name = Some(text.ok_or_else(|| inner.format("its name is no text"))?.to_owned());
+                let text = text.ok().filter(|text| !text.chars().any(is_unseen));
+                let problem = "its name is no text, or has characters that do not show";
+                name = Some(text.ok_or_else(|| inner.format(problem))?.to_owned());
             }
             2 => iterations = Some(inner.byte()?),
             3 => {
@@ -118,6 +119,15 @@ pub(super) fn parameters(
         _ => return Err(cursor.format("it is neither a contribution nor a whole beacon")),
     };
     Ok((name, beacon))
+}
+
+/// Whether a character does not show, or changes how those around it do: controls, and of the Unicode general categories Cf, Zl and Zp what is not part of
+/// a script's writing.
+fn is_unseen(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Whether two points of G1 have the ratio that two points of G2 have: all finite, and e(a, d) = e(b, c).

@@ -203,12 +203,13 @@ pub enum CeremonyError {
         "the chain of contributions does not begin with that of earlier file {0}; contributions were dropped or replaced: do not use the key"
     )]
     NotContinued(usize),
-    /// Fewer contributions than were asked for are known to be kept.
+    /// Fewer contributors than were asked for are known to be in the key.
     #[error(
-        "{kept} published contributions are kept and {minimum} are needed; collect more, or name those that are missing in the list"
+        "{kept} contributors are known to be in the key and {minimum} are needed; collect more, or name those that are missing in the \
+         list: contributions of one name are one contributor's"
     )]
     TooFew {
-        /// Published and kept, without beacons.
+        /// Whose contributions were published and kept, without beacons.
         kept: usize,
         /// Asked for.
         minimum: usize,

@@ -51,7 +51,7 @@ pub fn import(
     check_circuit(r1cs, &system, &key)?;
     check_setup(powers, &key)?;
     chain::check(&key.circuit_hash, &key.contributions, (key.delta_g1, key.delta_g2))?;
-    let published = terms.check(&key.contributions)?;
+    let compared = terms.check(&key.contributions)?;
     powers.reach(system.domain().size().ilog2())?;
     queries::check(&system, powers, &key, rng)?;
     if circuit_hash(r1cs, powers, &key, rng)? != key.circuit_hash {
@@ -64,7 +64,12 @@ pub fn import(
         ptau: powers.digest().to_string(),
         power: powers.ptau().power(),
         minimum_contributors: terms.minimum.max(1),
-        contributions: key.contributions.iter().zip(published).map(|(c, p)| Part::new(c, p)).collect(),
+        contributions: key
+            .contributions
+            .iter()
+            .zip(compared)
+            .map(|(made, compared)| Part::new(made, compared))
+            .collect(),
     };
     let key = ProvingKey::<Bn254> {
         vk: VerifyingKey {

@@ -1,6 +1,6 @@
 //! Where a key comes from, as `keys.json` keeps it and `nightingale keys list` shows it.
 
-use super::{chain::Contribution, digest::ContributionHash};
+use super::{chain::Contribution, digest::ContributionHash, terms::Compared};
 use serde::{Deserialize, Serialize};
 
 /// What a key was checked against when it was imported.
@@ -17,7 +17,7 @@ pub struct Manifest {
     pub ptau: String,
     /// The file had 2^power powers.
     pub power: u32,
-    /// How many published contributions were asked for.
+    /// How many contributors were asked for.
     pub minimum_contributors: usize,
     /// All contributions, in order.
     pub contributions: Vec<Part>,
@@ -29,24 +29,38 @@ pub struct Manifest {
 pub struct Part {
     /// What snarkjs prints as its hash.
     pub hash: String,
-    /// What its maker called itself.
+    /// What its maker called itself, by the key's file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Whether it was compared with what its maker published, or with an earlier file.
+    /// Whether its hash was compared with what its maker published, or with an earlier file.
     pub published: bool,
+    /// Whether its name was compared too; lists of earlier versions do not say so. No hash binds a name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub named: bool,
     /// The beacon that it was made from, in hexadecimal, and the logarithm of the number of hashes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beacon: Option<(String, u8)>,
 }
 
 impl Part {
-    pub(super) fn new(contribution: &Contribution, published: bool) -> Self {
+    pub(super) fn new(contribution: &Contribution, compared: Compared) -> Self {
         let hash: ContributionHash = contribution.hash();
         Self {
             hash: hash.to_string(),
             name: contribution.name().map(str::to_owned),
-            published,
+            published: compared != Compared::Nothing,
+            named: compared == Compared::HashAndName,
             beacon: contribution.beacon().map(|beacon| (hex::encode(&beacon.value), beacon.iterations)),
+        }
+    }
+
+    /// What of it was compared, in words.
+    #[must_use]
+    pub const fn compared(&self) -> &'static str {
+        match (self.published, self.named) {
+            (false, _) => "not compared",
+            (true, false) => "hash published, name not compared",
+            (true, true) => "published",
         }
     }
 }

@@ -63,7 +63,8 @@ impl<'a> CheckedPowers<'a> {
         if tau[0] != g1 {
             return Err(CeremonyError::Powers("its first power is not the generator"));
         }
-        if ptau.contributions().is_empty() || tau[rows] == g1 {
+        // tau^rows is neither 1 nor -1.
+        if ptau.contributions().is_empty() || tau[rows].x == g1.x {
             return Err(CeremonyError::Powers("nobody contributed to it, or tau is a root of unity"));
         }
         let powers = Self { ptau, digest, tau };
@@ -75,7 +76,8 @@ impl<'a> CheckedPowers<'a> {
         if !same_ratio((g1, beta[0]), (g2, powers.ptau.beta_g2)) {
             return Err(CeremonyError::Powers("its beta is another one in G2"));
         }
-        if development::has_secret(&alpha[0], &[powers.ptau.tau_g2, powers.ptau.beta_g2]) {
+        let in_g1 = [powers.tau[1], alpha[0], beta[0]];
+        if development::has_secret(&in_g1, &[powers.ptau.tau_g2, powers.ptau.beta_g2]) {
             return Err(CeremonyError::Powers(
                 "its tau, alpha or beta is a development secret, which everybody knows",
             ));

@@ -9,6 +9,7 @@ use super::{
     digest::ContributionHash,
     error::CeremonyError,
 };
+use std::collections::BTreeSet;
 
 /// A contribution as its maker published it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +23,8 @@ pub struct Published {
 /// What an import asks for.
 #[derive(Clone, Debug)]
 pub struct Terms {
-    /// So many published contributions, beacons not counted, must be in the key; at least one.
+    /// So many contributors, whose contributions were published or kept, must be in the key; at least one. Contributions that were published
+    /// under one name are one contributor's, those without a name one's each; beacons do not count.
     pub minimum: usize,
     /// What the last contribution must be made from.
     pub beacon: Beacon,
@@ -31,6 +33,17 @@ pub struct Terms {
     /// Contributions of earlier files, with all of which the key's must begin. Each vouches for its last: the file is its contributor's
     /// own, never one that the coordinator hands over.
     pub previous: Vec<Vec<ContributionHash>>,
+}
+
+/// What of a contribution was compared with what its maker published or kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compared {
+    /// Nothing.
+    Nothing,
+    /// Its hash, which binds no name.
+    Hash,
+    /// Its hash and its name.
+    HashAndName,
 }
 
 impl Published {
@@ -59,22 +72,22 @@ impl std::str::FromStr for Published {
 }
 
 impl Terms {
-    /// Checks a chain, and says of each contribution whether it is known to be the one that was published.
+    /// Checks a chain, and says of each contribution what is known to be as it was published.
     ///
     /// # Errors
     /// No beacon or another one; a contribution that was published and is not there, or under another name; too few; a last one before
     /// the beacon that nobody published.
-    pub(super) fn check(&self, contributions: &[Contribution]) -> Result<Vec<bool>, CeremonyError> {
+    pub(super) fn check(&self, contributions: &[Contribution]) -> Result<Vec<Compared>, CeremonyError> {
         let beacon = contributions.last().and_then(Contribution::beacon).ok_or(CeremonyError::NoBeacon)?;
         let hashes: Vec<ContributionHash> = contributions.iter().map(Contribution::hash).collect();
-        let mut kept = vec![false; hashes.len()];
+        let mut kept = vec![Compared::Nothing; hashes.len()];
         for (number, previous) in (1..).zip(&self.previous) {
             if !hashes.starts_with(previous) {
                 return Err(CeremonyError::NotContinued(number));
             }
             // Whoever kept a file vouches for the own contribution, its last. That the others before it were made by whom they name, nobody says.
             if let Some(own) = previous.len().checked_sub(1) {
-                kept[own] = true;
+                kept[own] = Compared::Hash;
             }
         }
         let mut next = 0;
@@ -90,25 +103,40 @@ impl Terms {
                     published: published.clone(),
                 });
             }
-            kept[at] = true;
+            kept[at] = match &published.name {
+                Some(_) => Compared::HashAndName,
+                None => Compared::Hash,
+            };
             next = at + 1;
         }
         if *beacon != self.beacon {
             return Err(CeremonyError::OtherBeacon);
         }
-        let by_somebody = |(kept, made): &(&bool, &Contribution)| **kept && made.beacon().is_none();
-        let number = kept.iter().zip(contributions).filter(by_somebody).count();
+        let number = contributors(&kept, contributions);
         let minimum = self.minimum.max(1);
         if number < minimum {
             return Err(CeremonyError::TooFew { kept: number, minimum });
         }
         // One that nobody published, be it a beacon, could be chosen after the last beacon's value was known.
         let last = contributions.len().checked_sub(2);
-        if let Some(at) = last.filter(|at| !kept[*at]) {
+        if let Some(at) = last.filter(|at| kept[*at] == Compared::Nothing) {
             return Err(CeremonyError::Unvouched(at + 1));
         }
         Ok(kept)
     }
+}
+
+/// How many made the contributions that were compared.
+fn contributors(kept: &[Compared], contributions: &[Contribution]) -> usize {
+    let (mut names, mut unnamed) = (BTreeSet::new(), 0);
+    for (kept, made) in kept.iter().zip(contributions).filter(|(_, made)| made.beacon().is_none()) {
+        match kept {
+            Compared::Nothing => (),
+            Compared::Hash => unnamed += 1,
+            Compared::HashAndName => _ = names.insert(made.name()),
+        }
+    }
+    names.len() + unnamed
 }
 
 #[cfg(test)]

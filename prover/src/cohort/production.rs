@@ -75,14 +75,14 @@ impl Setups {
     /// The digests of its setups.
     ///
     /// # Errors
-    /// A list that has none, or something else in a digest's place.
+    /// A list that has none, or one of a size that there is not, or something else in a digest's place.
     pub(super) fn pins(&self, directory: &Path) -> Result<Vec<SetupDigest>, ProveError> {
         let corrupt = |problem: &str| ProveError::Corrupt {
             path: directory.join(FILE),
             problem: format!("{problem}; restore the file, or import the powers of tau again"),
         };
-        if self.sizes.is_empty() {
-            return Err(corrupt("lists no setup"));
+        if self.sizes.is_empty() || self.sizes.iter().any(|setup| Size::from_k(setup.k).is_none()) {
+            return Err(corrupt("lists no setup, or one of a size that this version has not"));
         }
         let pins = self.sizes.iter().map(|setup| setup.digest.parse());
         pins.collect::<Result<_, _>>().map_err(|_| corrupt("has no digest of a setup's keys"))

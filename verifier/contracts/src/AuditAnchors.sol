@@ -27,7 +27,7 @@ contract AuditAnchors {
     error HashZero();
 
     /// @notice Anchors the head of one of the caller's logs.
-    /// @param log The hash of the log's first entry, which names it.
+    /// @param log The log's name: 32 random bytes, drawn at its first entry.
     /// @param sequence The entry, later than the one that was anchored last.
     /// @param head The entry's hash.
     function anchor(bytes32 log, uint64 sequence, bytes32 head) external {

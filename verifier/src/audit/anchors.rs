@@ -96,6 +96,12 @@ impl Anchors {
         Ok(Self { log: Some(digest("log", &file.log)?), keeper, all })
     }
 
+    /// How many of them an export from entry `first` on says nothing about. The entry before its first it names as well.
+    #[must_use]
+    pub fn before(&self, first: u64) -> usize {
+        self.all.partition_point(|anchor| anchor.sequence.saturating_add(1) < first)
+    }
+
     /// The newest.
     #[must_use]
     pub fn newest(&self) -> Option<&Anchor> {

@@ -24,7 +24,8 @@ pub(super) struct Audit {
     /// Which entry that is.
     #[arg(long, value_name = "NUMBER", requires = "head")]
     sequence: Option<u64>,
-    /// Anchors of the log on a chain, as `nightingale-poster audit-anchors` writes them.
+    /// Anchors of the log on a chain, as `nightingale-poster audit-anchors` writes them. At least one must be of an entry that the export holds, or of
+    /// the one before its first.
     #[arg(long, value_name = "FILE")]
     anchors: Option<PathBuf>,
     /// Expect the log of this tenant.
@@ -42,6 +43,12 @@ fn hash(text: &str) -> Result<Hash, String> {
     Ok(bytes)
 }
 
+/// What is to be said of anchors of entries that an export from entry `first` on does not hold.
+fn not_compared(number: usize, first: u64) -> String {
+    let (anchors, were) = if number == 1 { ("anchor lies", "was") } else { ("anchors lie", "were") };
+    format!("{number} {anchors} before the export's first entry {first} and {were} not compared")
+}
+
 impl Audit {
     pub(super) fn run(&self) -> Result<ExitCode> {
         let mut anchors = Vec::new();
@@ -55,7 +62,7 @@ impl Audit {
             .map_err(|source| VerifyError::Io { path: self.export.clone(), source })?;
         match self.verified(file, &anchors) {
             Ok(verified) => {
-                self.covered(&verified)?;
+                self.covered(&verified, &anchors)?;
                 self.say(&verified, &anchors)?;
                 Ok(ExitCode::SUCCESS)
             }
@@ -85,19 +92,34 @@ impl Audit {
         }
     }
 
-    /// A head that was given to be compared with, and was not.
-    fn covered(&self, verified: &Verified) -> Result<()> {
-        match self.sequence {
-            Some(sequence) if sequence.saturating_add(1) < verified.first => bail!(
-                "--sequence {sequence}: the export begins with entry {}; export from entry {sequence} on, or give the hash of a later entry",
-                verified.first
+    /// A head or anchors that were given to be compared with, and none was.
+    fn covered(&self, verified: &Verified, anchors: &[Anchors]) -> Result<()> {
+        let first = verified.first;
+        if let Some(sequence) = self.sequence.filter(|sequence| sequence.saturating_add(1) < first) {
+            bail!(
+                "--sequence {sequence}: the export begins with entry {first}; export from entry {sequence} on, or give the hash of a later entry"
+            );
+        }
+        // The file's come last.
+        let (Some(path), Some(kept)) = (&self.anchors, anchors.last()) else { return Ok(()) };
+        let path = path.display();
+        match kept.newest() {
+            None => bail!(
+                "--anchors {path}: it holds no anchor of {}, so nothing was compared; check that this is the custodian's account, and the log's name",
+                one_line(&kept.keeper)
             ),
-            _ => Ok(()),
+            Some(newest) if kept.before(first) == kept.all.len() => bail!(
+                "--anchors {path}: {}, so nothing was compared; export from entry {} on",
+                not_compared(kept.all.len(), first),
+                newest.sequence
+            ),
+            Some(_) => Ok(()),
         }
     }
 
     fn say(&self, verified: &Verified, anchors: &[Anchors]) -> Result<()> {
         let anchored = verified.anchored.as_ref();
+        let before = anchors.iter().map(|one| one.before(verified.first)).sum();
         if self.json {
             let report = json!({
                 "valid": true,
@@ -115,6 +137,7 @@ impl Audit {
                     "place": anchor.place,
                     "at": anchor.at,
                 })),
+                "not_compared": before,
                 "keepers": anchors.iter().map(|one| &one.keeper).collect::<Vec<_>>(),
             });
             return print(&report.to_string());
@@ -133,6 +156,9 @@ impl Audit {
             None => "not anchored: whoever can write the database may have cut off its end, or written all of it anew".to_owned(),
         });
         lines.extend(anchors.iter().map(|one| format!("kept by {}", one_line(&one.keeper))));
+        if before > 0 {
+            lines.push(not_compared(before, first));
+        }
         if !verified.break_glass.is_empty() {
             let entries: Vec<String> = verified.break_glass.iter().map(u64::to_string).collect();
             lines.push(format!("BREAK-GLASS access: entries {}", entries.join(", ")));

@@ -256,3 +256,43 @@ fn the_program_says_what_holds_and_what_does_not() {
     let (code, _, err) = run_audit(&[&path("suffix"), "--head", &hex::encode(hashes[3]), "--sequence", "3"]);
     assert!(code == 2 && err.contains("begins with entry 5"), "{err}");
 }
+
+#[test]
+fn anchors_of_which_none_was_compared_vouch_for_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (suffix, hashes) = export(5, 6);
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("suffix"), suffix.join("\n") + "\n").unwrap();
+    let anchored = |sequences: &[usize]| {
+        let anchors: Vec<_> = sequences.iter().map(|at| (u64::try_from(*at).unwrap(), hashes[*at])).collect();
+        fs::write(path("anchors"), anchors_file(&LOG, &anchors)).unwrap();
+        path("anchors")
+    };
+    let (code, out, err) = run_audit(&[&path("suffix"), "--anchors", &anchored(&[2, 3])]);
+    assert_eq!((code, out.as_str()), (2, ""), "{err}");
+    assert!(err.contains("2 anchors lie before the export's first entry 5 and were not compared"), "{err}");
+    assert!(err.contains("export from entry 3 on"), "{err}");
+    // A head that was compared does not stand for them.
+    let head = hex::encode(hashes[6]);
+    let with_head = ["--head", &head, "--sequence", "6", "--json"];
+    let (code, out, _) =
+        run_audit(&[&[path("suffix").as_str(), "--anchors", &anchored(&[3])][..], &with_head].concat());
+    assert_eq!((code, out.as_str()), (2, ""));
+    let (code, _, err) = run_audit(&[&path("suffix"), "--anchors", &anchored(&[])]);
+    assert!(code == 2 && err.contains("holds no anchor of account 0xbb"), "{err}");
+    // The entry before the first is named by the export, and compared.
+    for (anchors, newest, before) in [(&[2, 4][..], 4, 1), (&[2, 3, 5], 5, 2), (&[6], 6, 0)] {
+        let (code, out, _) = run_audit(&[&path("suffix"), "--anchors", &anchored(anchors), "--json"]);
+        let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(
+            (code, &report["anchored"]["sequence"], &report["not_compared"]),
+            (0, &newest.into(), &before.into()),
+            "{out}"
+        );
+    }
+    let (code, out, _) = run_audit(&[&path("suffix"), "--anchors", &anchored(&[2, 5])]);
+    assert!(
+        code == 0 && out.contains("1 anchor lies before the export's first entry 5 and was not"),
+        "{out}"
+    );
+}

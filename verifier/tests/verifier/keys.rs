@@ -6,7 +6,8 @@ use ark_ec::{AffineRepr, CurveGroup};
 use ark_groth16::{Groth16, Proof, prepare_verifying_key};
 use nightingale_circuits::claim::SizeClass;
 use nightingale_verifier::{
-    Context, KeyDigest, KeyDirectory, KeyKind, VerifyError, VerifyingKey, key::file_name, verify_claim,
+    Context, KeyDigest, KeyDirectory, KeyKind, VerifyError, VerifyingKey, development, key::file_name,
+    verify_claim,
 };
 use std::fs;
 
@@ -124,6 +125,23 @@ fn a_key_from_the_development_secrets_is_no_production_key() {
         let mut altered = others.clone();
         change(&mut altered);
         assert!(matches!(relabelled(&altered), Err(VerifyError::UnsafeKey(_))), "change {number}");
+    }
+    // Nor does a secret become unknown in another's place.
+    for name in ["tau", "alpha", "beta", "delta/claim-2", "delta/claim-8"] {
+        let secret = development::secret(name);
+        let in_g2 = (g2 * secret).into_affine();
+        let places: [Change<'_>; 3] =
+            [&|key| key.alpha_g1 = (g1 * secret).into_affine(), &|key| key.beta_g2 = in_g2, &|key| {
+                key.delta_g2 = -in_g2
+            }];
+        for (place, change) in places.iter().enumerate() {
+            let mut altered = others.clone();
+            change(&mut altered);
+            assert!(
+                matches!(relabelled(&altered), Err(VerifyError::UnsafeKey(_))),
+                "{name} in place {place}"
+            );
+        }
     }
 }
 

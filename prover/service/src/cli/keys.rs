@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use nightingale_prover::{
     KeyStore,
     cohort::{Setups, keys::check_production},
-    keys::SetupStep,
+    keys::{Entry, SetupStep},
 };
 use std::path::{Path, PathBuf};
 
@@ -75,10 +75,19 @@ impl Keys {
     }
 }
 
+/// What a key is by its `.vk` file, whose digest covers it; the list's word for it nothing covers.
+fn kind(store: &KeyStore, entry: &Entry) -> String {
+    match store.verifying_key(entry.class, entry.digest) {
+        Ok(key) if key.kind() == entry.kind => entry.kind.to_string(),
+        Ok(key) => format!("{}, though keys.json says {}", key.kind(), entry.kind),
+        Err(_) => format!("{} by keys.json alone: its .vk file cannot be read", entry.kind),
+    }
+}
+
 /// A line for each key; what is known of its origin follows, indented.
 fn list(store: &KeyStore) {
     for entry in store.entries() {
-        say(format_args!("{} {} {}", entry.class.name(), entry.digest, entry.kind));
+        say(format_args!("{} {} {}", entry.class.name(), entry.digest, kind(store, entry)));
         if let Some(proving) = entry.proving {
             say(format_args!("  proving key  {}", hex::encode(proving)));
         }
@@ -89,12 +98,12 @@ fn list(store: &KeyStore) {
         say(format_args!("  ptau         {} (2^{})", manifest.ptau, manifest.power));
         for (number, part) in (1..).zip(&manifest.contributions) {
             let name = part.name.as_deref().unwrap_or("unnamed");
-            let known = if part.published { "published" } else { "not compared" };
+            let compared = part.compared();
             match &part.beacon {
                 Some((value, iterations)) => {
                     say(format_args!("  {number:<12} beacon {value}, 2^{iterations} hashes ({name})"));
                 }
-                None => say(format_args!("  {number:<12} {} {name} ({known})", part.hash)),
+                None => say(format_args!("  {number:<12} {} {name} ({compared})", part.hash)),
             }
         }
     }

@@ -138,3 +138,30 @@ fn powers_that_do_not_reach_a_size_are_refused_like_any_other_check_of_a_ceremon
     ensure!(said.contains("2^4 powers and 2^14 are needed") && said.lines().count() == 1, "{said}");
     Ok(())
 }
+
+/// The list says of a key what it likes; the key's own file is what counts.
+#[test]
+fn a_list_that_calls_a_development_key_a_production_key_is_not_believed() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let at = directory.path();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../verifier/tests/golden/keys");
+    let names = fs::read_dir(&golden)?.map(|file| Ok(file?.file_name().to_string_lossy().into_owned()));
+    let names = names.collect::<Result<Vec<String>>>()?;
+    let name = names.iter().find(|name| name.starts_with("claim-2.")).context("no golden key")?;
+    let digest = name.split('.').nth(1).context("no digest")?;
+    let listed = |kind: &str| -> Result<String> {
+        let list = format!(r#"{{"keys": [{{"class": "claim-2", "digest": "{digest}", "kind": "{kind}"}}]}}"#);
+        fs::write(at.join("keys.json"), list)?;
+        let output = nightingale(at, &["keys", "list", "--keys", "."])?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
+    };
+    let said = listed("production")?;
+    ensure!(said.ends_with("production by keys.json alone: its .vk file cannot be read"), "{said}");
+    fs::copy(golden.join(name), at.join(name))?;
+    let said = listed("production")?;
+    ensure!(said == format!("claim-2 {digest} development, though keys.json says production"), "{said}");
+    let said = listed("development")?;
+    ensure!(said == format!("claim-2 {digest} development"), "{said}");
+    Ok(())
+}

@@ -5,7 +5,7 @@ use ark_bn254::{Bn254, Fr, G1Projective};
 use ark_ec::{CurveGroup, VariableBaseMSM};
 use ark_groth16::{Groth16, Proof, prepare_verifying_key};
 use nightingale_circuits::claim::SizeClass;
-use nightingale_prover::ceremony::{Beacon, CeremonyError as Error, Terms, Zkey};
+use nightingale_prover::ceremony::{Beacon, CeremonyError as Error, Part, Terms, Zkey};
 use nightingale_verifier::{KeyKind, VerifyingKey};
 
 /// Bytes of a point of G1, and of G2.
@@ -95,6 +95,81 @@ fn too_few_contributions_that_anybody_vouches_for_are_refused() {
     let all = Zkey::contributions_of(&stage.key).unwrap();
     let terms = Terms { minimum: 3, previous: vec![all], ..stage.terms() };
     assert!(matches!(stage.refused_on(&stage.key, &terms), Error::TooFew { kept: 2, minimum: 3 }));
+}
+
+#[test]
+fn contributions_that_were_published_under_one_name_are_one_contributors() {
+    let Some(stage) = stage() else { return };
+    let at = stage.path();
+    let hash = contribute(at, "1.zkey", "again-2.zkey", "hospital");
+    finish(at, "again-2.zkey", "again.zkey");
+    let key = stage.read("again.zkey");
+    let mut terms = stage.terms();
+    terms.published[1].hash = hash.parse().unwrap();
+    terms.published[1].name = Some("hospital".to_owned());
+    assert!(matches!(stage.refused_on(&key, &terms), Error::TooFew { kept: 1, minimum: 2 }));
+    assert!(stage.import_on(&key, &Terms { minimum: 1, ..terms.clone() }).is_ok());
+    // Whose a contribution without a name is, the list does not say.
+    terms.published[1].name = None;
+    assert!(stage.import_on(&key, &terms).is_ok());
+}
+
+#[test]
+fn a_name_counts_as_published_only_where_it_was_compared() {
+    let Some(stage) = stage() else { return };
+    let compared = |terms: &Terms| -> Vec<&str> {
+        let manifest = stage.import_on(&stage.key, terms).unwrap().manifest;
+        manifest.contributions.iter().map(Part::compared).collect()
+    };
+    let hash_alone = "hash published, name not compared";
+    assert_eq!(compared(&stage.terms()), ["published", "published", "not compared"]);
+    // A list that an earlier version wrote, which does not say what was compared of the name.
+    let earlier: Part =
+        serde_json::from_str(r#"{"hash": "00", "name": "hospital", "published": true}"#).unwrap();
+    assert_eq!(earlier.compared(), hash_alone);
+    let mut terms = stage.terms();
+    terms.published[0].name = None;
+    assert_eq!(compared(&terms), [hash_alone, "published", "not compared"]);
+    let kept = Zkey::contributions_of(&stage.read("1.zkey")).unwrap();
+    terms.published.remove(0);
+    assert_eq!(compared(&Terms { previous: vec![kept], ..terms }), [hash_alone, "published", "not compared"]);
+}
+
+#[test]
+fn a_name_with_characters_that_do_not_show_is_refused() {
+    let Some(stage) = stage() else { return };
+    let at = stage.key.windows(8).position(|bytes| bytes == b"hospital").unwrap();
+    // In place of as many bytes as each has in UTF-8.
+    for unseen in [
+        '\u{ad}',
+        '\u{61c}',
+        '\u{180e}',
+        '\u{200b}',
+        '\u{200d}',
+        '\u{200f}',
+        '\u{2028}',
+        '\u{2029}',
+        '\u{202a}',
+        '\u{202e}',
+        '\u{2060}',
+        '\u{2066}',
+        '\u{2069}',
+        '\u{206f}',
+        '\u{feff}',
+        '\u{fff9}',
+        '\u{fffb}',
+        '\u{e0001}',
+        '\u{e007f}',
+        '\n',
+        '\u{85}',
+    ] {
+        let named = put(&stage.key, at, unseen.to_string().as_bytes());
+        assert!(matches!(stage.refused(&named), Error::Format { .. }), "{unseen:?}");
+    }
+    for seen in ['\u{ae}', '\u{e9}', '\u{4e2d}', '\u{1f3e5}', '\u{2010}'] {
+        let named = put(&stage.key, at, seen.to_string().as_bytes());
+        assert!(matches!(stage.refused(&named), Error::Renamed { number: 1, .. }), "{seen:?}");
+    }
 }
 
 #[test]

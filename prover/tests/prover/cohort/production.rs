@@ -6,7 +6,7 @@
 use super::super::system::rng;
 use ark_bn254::{Fq, Fr, G1Affine, G1Projective, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup, PrimeGroup, ScalarMul};
-use ark_ff::{Field, PrimeField};
+use ark_ff::{FftField, Field, PrimeField};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 use nightingale_circuits::cohort::{Class, Size};
 use nightingale_prover::{
@@ -93,14 +93,30 @@ fn powers_of([tau, alpha, beta]: [Fr; 3], name: &str) -> Vec<u8> {
 #[test]
 fn powers_of_a_secret_that_everybody_knows_are_refused() {
     let theirs = [2u64, 3, 4].map(Fr::from);
-    for (place, name) in ["tau", "alpha", "beta"].into_iter().enumerate() {
-        let mut secrets = theirs;
-        secrets[place] = development::secret(name);
-        let file = powers_of(secrets, "somebody");
+    for name in ["tau", "alpha", "beta", "delta/claim-2", "delta/claim-8"] {
+        // Whatever it is the secret of, it is known in every place.
+        for place in 0..3 {
+            let mut secrets = theirs;
+            secrets[place] = development::secret(name);
+            let file = powers_of(secrets, "somebody");
+            let refused = CheckedPowers::check(&file, &FileDigest::of(&file), &mut rng(1)).err().unwrap();
+            assert!(
+                matches!(refused, CeremonyError::Powers(why) if why.contains("development secret")),
+                "{name} in place {place}"
+            );
+        }
+    }
+}
+
+#[test]
+fn powers_of_a_root_of_unity_are_refused() {
+    for power in [1, POWER, POWER + 1] {
+        let tau = Fr::get_root_of_unity(1 << power).unwrap();
+        let file = powers_of([tau, Fr::from(3u64), Fr::from(4u64)], "somebody");
         let refused = CheckedPowers::check(&file, &FileDigest::of(&file), &mut rng(1)).err().unwrap();
         assert!(
-            matches!(refused, CeremonyError::Powers(why) if why.contains("development secret")),
-            "{name}"
+            matches!(refused, CeremonyError::Powers(why) if why.contains("root of unity")),
+            "of order 2^{power}"
         );
     }
 }
@@ -114,9 +130,14 @@ fn a_directory_of_a_ceremonys_setup_has_production_keys_and_refuses_exchanged_on
     assert!(matches!(check_production(at), Err(ProveError::NoSetup { .. })));
     let nothing = r#"{"ptau": "", "power": 14, "contributions": [], "sizes": []}"#;
     fs::write(at.join("setup.json"), nothing).unwrap();
-    assert!(
-        matches!(check_production(at), Err(ProveError::Corrupt { problem, .. }) if problem.contains("lists no setup"))
-    );
+    let lists_none = || matches!(check_production(at), Err(ProveError::Corrupt { problem, .. }) if problem.contains("lists no setup"));
+    assert!(lists_none());
+    // Sizes that there are not, alone or beside one that there is.
+    let listed = |k: u32| format!(r#"{{"k": {k}, "sha256": "{0}", "digest": "{0}"}}"#, "00".repeat(32));
+    for sizes in [listed(15), [listed(14), listed(15)].join(",")] {
+        fs::write(at.join("setup.json"), nothing.replace("[]}", &format!("[{sizes}]}}"))).unwrap();
+        assert!(lists_none(), "{sizes}");
+    }
     fs::remove_file(at.join("setup.json")).unwrap();
 
     let file = ptau(123_456_789, "somebody");

@@ -1,6 +1,9 @@
 //! Dataset, answer and key files: read back as written, refused when altered.
 
 use super::{DATASET, KEYS, bytes};
+use ark_bn254::{Fr, G2Affine};
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::{BigInteger, PrimeField};
 use nightingale_circuits::cohort::{
     Answer, Cell, Class, Column, Figures, Interval, Kind, PairFigures, Query, Schema, Size, Term, Unit,
     ValueFigures, registration::Part,
@@ -15,6 +18,7 @@ use nightingale_verifier::{
         schema_file::{QueryFile, SchemaFile},
         text,
     },
+    development,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -106,6 +110,23 @@ fn a_key_of_the_development_setup_is_no_production_key() {
         let mut relabelled = bytes.to_vec();
         relabelled[5] = 2;
         assert!(matches!(CohortKey::from_bytes(&relabelled), Err(VerifyError::UnsafeKey(_))), "{name}");
+    }
+    // Nor with another secret that everybody knows in tau's place.
+    let (_, key) = DEVELOPMENT.iter().find(|(name, _)| *name == "narrow.14.vk").unwrap();
+    let with_tau = |tau: Fr| {
+        let point = (G2Affine::generator() * tau).into_affine();
+        let words = [point.x.c1, point.x.c0, point.y.c1, point.y.c0].map(|c| c.into_bigint().to_bytes_be());
+        let mut altered = key.to_vec();
+        altered[5] = 2;
+        altered[10..10 + 4 * 32].copy_from_slice(&words.concat());
+        CohortKey::from_bytes(&altered)
+    };
+    assert!(with_tau(Fr::from(5)).is_ok());
+    for name in ["tau", "alpha", "beta", "delta/claim-2", "delta/claim-8"] {
+        let secret = development::secret(name);
+        for tau in [secret, -secret] {
+            assert!(matches!(with_tau(tau), Err(VerifyError::UnsafeKey(_))), "{name}");
+        }
     }
 }
 

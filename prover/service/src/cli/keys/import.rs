@@ -52,13 +52,14 @@ pub(in super::super) struct Import {
     zkey: PathBuf,
     #[command(flatten)]
     powers: Powers,
-    /// So many published contributions must be in the key; beacons do not count.
+    /// So many contributors must be in the key. Contributions that were published under one name are one contributor's, those without a name and those of
+    /// --previous one's each; beacons do not count.
     #[arg(long, value_name = "NUMBER")]
     minimum_contributors: usize,
     /// What the contributors published: a file with a contribution hash and a name on each line, in order.
     #[arg(long, value_name = "FILE")]
     published: Option<PathBuf>,
-    /// A published contribution hash, 128 digits, and after a blank a name; may be repeated, in order.
+    /// A published contribution hash, 128 digits, and after a blank a name; may be repeated, in order. Without the name, the one in the file is not compared.
     #[arg(long, value_name = "HASH")]
     contribution: Vec<Published>,
     /// An earlier `.zkey` file of the ceremony, which the key must continue; may be repeated.
