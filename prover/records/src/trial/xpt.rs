@@ -14,8 +14,8 @@ use sas_xport::sas::{
     },
 };
 use std::{
-    fs::File,
-    io::{BufReader, BufWriter, Read},
+    fs::{self, File},
+    io::{BufReader, BufWriter, Read, Seek, SeekFrom},
     path::Path,
 };
 
@@ -33,12 +33,21 @@ enum Collected {
 const DATES: [usize; 4] = [144, 160, 464, 480];
 /// How many bytes those headers take.
 const HEADERS: usize = 7 * BLOCK;
+/// Where the first dataset's header says in how many bytes a variable is described, and what it may say: VAX wrote four less.
+const DESCRIPTION: std::ops::Range<usize> = 314..318;
+const DESCRIPTIONS: [&[u8]; 2] = [b"0140", b"0136"];
+/// How the header of the rows begins, in files of version 5 and of version 8.
+const ROWS: [&[u8]; 2] = [b"HEADER RECORD*******OBS     ", b"HEADER RECORD*******OBSV8   "];
 /// How the header of a dataset begins, in files of version 5 and of version 8.
 const DATASET: [&[u8]; 2] = [b"HEADER RECORD*******MEMBER ", b"HEADER RECORD*******MEMBV8 "];
 
-/// Refuses what the crate would panic at: it cuts the dates of headers into parts, which takes one byte a character.
-fn check_headers(path: &Path) -> Result<(), TrialError> {
-    let mut file = BufReader::with_capacity(1 << 20, File::open(path).map_err(TrialError::unreadable(path))?);
+/// How much the crate is to read at once: whole blocks, so that it never takes the first bytes of one for the beginning of a header.
+const AT_ONCE: usize = BLOCK << 14;
+
+/// Where the rows begin, in bytes from the beginning. Refuses what the crate would panic at: it cuts the dates of headers into
+/// parts, which takes one byte a character, and what describes a variable into fields, however short it is said to be.
+fn check_headers(path: &Path) -> Result<u64, TrialError> {
+    let mut file = open(path)?;
     let (mut headers, mut block) = (Vec::new(), Vec::new());
     (&mut file).take(HEADERS as u64).read_to_end(&mut headers).map_err(TrialError::unreadable(path))?;
     let dates = DATES.iter().filter_map(|&from| headers.get(from..from + 16));
@@ -48,11 +57,22 @@ fn check_headers(path: &Path) -> Result<(), TrialError> {
             "not a SAS transport file (version 5): a date in its headers is no date",
         ));
     }
+    if headers.get(DESCRIPTION).is_some_and(|bytes| !DESCRIPTIONS.contains(&bytes)) {
+        return Err(TrialError::file(
+            path,
+            "not a SAS transport file (version 5): it does not describe a variable in 140 bytes",
+        ));
+    }
+    let (mut at, mut rows) = (HEADERS as u64, None);
     loop {
         block.clear();
         (&mut file).take(BLOCK as u64).read_to_end(&mut block).map_err(TrialError::unreadable(path))?;
         if block.is_empty() {
-            return Ok(());
+            return Ok(rows.unwrap_or(at));
+        }
+        at += block.len() as u64;
+        if rows.is_none() && ROWS.iter().any(|header| block.starts_with(header)) {
+            rows = Some(at);
         }
         if DATASET.iter().any(|dataset| block.starts_with(dataset)) {
             return Err(TrialError::file(path, MANY));
@@ -63,10 +83,76 @@ fn check_headers(path: &Path) -> Result<(), TrialError> {
 /// What is said of a file with more than one dataset.
 const MANY: &str = "it holds more than one dataset; write each to a file of its own";
 
+fn open(path: &Path) -> Result<BufReader<File>, TrialError> {
+    let file = File::open(path).map_err(TrialError::unreadable(path))?;
+    Ok(BufReader::with_capacity(AT_ONCE, file))
+}
+
+/// Whether bytes are what the last block is filled up with: blanks, or some writers' zeros.
+fn is_padding(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| matches!(byte, b' ' | 0))
+}
+
+/// How many rows of `length` bytes there are from `start` on; empty ones at the end that fit into the padding are none.
+///
+/// Refuses what the crate would never finish, lose or put in another order without a word: rows of no bytes; the bytes behind a
+/// row whose end, at a block's beginning, could begin the header of another dataset, for it reads them to see and forgets them;
+/// a row that is cut; and, where rows are shorter than a block, two empty ones before another, and those at the end.
+fn count_rows(path: &Path, start: u64, length: usize) -> Result<usize, TrialError> {
+    let refused = |problem: String| Err(TrialError::file(path, problem));
+    if length == 0 {
+        return refused("its columns hold nothing: each is 0 bytes wide".to_owned());
+    }
+    let mut file = open(path)?;
+    file.seek(SeekFrom::Start(start)).map_err(TrialError::unreadable(path))?;
+    let (mut row, mut seen, mut rows, mut header) = (Vec::new(), 0, 0, None);
+    let mut to_block = 0;
+    loop {
+        row.clear();
+        (&mut file).take(length as u64).read_to_end(&mut row).map_err(TrialError::unreadable(path))?;
+        let padding = is_padding(&row);
+        if !padding && let Some(header) = header {
+            return refused(format!(
+                "row {header} reads as the beginning of a header, which would hide the next; use CSV or Parquet"
+            ));
+        }
+        if row.len() < length {
+            break;
+        }
+        seen += 1;
+        if !padding || length >= BLOCK {
+            if seen - rows > 2 {
+                return refused(format!(
+                    "rows {} and {} are empty; leave empty rows out",
+                    rows + 1,
+                    rows + 2
+                ));
+            }
+            rows = seen;
+        }
+        if let Some((before, rest)) = row.split_at_checked(to_block)
+            && !rest.is_empty()
+            && is_padding(before)
+            && DATASET.iter().any(|dataset| dataset.starts_with(rest))
+        {
+            header = Some(seen);
+        }
+        // From the row's end to the beginning of the next block, or of the one that begins there.
+        to_block = (to_block + BLOCK - length % BLOCK) % BLOCK;
+    }
+    if !is_padding(&row) {
+        return refused(format!("it ends within row {}; copy the whole file again", seen + 1));
+    }
+    if length < BLOCK && (seen - rows) * length + row.len() >= BLOCK {
+        return refused(format!("the rows after row {rows} are empty; leave empty rows out"));
+    }
+    Ok(rows)
+}
+
 /// All columns of the file's only dataset.
 pub(super) fn read(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
-    check_headers(path)?;
-    let file = BufReader::with_capacity(1 << 20, File::open(path).map_err(TrialError::unreadable(path))?);
+    let start = check_headers(path)?;
+    let file = open(path)?;
     let broken = |error: XportError| {
         TrialError::file(path, format!("not a SAS transport file (version 5): {}", error.message()))
     };
@@ -80,6 +166,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
     let names: Vec<String> =
         dataset.schema().variables().iter().map(|variable| variable.full_name().to_owned()).collect();
     let mut collected: Vec<Collected> = dataset.schema().variables().iter().map(collector).collect();
+    let lengths = dataset.schema().variables().iter().map(|variable| usize::from(variable.value_length()));
+    let rows = count_rows(path, start, lengths.sum())?;
     let mut row = 0;
     while let Some(record) = dataset.next_record().map_err(broken)? {
         for ((value, cells), name) in record.iter().zip(&mut collected).zip(&names) {
@@ -94,6 +182,12 @@ pub(super) fn read(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
     }
     if dataset.next_dataset().map_err(broken)?.is_some() {
         return Err(TrialError::file(path, MANY));
+    }
+    if row != rows {
+        return Err(TrialError::file(
+            path,
+            format!("{row} of its {rows} rows can be read; use CSV or Parquet"),
+        ));
     }
     Ok(names.into_iter().zip(collected).map(|(name, cells)| RawColumn::new(name, cells.finish())).collect())
 }
@@ -169,7 +263,7 @@ fn day(number: f64) -> Result<Option<Day>, CellProblem> {
     day.map(Some).ok_or(CellProblem::NotADay)
 }
 
-/// Writes one dataset.
+/// Writes one dataset. What would be read as something else is refused, and no file is left.
 pub(super) fn write(table: &RawTable, path: &Path) -> Result<(), TrialError> {
     let broken =
         |error: XportError| TrialError::file(path, format!("cannot be written: {}", error.message()));
@@ -227,7 +321,14 @@ pub(super) fn write(table: &RawTable, path: &Path) -> Result<(), TrialError> {
         writer.write_record(&record).map_err(broken)?;
     }
     writer.set_count_and_finish().map_err(broken)?;
-    Ok(())
+    let rows = check_headers(path).and_then(|start| count_rows(path, start, widths.iter().sum()));
+    let problem = match rows {
+        Ok(rows) if rows == table.rows() => return Ok(()),
+        Ok(rows) => TrialError::file(path, format!("cannot be written: only {rows} rows would be read")),
+        Err(problem) => problem,
+    };
+    fs::remove_file(path).map_err(TrialError::unreadable(path))?;
+    Err(problem)
 }
 
 /// Whether a cell is written as blanks or zeros: what rows that are shorter than a block are padded with.

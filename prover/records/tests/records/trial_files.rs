@@ -179,7 +179,6 @@ fn a_damaged_file_is_read_or_refused_and_never_a_panic() -> Result<()> {
     Ok(())
 }
 
-/// Rows that are shorter than a block are padded with blanks, and some writers' zeros are taken for blanks.
 #[test]
 fn dates_in_a_transport_files_headers_are_characters_of_one_byte() -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -207,6 +206,143 @@ fn dates_in_a_transport_files_headers_are_characters_of_one_byte() -> Result<()>
     Ok(())
 }
 
+/// A transport file of what a CSV file holds, and the same with bytes of it replaced, wherever they stand.
+fn transport(folder: &Path, csv: &str) -> Result<Vec<u8>> {
+    let path = folder.join("t.xpt");
+    trial::write(&trial::read(&written(folder, "t.csv", csv)?)?, &path)?;
+    Ok(fs::read(path)?)
+}
+
+fn replaced(bytes: &[u8], old: &[u8], new: &[u8]) -> Result<Vec<u8>> {
+    ensure!(old.len() == new.len());
+    let at = bytes.windows(old.len()).position(|window| window == old).context("no such bytes")?;
+    Ok([bytes.get(..at), Some(new), bytes.get(at + old.len()..)]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .concat())
+}
+
+fn read_transport(folder: &Path, bytes: &[u8]) -> Result<RawTable, TrialError> {
+    let path = folder.join("t.xpt");
+    fs::write(&path, bytes).map_err(|source| TrialError::Unreadable { path: path.clone(), source })?;
+    trial::read(&path)
+}
+
+#[test]
+fn a_transport_file_describes_a_variable_in_140_bytes() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for name in ["K", "A_LONG_NAME"] {
+        let bytes = transport(folder.path(), &format!("{name},N\na,1\nb,5\n"))?;
+        for length in ["0000", "0060", "0087", "0119", "0139", "0141", "9999", "+140", " 140"] {
+            let other = replaced(&bytes, b"01600000000140", format!("0160000000{length}").as_bytes())?;
+            let said = refusal(read_transport(folder.path(), &other))?;
+            ensure!(said.contains("describe a variable in 140 bytes"), "{name}, {length}: {said}");
+        }
+    }
+    // As VAX wrote them: four bytes less each.
+    let bytes = transport(folder.path(), "K,N\na,1\nb,5\n")?;
+    let bytes = replaced(&bytes, b"01600000000140", b"01600000000136")?;
+    let (headers, first, second) = (bytes.get(..640), bytes.get(640..776), bytes.get(780..916));
+    let rows = [Some(&[b' '; 48][..]), bytes.get(960..)];
+    let vax = [headers, first, second].into_iter().chain(rows).flatten().collect::<Vec<_>>().concat();
+    ensure!(
+        cells(&read_transport(folder.path(), &vax)?, "N")? == [Some("1".to_owned()), Some("5".to_owned())]
+    );
+    Ok(())
+}
+
+#[test]
+fn a_transport_file_of_rows_without_bytes_is_refused() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let bytes = transport(folder.path(), "K\na\nb\n")?;
+    let empty = replaced(&bytes, b"\0\x02\0\0\0\x01\0\x01K", b"\0\x02\0\0\0\0\0\x01K")?;
+    let none = [replaced(&bytes, b"!!!!!!!0000000001", b"!!!!!!!0000000000")?.get(..640), bytes.get(800..)]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .concat();
+    for bytes in [empty, none] {
+        let said = refusal(read_transport(folder.path(), &bytes))?;
+        ensure!(said.contains("its columns hold nothing"), "{said}");
+    }
+    Ok(())
+}
+
+/// Row 9 of 9 bytes each ends with a block's first, and the crate reads 79 bytes more to see whether a header follows.
+#[test]
+fn no_row_of_a_transport_file_is_lost_behind_one_that_could_begin_a_header() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let rows = |rows: usize, ninth: char| {
+        let row = |row: usize| if row == 9 { format!("0,{ninth}\n") } else { format!("{row},x\n") };
+        format!("N,K\n{}", (1..=rows).map(row).collect::<String>())
+    };
+    for count in [10, 200] {
+        let bytes = transport(folder.path(), &rows(count, 'I'))?;
+        ensure!(read_transport(folder.path(), &bytes)?.rows() == count);
+        let bytes = replaced(&bytes, b"\0\0\0\0\0\0\0\0I", b"\0\0\0\0\0\0\0\0H")?;
+        let said = refusal(read_transport(folder.path(), &bytes))?;
+        ensure!(said.contains("row 9 reads as the beginning of a header"), "{count}: {said}");
+        let unwritten = transport(folder.path(), &rows(count, 'H')).err().context("it was written")?;
+        ensure!(unwritten.to_string() == said, "{unwritten}");
+        ensure!(!folder.path().join("t.xpt").exists());
+    }
+    // Behind the last row there is only padding to lose.
+    let table = read_transport(folder.path(), &transport(folder.path(), &rows(9, 'H'))?)?;
+    ensure!(cells(&table, "K")?.last().cloned().flatten().as_deref() == Some("H"));
+    Ok(())
+}
+
+/// Ten rows of 90 bytes and 60 of padding: what the crate reads too much behind row 2 shifts the others, and none is missing.
+#[test]
+fn no_long_row_of_a_transport_file_is_shifted_into_the_padding() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let row = "y".repeat(90);
+    let bytes = transport(folder.path(), &format!("A\n{}", format!("{row}\n").repeat(10)))?;
+    ensure!(read_transport(folder.path(), &bytes)?.rows() == 10);
+    let header = format!("{row}{}HEADER RECORD*******", " ".repeat(70));
+    let bytes = replaced(&bytes, row.repeat(2).as_bytes(), header.as_bytes())?;
+    let said = refusal(read_transport(folder.path(), &bytes))?;
+    ensure!(said.contains("row 2 reads as the beginning of a header"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn empty_rows_of_a_transport_file_keep_their_places_or_are_refused() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let bytes = transport(folder.path(), &format!("K\nabcd\nefgh\nijkl\n{}", "mnop\n".repeat(50)))?;
+    let one = read_transport(folder.path(), &replaced(&bytes, b"efgh", b"    ")?)?;
+    ensure!(one.rows() == 53 && cells(&one, "K")?.get(1) == Some(&None));
+    let two = replaced(&bytes, b"abcdefgh", b"        ")?;
+    let said = refusal(read_transport(folder.path(), &two))?;
+    ensure!(said.contains("rows 1 and 2 are empty"), "{said}");
+    // 53 rows fill 212 bytes, and 28 are padding.
+    let end = bytes.len() - 28;
+    let emptied = |rows: usize| -> Result<Vec<u8>> {
+        let mut bytes = bytes.clone();
+        bytes.get_mut(end - 4 * rows..end).context("no rows")?.fill(b' ');
+        Ok(bytes)
+    };
+    ensure!(read_transport(folder.path(), &emptied(12)?)?.rows() == 41);
+    for rows in [13, 50] {
+        let said = refusal(read_transport(folder.path(), &emptied(rows)?))?;
+        ensure!(said.contains(&format!("the rows after row {} are empty", 53 - rows)), "{rows}: {said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_transport_file_that_ends_within_a_row_is_refused() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let bytes = transport(folder.path(), "K,N\nab,1\ncd,5\n")?;
+    let end = bytes.len() - 60;
+    ensure!(read_transport(folder.path(), bytes.get(..end).context("short")?)?.rows() == 2);
+    let said = refusal(read_transport(folder.path(), bytes.get(..end - 8).context("short")?))?;
+    ensure!(said.contains("it ends within row 2"), "{said}");
+    Ok(())
+}
+
+/// Rows that are shorter than a block are padded with blanks, and some writers' zeros are taken for blanks.
 #[test]
 fn a_row_of_a_transport_file_that_may_be_padding_is_neither_read_as_numbers_nor_written() -> Result<()> {
     let folder = tempfile::tempdir()?;
