@@ -99,7 +99,11 @@ pub(crate) fn read(
         }
     };
     let updated = form.meta.as_ref().and_then(|meta| meta.last_updated.as_deref());
-    let updated = updated.map(|text| instant(text, "meta.lastUpdated")).transpose()?;
+    let updated = match updated.map(|text| instant(text, "meta.lastUpdated")).transpose() {
+        // What takes back is taken whatever its date.
+        Err(_) if !matches!(says, Says::Stated { permit: true, .. }) => None,
+        updated => updated?,
+    };
     Ok(Read { member, says, updated })
 }
 

@@ -273,6 +273,15 @@ fn a_status_decides_whether_a_consent_counts_or_is_withdrawn() -> Result<()> {
     for status in ["draft", "proposed"] {
         ensure!(with(status, permit.clone())? == "nothing", "{status}");
     }
+    // Nor to a date that is none; a permission needs one that can be read.
+    let undated = |status: &str, provision: Value| {
+        let mut resource = consent(None, provision);
+        (resource["status"], resource["meta"]) = (json!(status), json!({"lastUpdated": "2026-01-01"}));
+        told(&resource)
+    };
+    ensure!(undated("inactive", permit.clone())? == "withdrawn");
+    ensure!(undated("active", json!({"type": "deny"}))?.starts_with("deny"));
+    ensure!(undated("active", permit.clone())?.contains("refused"));
     let mut research = consent(None, permit);
     research["scope"] = json!({"coding": [{"code": "research"}]});
     ensure!(told(&research)? == "nothing");

@@ -95,6 +95,8 @@ pub struct Statement {
     pub source: String,
     /// Whether it was stated by hand, and not read from a file.
     pub by_hand: bool,
+    /// The latest change of any file that was read about it so far, by the files' own account.
+    pub updated: Option<Instant>,
 }
 
 /// A statement as it is sealed.
@@ -110,6 +112,8 @@ struct StatementFile {
     /// None in what an earlier release sealed.
     #[serde(default)]
     by_hand: Option<bool>,
+    #[serde(default)]
+    updated: Option<i64>,
 }
 
 impl StatementFile {
@@ -192,7 +196,10 @@ impl Store {
                 None if self.is_withheld(&mut tx, tenant, &subject, proposal, held.as_ref()).await? => {
                     Stated::Refused
                 }
-                None => Stated::Line(self.add_statement(&mut tx, tenant, &subject, proposal, now).await?),
+                None => Stated::Line({
+                    let updated = proposal.updated.max(held.and_then(|held| held.updated));
+                    self.add_statement(&mut tx, tenant, &subject, proposal, updated, now).await?
+                }),
             };
             if matches!(outcome, Stated::Line(_)) && proposal.effect != Effect::Permit {
                 failed.extend(fail_reliant(&mut tx, tenant, &subject, now).await?);
@@ -221,6 +228,7 @@ impl Store {
         tenant: &Tenant,
         subject: &[u8; 32],
         proposal: &Proposal,
+        updated: Option<Instant>,
         now: Instant,
     ) -> Result<i64, StoreError> {
         let Proposal { consent, effect, source, is_import, .. } = proposal;
@@ -234,6 +242,7 @@ impl Store {
             to: consent.to.days(),
             source: source.clone(),
             by_hand: Some(!is_import),
+            updated: updated.map(|updated| updated.0),
         };
         let plain = Zeroizing::new(serde_json::to_vec(&file).map_err(|_| rows::damaged("statement"))?);
         let sealed = seal.seal(Kind::Consent, &id, &plain)?;
@@ -319,6 +328,7 @@ impl Store {
             effect,
             source: file.source.clone(),
             by_hand: file.is_by_hand(),
+            updated: file.updated.map(Instant),
         })
     }
 
@@ -402,15 +412,17 @@ fn left_out(proposal: &Proposal, held: Option<&Statement>, now: Instant) -> Opti
     if held.filter(says_so).is_some() {
         return Some(Stated::Unchanged);
     }
-    if proposal.effect == Effect::Deny {
+    if proposal.effect == Effect::Deny || held.is_some_and(|held| permits_all_of(held, &proposal.consent)) {
         return None;
     }
     if proposal.updated.is_some_and(|updated| updated > now.plus(SKEW)) {
         return Some(Stated::FromTheFuture);
     }
     let held = held?;
-    let is_newer = proposal.updated.is_some_and(|updated| updated > held.stated);
-    (!permits_all_of(held, &proposal.consent) && !is_newer).then_some(Stated::Refused)
+    // Than what was read before as well, whose clock may be ahead.
+    let is_newer =
+        proposal.updated.is_some_and(|updated| updated > held.stated) && proposal.updated > held.updated;
+    (!is_newer).then_some(Stated::Refused)
 }
 
 /// Whether a statement permits each day of a period.

@@ -24,7 +24,8 @@ impl Desk {
 
     /// Reads one consent of member `i`; `provision` has its period.
     async fn read(&mut self, i: usize, id: &str, status: &str, provision: Value) -> Result<ImportOutcome> {
-        let resource = self.dated(i, id, status, provision, 60);
+        // Each is newer than the one before.
+        let resource = self.dated(i, id, status, provision, 60 + i64::from(self.files));
         Ok(self.told(resource).await?.outcome())
     }
 
@@ -142,6 +143,28 @@ async fn a_permission_from_the_future_is_refused_with_its_reason() -> Result<()>
     let outdoing = desk.dated(0, "one", "active", permit(), 3_600);
     ensure!(desk.told(outdoing).await?.outcome() == ImportOutcome::Refused);
     ensure!(!desk.is_permitted(0).await?);
+    server.stop().await
+}
+
+/// The clock of the files' system is ahead.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_read_before_does_not_outdo_the_withdrawal_after_it() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = Running::start(config(folder.path()), StandIn::default()).await?;
+    let mut desk = Desk::of(&server).await?;
+    let given = desk.dated(0, "one", "active", permit(), 200);
+    ensure!(desk.told(given.clone()).await?.outcome() == ImportOutcome::Permitted);
+    let mut withdrawn = desk.dated(0, "one", "inactive", permit(), 0);
+    if let Some(meta) = withdrawn["meta"].as_object_mut() {
+        meta.clear();
+    }
+    ensure!(desk.told(withdrawn).await?.outcome() == ImportOutcome::Revoked);
+    ensure!(desk.told(given).await?.outcome() == ImportOutcome::Refused, "brought back by the same file");
+    let anew = desk.dated(0, "one", "active", permit(), 240);
+    ensure!(desk.told(anew).await?.outcome() == ImportOutcome::Permitted);
+    // What takes days away is taken whatever its date.
+    let narrow = desk.dated(0, "one", "active", until("2024-03-31"), 3_600);
+    ensure!(desk.told(narrow).await?.outcome() == ImportOutcome::Permitted);
     server.stop().await
 }
 
