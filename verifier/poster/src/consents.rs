@@ -14,11 +14,17 @@ use nightingale_contracts::{
     deploy::Deployment,
 };
 use nightingale_verifier::{ConsentEpoch, ConsentEpochs, consent::time_text};
-use std::slice;
+use std::{
+    slice,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 /// How many seconds after a later epoch's time the chain's newest root may have been published, where the chain never had the later one: the
 /// earlier transaction may have waited that long for its block.
 const LATE: u64 = 3_600;
+
+/// How many seconds later than now a list may end: clocks differ.
+const AHEAD: u64 = 300;
 
 impl Poster {
     /// Publishes the newest root of `epochs` as the authority that signs; `None` where the chain has it as its newest, as deep as wanted.
@@ -43,7 +49,7 @@ impl Poster {
         }
         let newest = self.newest_consents(deployment, BlockNumberOrTag::Latest).await?;
         if self.is_due(deployment, epochs, newest, renew).await? {
-            self.refuse_silence(deployment, epochs).await?;
+            self.refuse_times(deployment, epochs).await?;
             return self.step(&errand, 0, &request).await.map(Some);
         }
         let mut patience = self.patience();
@@ -75,8 +81,11 @@ impl Poster {
             return Ok(newest != wanted || renew);
         };
         if newest == wanted {
-            let is_left = |epoch: &ConsentEpoch| root(epoch) != wanted && epoch.published > published;
-            return Ok(renew || epochs.epochs().iter().any(is_left));
+            let came_back = |pair: &[ConsentEpoch]| match pair {
+                [left, back] => root(left) != wanted && root(back) == wanted && back.published > published,
+                _ => false,
+            };
+            return Ok(renew || epochs.epochs().windows(2).any(came_back));
         }
         // One that the chain had and superseded was sent from a list as long as this one, or a longer one.
         let was_there = self.consents_published(deployment, wanted).await?.is_some_and(|time| time > 0);
@@ -91,15 +100,17 @@ impl Poster {
         Ok(true)
     }
 
-    /// Refuses a list whose newest root would be too old for the registry, had it been published when the list says.
-    async fn refuse_silence(
-        &self,
-        deployment: &Deployment,
-        epochs: &ConsentEpochs,
-    ) -> Result<(), PosterError> {
+    /// Refuses a list that ends later than now, against which no other would be the newer one, and one whose newest root would be too old for
+    /// the registry, had it been published when the list says.
+    async fn refuse_times(&self, deployment: &Deployment, epochs: &ConsentEpochs) -> Result<(), PosterError> {
         let listed = epochs.newest().map_or(0, |epoch| epoch.published);
-        let Some(age) = self.known(deployment, &consentAgeCall {}).await? else { return Ok(()) };
         let now = self.node.head().await?.timestamp;
+        // A chain on which nothing happens has an old head.
+        let here = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        if listed > now.max(here).saturating_add(AHEAD) {
+            return Err(PosterError::ConsentListAhead { listed: time_text(listed) });
+        }
+        let Some(age) = self.known(deployment, &consentAgeCall {}).await? else { return Ok(()) };
         if U256::from(now) > U256::from(listed).saturating_add(age) {
             return Err(PosterError::ConsentListSilent { listed: time_text(listed), age });
         }

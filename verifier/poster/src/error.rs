@@ -235,6 +235,15 @@ pub enum PosterError {
         /// When the chain got it, in UTC.
         published: String,
     },
+    /// The list's newest epoch is later than now.
+    #[error(
+        "the list of consent epochs ends at {listed}, later than now: the clock of the server that published it was ahead, and no list that comes \
+         before that time can be told to be the newer one; set it right, and until then publish by --root what the authority vouches for"
+    )]
+    ConsentListAhead {
+        /// When the list's newest epoch was published by its own account, in UTC.
+        listed: String,
+    },
     /// The list's newest epoch is older than the registry lets a root become.
     #[error(
         "the list of consent epochs ends at {listed}, more than the registry's age of {age} s ago: nothing shows that its newest root still \

@@ -10,7 +10,10 @@ use nightingale_contracts::bindings::Registry::{consentStampCall, newestConsentR
 use nightingale_poster::{How, Posted, Poster, PosterError};
 use nightingale_verifier::{ConsentEpoch, ConsentEpochs, expectation::parse_root};
 use serde_json::json;
-use std::fs;
+use std::{
+    fs,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 /// A list of roots with the times of their epochs.
 fn epochs(list: &[(&str, u64)]) -> Result<ConsentEpochs> {
@@ -130,6 +133,38 @@ async fn an_older_list_does_not_bring_a_root_that_the_chain_never_had() -> Resul
     // The next epoch's time may be before that of the block which the one before it had to wait for.
     list.push(("revoked", list[2].1));
     ensure!(is_sent(poster.publish_consents(&world.deployment, &epochs(&list)?, false).await)?);
+    Ok(())
+}
+
+/// A poster with an older list was slower than the grant and its revocation, which nobody posted meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_came_back_to_the_chains_root_is_sent_though_it_left_it_before() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let poster = world.poster("operator", |terms| terms).await?;
+    let mut list = vec![("consents", after(&world, 100)?)];
+    list.push(("granted", after(&world, 100)?));
+    after(&world, 100)?;
+    ensure!(is_sent(poster.publish_consents(&world.deployment, &epochs(&list[..1])?, true).await)?);
+    list.push(("consents", after(&world, 7_200)?));
+    ensure!(is_sent(poster.publish_consents(&world.deployment, &epochs(&list)?, false).await)?);
+    let older = poster.publish_consents(&world.deployment, &epochs(&list[..2])?, false).await;
+    ensure!(matches!(older, Err(PosterError::ConsentListOlder { .. })), "{older:?}");
+    Ok(())
+}
+
+/// Nothing later would be the newer list until then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_ends_later_than_now_is_not_believed() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let poster = world.poster("operator", |terms| terms).await?;
+    // The chain's clock or the poster's, whichever is later.
+    let here = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let now = after(&world, 100)?.max(here);
+    let ahead = [("consents", now), ("granted", now + 86_400)];
+    let refused = poster.publish_consents(&world.deployment, &epochs(&ahead)?, false).await;
+    ensure!(matches!(refused, Err(PosterError::ConsentListAhead { .. })), "{refused:?}");
+    let nearly = [("consents", now), ("granted", now + 200)];
+    ensure!(is_sent(poster.publish_consents(&world.deployment, &epochs(&nearly)?, false).await)?);
     Ok(())
 }
 
