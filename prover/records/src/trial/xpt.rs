@@ -106,7 +106,8 @@ fn count_rows(path: &Path, start: u64, length: usize) -> Result<usize, TrialErro
     let mut file = open(path)?;
     file.seek(SeekFrom::Start(start)).map_err(TrialError::unreadable(path))?;
     let (mut row, mut seen, mut rows, mut header) = (Vec::new(), 0, 0, None);
-    let mut to_block = 0;
+    // The rows after the last one that is no padding, and what follows them.
+    let (mut to_block, mut tail) = (0, Vec::new());
     loop {
         row.clear();
         (&mut file).take(length as u64).read_to_end(&mut row).map_err(TrialError::unreadable(path))?;
@@ -117,18 +118,22 @@ fn count_rows(path: &Path, start: u64, length: usize) -> Result<usize, TrialErro
             ));
         }
         if row.len() < length {
+            tail.extend_from_slice(&row);
             break;
         }
         seen += 1;
         if !padding || length >= BLOCK {
             if seen - rows > 2 {
                 return refused(format!(
-                    "rows {} and {} are empty; leave empty rows out",
+                    "rows {} and {} are empty, or of zeros that read as empty; leave empty rows out, or use CSV or Parquet",
                     rows + 1,
                     rows + 2
                 ));
             }
             rows = seen;
+            tail.clear();
+        } else if tail.len() < 2 * BLOCK {
+            tail.extend_from_slice(&row);
         }
         if let Some((before, rest)) = row.split_at_checked(to_block)
             && !rest.is_empty()
@@ -143,8 +148,14 @@ fn count_rows(path: &Path, start: u64, length: usize) -> Result<usize, TrialErro
     if !is_padding(&row) {
         return refused(format!("it ends within row {}; copy the whole file again", seen + 1));
     }
-    if length < BLOCK && (seen - rows) * length + row.len() >= BLOCK {
-        return refused(format!("the rows after row {rows} are empty; leave empty rows out"));
+    if (seen - rows) * length + row.len() >= BLOCK {
+        return refused(format!(
+            "the rows after row {rows} are empty, or it is cut; leave empty rows out, or copy the whole file again"
+        ));
+    }
+    // Whoever fills a block up does so with one byte.
+    if seen > rows && tail.contains(&0) && tail.contains(&b' ') {
+        return refused(format!("row {} may be zeros or padding; use CSV or Parquet", rows + 1));
     }
     Ok(rows)
 }
@@ -168,6 +179,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
     let mut collected: Vec<Collected> = dataset.schema().variables().iter().map(collector).collect();
     let lengths = dataset.schema().variables().iter().map(|variable| usize::from(variable.value_length()));
     let rows = count_rows(path, start, lengths.sum())?;
+    let said = dataset.schema().record_count().and_then(|count| usize::try_from(count).ok());
     let mut row = 0;
     while let Some(record) = dataset.next_record().map_err(broken)? {
         for ((value, cells), name) in record.iter().zip(&mut collected).zip(&names) {
@@ -182,6 +194,12 @@ pub(super) fn read(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
     }
     if dataset.next_dataset().map_err(broken)?.is_some() {
         return Err(TrialError::file(path, MANY));
+    }
+    if let Some(said) = said.filter(|said| *said != rows) {
+        return Err(TrialError::file(
+            path,
+            format!("its header says {said} rows and it has {rows}; copy the whole file again"),
+        ));
     }
     if row != rows {
         return Err(TrialError::file(

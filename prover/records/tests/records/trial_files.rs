@@ -339,6 +339,30 @@ fn a_transport_file_that_ends_within_a_row_is_refused() -> Result<()> {
     ensure!(read_transport(folder.path(), bytes.get(..end).context("short")?)?.rows() == 2);
     let said = refusal(read_transport(folder.path(), bytes.get(..end - 8).context("short")?))?;
     ensure!(said.contains("it ends within row 2"), "{said}");
+    // What is left of its last row is blank, and more than padding is.
+    let (wide, other) = ("y".repeat(120), "z".repeat(80));
+    let bytes = transport(folder.path(), &format!("A,B\n{wide},{other}\n,{other}\n"))?;
+    ensure!(read_transport(folder.path(), &bytes)?.rows() == 2);
+    let cut = bytes.get(..bytes.len() - 100).context("short")?;
+    let said = refusal(read_transport(folder.path(), cut))?;
+    ensure!(said.contains("or it is cut"), "{said}");
+    // Between two rows; the header of version 8 says how many there are.
+    let bytes = transport(folder.path(), &format!("A_LONG_NAME\n{}", "mnop\n".repeat(53)))?;
+    ensure!(read_transport(folder.path(), &bytes)?.rows() == 53);
+    let cut = bytes.get(..bytes.len() - 80).context("short")?;
+    let said = refusal(read_transport(folder.path(), cut))?;
+    ensure!(said.contains("its header says 53 rows and it has 40"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn a_last_row_of_zeros_before_padding_of_blanks_is_not_lost() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let bytes = transport(folder.path(), "N\n1\n5\n")?;
+    ensure!(read_transport(folder.path(), &bytes)?.rows() == 2);
+    let zero = replaced(&bytes, b"\x41\x50\0\0\0\0\0\0", &[0; 8])?;
+    let said = refusal(read_transport(folder.path(), &zero))?;
+    ensure!(said.contains("row 2 may be zeros or padding"), "{said}");
     Ok(())
 }
 
