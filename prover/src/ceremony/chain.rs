@@ -76,7 +76,7 @@ impl Contribution {
         let proof = point(cursor, "its proof")?;
         let transcript = cursor.take()?;
         let kind = cursor.u32()?;
-        let (name, beacon) = parameters(cursor, kind)?;
+        let (name, beacon) = parameters(cursor, kind, is_unseen)?;
         Ok(Self { delta_after, base, multiple, proof, transcript, name, beacon })
     }
 }
@@ -85,6 +85,7 @@ impl Contribution {
 pub(super) fn parameters(
     cursor: &mut Cursor<'_>,
     kind: u32,
+    is_refused: fn(char) -> bool,
 ) -> Result<(Option<String>, Option<Beacon>), CeremonyError> {
     let length = cursor.u32()?;
     let length = usize::try_from(length).map_err(|_| cursor.truncated())?;
@@ -101,7 +102,7 @@ pub(super) fn parameters(
             1 => {
                 let length = inner.byte()?;
                 let text = std::str::from_utf8(inner.bytes(length.into())?);
-                let text = text.ok().filter(|text| !text.chars().any(is_unseen));
+                let text = text.ok().filter(|text| !text.chars().any(is_refused));
                 let problem = "its name is no text, or has characters that do not show";
                 name = Some(text.ok_or_else(|| inner.format(problem))?.to_owned());
             }
@@ -121,13 +122,15 @@ pub(super) fn parameters(
     Ok((name, beacon))
 }
 
-/// Whether a character does not show, or changes how those around it do: controls, and of the Unicode general categories Cf, Zl and Zp what is not part of
-/// a script's writing.
+/// Whether a character does not show, or changes how those around it do: controls, Unicode's `Default_Ignorable_Code_Point`, and separators of lines and
+/// of annotations.
 fn is_unseen(character: char) -> bool {
     character.is_control()
         || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Whether two points of G1 have the ratio that two points of G2 have: all finite, and e(a, d) = e(b, c).

@@ -174,7 +174,7 @@ fn contributions(mut cursor: Cursor<'_>) -> Result<Vec<PowersContribution>, Cere
         }
         cursor.bytes(HASHES)?;
         let kind = cursor.u32()?;
-        let (name, beacon) = parameters(&mut cursor, kind)?;
+        let (name, beacon) = parameters(&mut cursor, kind, char::is_control)?;
         contributions.push(PowersContribution { name, beacon });
     }
     cursor.end()?;

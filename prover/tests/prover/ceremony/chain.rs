@@ -142,6 +142,9 @@ fn a_name_with_characters_that_do_not_show_is_refused() {
     // In place of as many bytes as each has in UTF-8.
     for unseen in [
         '\u{ad}',
+        '\u{34f}',
+        '\u{3164}',
+        '\u{fe0f}',
         '\u{61c}',
         '\u{180e}',
         '\u{200b}',
