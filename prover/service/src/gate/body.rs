@@ -22,7 +22,7 @@ use tonic::{Code, Status, body::Body};
 /// The slowest that a large message may come, beside the time that every message has.
 const BYTES_PER_SECOND: u64 = 64 << 10;
 
-/// A message counts as a request more for each so many bytes that it announces: whoever reads it makes room for all of them at once.
+/// A message counts as a request more for each so many bytes of it that room is made for: whoever reads it makes it at once, and zeroes it.
 const REQUEST: u64 = 1 << 20;
 
 /// Follows the messages in a body by their prefixes: a flag and a length of four bytes (the protocol's "Length-Prefixed-Message").
@@ -86,6 +86,18 @@ pub(super) struct Pace {
     pub(super) largest: usize,
 }
 
+/// A time in which nothing is read.
+struct Pause {
+    since: Instant,
+    over: Pin<Box<Sleep>>,
+}
+
+impl Pause {
+    fn new(time: Duration) -> Self {
+        Self { since: Instant::now(), over: Box::pin(tokio::time::sleep(time)) }
+    }
+}
+
 /// How long a stream waits before it looks again whether there is room for the message that began.
 const ROOM: Duration = Duration::from_millis(50);
 
@@ -103,8 +115,8 @@ pub(super) struct Paced {
     /// When what began must have ended.
     timer: Pin<Box<Sleep>>,
     began: Instant,
-    /// Until when nothing more is read.
-    pause: Option<Pin<Box<Sleep>>>,
+    /// While nothing more is read.
+    pause: Option<Pause>,
     /// Bytes that there must be room for before more is read.
     wanted: u64,
     /// Since when they are waited for.
@@ -164,16 +176,21 @@ impl Paced {
             self.wanted = if counts { self.framing.size } else { 0 };
             self.load.message(self.wanted);
         }
-        if let Some(tally) = &self.tally {
-            // The call itself was counted when it was let in, which is its first message; one alone counts no further.
+        if self.pace.streams {
+            // The call itself was counted when it was let in, which is its first message.
             let first = u64::from(self.framing.begun == begun && begun > 0);
-            let messages = if self.pace.streams { begun - first } else { 0 };
-            let size = if measured > 0 { self.framing.size } else { 0 };
-            let now = Instant::now();
-            let wait = tally.borrow(messages + size / REQUEST, now).filter(|_| self.pace.streams);
-            self.pause = wait.map(|wait| Box::pin(tokio::time::sleep_until(now + wait)));
+            self.pay(begun - first);
         }
         Ok(())
+    }
+
+    /// Takes so many requests from the tenant's rate; what comes next in a stream waits until there are as many.
+    fn pay(&mut self, requests: u64) {
+        let now = Instant::now();
+        let wait = self.tally.as_ref().and_then(|tally| tally.borrow(requests, now));
+        if let Some(wait) = wait.filter(|_| self.pace.streams) {
+            self.pause = Some(Pause::new(wait));
+        }
     }
 
     fn set_timer(&mut self) {
@@ -184,6 +201,7 @@ impl Paced {
     /// Finds room for what began, or has a stream wait for it.
     fn find_room(&mut self) -> Result<(), Status> {
         let Err(excess) = self.load.hold(self.wanted) else {
+            self.pay(self.wanted / REQUEST);
             (self.wanted, self.waits) = (0, None);
             return Ok(());
         };
@@ -192,10 +210,7 @@ impl Paced {
         if !self.pace.streams || waited > self.pace.allowance {
             return Err(too_much(&excess));
         }
-        self.pause = Some(Box::pin(tokio::time::sleep(ROOM)));
-        // What has to wait here is not slow.
-        self.began = Instant::now();
-        self.set_timer();
+        self.pause = Some(Pause::new(ROOM));
         Ok(())
     }
 
@@ -221,13 +236,19 @@ impl http_body::Body for Paced {
             // The time in which nobody asked for more is not the sender's.
             this.began += passed.elapsed();
             this.set_timer();
+            if let Some(pause) = &mut this.pause {
+                pause.since = Instant::now();
+            }
         }
         loop {
             if let Some(pause) = &mut this.pause {
-                if pause.as_mut().poll(context).is_pending() {
+                if pause.over.as_mut().poll(context).is_pending() {
                     return Poll::Pending;
                 }
+                // What has to wait here is not slow.
+                this.began += pause.since.elapsed();
                 this.pause = None;
+                this.set_timer();
             }
             if let Some(over) = this.term.over() {
                 return Poll::Ready(Some(Err(over)));
