@@ -308,13 +308,11 @@ impl Store {
                 };
                 let keys = all.into_iter().map(open).collect::<Result<Vec<_>, StoreError>>()?;
                 let keys = TenantKeys::new(owner.clone(), keys).ok_or(StoreError::TenantErased)?;
-                let keys = Arc::new(keys);
-                keyring.keep(&owner, keys.clone());
-                Ok(keys)
+                keyring.keep(&owner, Arc::new(keys));
+                Ok(())
             };
-            if let Some(keys) = self.keyring.ask(tenant, patience, open).await? {
-                return Ok(Some(Seal::new(keys)));
-            }
+            // Then it is looked for again: the answer took its time, and the tenant may have been erased meanwhile, or its key rotated.
+            self.keyring.ask(tenant, patience, open).await?;
         }
     }
 

@@ -23,8 +23,8 @@ const LEFT_OUT: Duration = Duration::from_secs(2);
 /// A failure that took longer than this is not asked for again for as long as it took; one that came sooner costs little.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// How a question ended: with an error where a key could not be had that may be had later, or elsewhere.
-type Ended = Option<Result<(), String>>;
+/// How a question ended, once it has.
+type Ended = Option<Result<(), Arc<StoreError>>>;
 
 /// What is known of a tenant whose key is not simply open.
 enum Asked {
@@ -77,18 +77,16 @@ impl Questions {
         Ok(Turn::Own(sender))
     }
 
-    fn end<T>(&self, tenant: &Tenant, took: Duration, answer: &Result<T, StoreError>) -> Result<(), String> {
+    fn end<T>(&self, tenant: &Tenant, took: Duration, answer: &Result<T, StoreError>) {
         let now = Instant::now();
         let mut of = self.of();
         of.retain(|_, asked| asked.is_left_out(now));
         match answer {
             Err(StoreError::KeyService(problem)) => {
                 of.insert(tenant.clone(), Asked::InVain { problem: problem.clone(), at: now, took });
-                Err(problem.clone())
             }
             _ => {
                 of.remove(tenant);
-                Ok(())
             }
         }
     }
@@ -140,7 +138,7 @@ impl Keyring {
                 Turn::Others(mut ended) => {
                     let ended = ended.wait_for(Option::is_some).await.map(|ended| ended.clone());
                     match ended {
-                        Ok(Some(Err(problem))) => Err(StoreError::KeyService(problem)),
+                        Ok(Some(Err(error))) => Err(error.again()),
                         _ => Ok(None),
                     }
                 }
@@ -163,7 +161,8 @@ impl Keyring {
         tokio::spawn(async move {
             let (begun, own) = (Instant::now(), keyring.clone());
             let done = keyring.questions.in_turn(move || work(&own)).await;
-            let ended = keyring.questions.end(&tenant, begun.elapsed(), &done);
+            keyring.questions.end(&tenant, begun.elapsed(), &done);
+            let ended = done.as_ref().map(|_| ()).map_err(|error| Arc::new(error.again()));
             sender.send_replace(Some(ended));
             // Whoever asked may have gone.
             let _ = answer.send(done);
