@@ -17,7 +17,8 @@ pub(crate) struct Events {
 }
 
 struct Entry {
-    changed: watch::Sender<()>,
+    /// How often it changed in the database; it is sent at each step of a phase, too.
+    changed: watch::Sender<u64>,
     phase: Option<(Phase, u8)>,
     /// When somebody looked for it in the database, as nothing was heard of it.
     looked: Instant,
@@ -25,18 +26,31 @@ struct Entry {
 
 impl Entry {
     fn new(phase: Option<(Phase, u8)>) -> Self {
-        Self { changed: watch::Sender::new(()), phase, looked: Instant::now() }
+        Self { changed: watch::Sender::new(0), phase, looked: Instant::now() }
     }
 }
 
 /// Wakes when its job changes.
 pub(crate) struct Watcher {
-    changed: watch::Receiver<()>,
+    changed: watch::Receiver<u64>,
+    seen: u64,
 }
 
 impl Watcher {
-    /// Waits for the next change.
+    /// Waits until the job may be another in the database.
     pub(crate) async fn changed(&mut self) {
+        loop {
+            self.stepped().await;
+            let times = *self.changed.borrow();
+            if times != self.seen {
+                self.seen = times;
+                return;
+            }
+        }
+    }
+
+    /// Waits for the next change or step of its phase.
+    pub(crate) async fn stepped(&mut self) {
         if self.changed.changed().await.is_err() {
             // The job's entry is gone: nothing will ever come.
             std::future::pending::<()>().await;
@@ -54,7 +68,9 @@ impl Events {
         let mut entries = self.entries();
         entries.retain(|_, entry| entry.phase.is_some() || entry.changed.receiver_count() > 0);
         let entry = entries.entry(id).or_insert_with(|| Entry::new(None));
-        Watcher { changed: entry.changed.subscribe() }
+        let changed = entry.changed.subscribe();
+        let seen = *changed.borrow();
+        Watcher { changed, seen }
     }
 
     /// Whether nobody has looked for a watched job for so long: then whoever asks does, and tells the others ([`Events::changed`]).
@@ -71,7 +87,7 @@ impl Events {
     /// A job changed in the database.
     pub(crate) fn changed(&self, id: JobId) {
         if let Some(entry) = self.entries().get(&id) {
-            entry.changed.send_replace(());
+            entry.changed.send_modify(|times| *times += 1);
         }
     }
 
@@ -82,12 +98,12 @@ impl Events {
             Some(_) => {
                 let entry = entries.entry(id).or_insert_with(|| Entry::new(phase));
                 entry.phase = phase;
-                entry.changed.send_replace(());
+                entry.changed.send_modify(|_| {});
             }
             None => {
                 if let Some(entry) = entries.get_mut(&id) {
                     entry.phase = None;
-                    entry.changed.send_replace(());
+                    entry.changed.send_modify(|times| *times += 1);
                     if entry.changed.receiver_count() == 0 {
                         entries.remove(&id);
                     }

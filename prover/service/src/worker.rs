@@ -123,12 +123,7 @@ async fn lost(engine: &Engine, lease: &Lease) {
     loop {
         tokio::select! {
             _ = beat.tick() => {}
-            () = watcher.changed() => {
-                if engine.events.phase(lease.id).is_some() {
-                    // Only progress: whoever ends the job takes its phase away.
-                    continue;
-                }
-            }
+            () = watcher.changed() => {}
         }
         match engine.store.heartbeat(lease, Instant::now().plus(engine.config.lease)).await {
             Ok(true) => {}

@@ -265,16 +265,18 @@ pub(super) async fn outcome(
             }
             return Ok(wire::job(clear(engine, caller, method, job).await?, None));
         }
+        let look = tokio::time::sleep(LOOK);
+        tokio::pin!(look);
         loop {
             tokio::select! {
-                // Only progress, where it has a phase: whoever ends the job takes it away.
-                () = watcher.changed() => if engine.events.phase(id).is_none() { break },
+                () = watcher.changed() => break,
                 // One of those who wait looks for all of them.
-                () = tokio::time::sleep(LOOK) => {
+                () = &mut look => {
                     has_looked = engine.events.may_look(id, LOOK);
                     if has_looked {
                         break;
                     }
+                    look.as_mut().reset(tokio::time::Instant::now() + LOOK);
                 }
                 () = engine.drained() => {
                     let text = "the server is stopping; the job is accepted and goes on when it is back, watch it then";

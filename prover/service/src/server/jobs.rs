@@ -106,7 +106,7 @@ impl Jobs {
                 return;
             }
             tokio::select! {
-                () = watcher.changed() => {}
+                () = watcher.stepped() => {}
                 () = tokio::time::sleep(LOOK) => {}
                 () = updates.closed() => return,
                 () = self.0.drained() => {
