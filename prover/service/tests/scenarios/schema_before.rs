@@ -270,10 +270,11 @@ async fn statements_of_the_schema_before_are_numbered_in_their_order_and_go_on(s
         (3, "three", "inactive", ImportOutcome::Revoked),
         (2, "two", "active", ImportOutcome::Refused),
     ];
-    for (member, id, status, outcome) in expected {
+    // Each is newer than the one before.
+    for (changed, (member, id, status, outcome)) in (60..).zip(expected) {
         let mut resource = fhir(id, status, json!({"type": "permit"}));
         resource["patient"] = json!({"display": names(member).1});
-        resource["meta"] = json!({"lastUpdated": seconds_from_now(60)});
+        resource["meta"] = json!({"lastUpdated": seconds_from_now(changed)});
         let told = importing(&mut north, &format!("{id}-{status}"), &[resource]).await?;
         ensure!(told.len() == 1 && told[0].outcome() == outcome, "{id} {status}: {told:?}");
     }
