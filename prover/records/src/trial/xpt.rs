@@ -179,7 +179,9 @@ pub(super) fn read(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
     let mut collected: Vec<Collected> = dataset.schema().variables().iter().map(collector).collect();
     let lengths = dataset.schema().variables().iter().map(|variable| usize::from(variable.value_length()));
     let rows = count_rows(path, start, lengths.sum())?;
+    // Some writers leave it at zero.
     let said = dataset.schema().record_count().and_then(|count| usize::try_from(count).ok());
+    let said = said.filter(|said| *said != 0);
     let mut row = 0;
     while let Some(record) = dataset.next_record().map_err(broken)? {
         for ((value, cells), name) in record.iter().zip(&mut collected).zip(&names) {
