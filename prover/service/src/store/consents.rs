@@ -95,7 +95,7 @@ pub struct Statement {
     pub source: String,
     /// Whether it was stated by hand, and not read from a file.
     pub by_hand: bool,
-    /// The latest change of any file that was read about it so far, by the files' own account.
+    /// The latest change of any file that was read about it since it was stated by hand, by the files' own account.
     pub updated: Option<Instant>,
 }
 
@@ -156,6 +156,8 @@ pub struct Listing {
 
 /// How much later than now a file may have been changed: clocks differ.
 const SKEW: Duration = Duration::from_secs(300);
+/// How much later than now the change of a file may be that later ones have to outdo: a wrong date is not to keep all of them out.
+const AHEAD: Duration = Duration::from_secs(86_400);
 const COLUMNS: &str = "s.number, s.id, s.effect, s.stated, s.statement";
 /// No later line says otherwise.
 const NEWEST: &str = "NOT EXISTS (SELECT 1 FROM consent_statements n \
@@ -197,7 +199,10 @@ impl Store {
                     Stated::Refused
                 }
                 None => Stated::Line({
-                    let updated = proposal.updated.max(held.and_then(|held| held.updated));
+                    // By hand it is stated anew, whatever date a file had.
+                    let read = proposal.is_import.then_some(held).flatten();
+                    let noted = proposal.updated.map(|updated| updated.min(now.plus(AHEAD)));
+                    let updated = noted.max(read.and_then(|held| held.updated));
                     self.add_statement(&mut tx, tenant, &subject, proposal, updated, now).await?
                 }),
             };
@@ -398,6 +403,7 @@ fn left_out(proposal: &Proposal, held: Option<&Statement>, now: Instant) -> Opti
     if proposal.effect == Effect::Revoke {
         let held = held?;
         return match held.effect {
+            Effect::Revoke if adds_a_date(proposal, held, now) => None,
             Effect::Revoke => Some(Stated::Unchanged),
             _ if !held.by_hand && held.source != proposal.source => Some(Stated::OfAnother),
             _ => None,
@@ -408,6 +414,7 @@ fn left_out(proposal: &Proposal, held: Option<&Statement>, now: Instant) -> Opti
         held.effect == proposal.effect
             && period(&held.consent) == period(&proposal.consent)
             && held.source == proposal.source
+            && !adds_a_date(proposal, held, now)
     };
     if held.filter(says_so).is_some() {
         return Some(Stated::Unchanged);
@@ -423,6 +430,17 @@ fn left_out(proposal: &Proposal, held: Option<&Statement>, now: Instant) -> Opti
     let is_newer =
         proposal.updated.is_some_and(|updated| updated > held.stated) && proposal.updated > held.updated;
     (!is_newer).then_some(Stated::Refused)
+}
+
+/// Whether a file's date is ahead of now, and of those that were read before: it is noted, though the file says nothing else that is new. One of far
+/// ahead is noted once a day.
+fn adds_a_date(proposal: &Proposal, held: &Statement, now: Instant) -> bool {
+    let Some(updated) = proposal.updated.filter(|updated| *updated > now) else { return false };
+    match held.updated {
+        None => true,
+        Some(_) if held.updated > Some(now) && updated > now.plus(AHEAD) => false,
+        Some(noted) => noted < updated.min(now.plus(AHEAD)),
+    }
 }
 
 /// Whether a statement permits each day of a period.

@@ -162,6 +162,48 @@ async fn a_file_that_was_read_before_does_not_outdo_the_withdrawal_after_it() ->
     ensure!(desk.told(given).await?.outcome() == ImportOutcome::Refused, "brought back by the same file");
     let anew = desk.dated(0, "one", "active", permit(), 240);
     ensure!(desk.told(anew).await?.outcome() == ImportOutcome::Permitted);
+    // Whose date is all that was new in it.
+    let mut undated = desk.dated(1, "one", "inactive", permit(), 0);
+    if let Some(meta) = undated["meta"].as_object_mut() {
+        meta.clear();
+    }
+    ensure!(
+        desk.told(desk.dated(1, "one", "active", permit(), 100)).await?.outcome() == ImportOutcome::Permitted
+    );
+    let again = desk.dated(1, "one", "active", permit(), 200);
+    ensure!(desk.told(again.clone()).await?.outcome() == ImportOutcome::Permitted);
+    ensure!(desk.told(again.clone()).await?.outcome() == ImportOutcome::Unchanged, "noted twice");
+    ensure!(desk.told(undated.clone()).await?.outcome() == ImportOutcome::Revoked);
+    ensure!(
+        desk.told(again).await?.outcome() == ImportOutcome::Refused,
+        "brought back by a file that said nothing new"
+    );
+    let withdrawn = desk.dated(1, "one", "inactive", permit(), 250);
+    ensure!(desk.told(withdrawn).await?.outcome() == ImportOutcome::Revoked);
+    let between = desk.dated(1, "one", "active", permit(), 240);
+    ensure!(
+        desk.told(between).await?.outcome() == ImportOutcome::Refused,
+        "older than the second withdrawal"
+    );
+    // A date that is far off keeps files out until somebody states by hand.
+    let far = desk.dated(2, "one", "inactive", permit(), 64 * 31_536_000);
+    ensure!(
+        desk.told(desk.dated(2, "one", "active", permit(), 0)).await?.outcome() == ImportOutcome::Permitted
+    );
+    ensure!(desk.told(far.clone()).await?.outcome() == ImportOutcome::Revoked);
+    ensure!(desk.told(far).await?.outcome() == ImportOutcome::Unchanged, "a line for each reading");
+    ensure!(
+        desk.told(desk.dated(2, "one", "active", permit(), 100)).await?.outcome() == ImportOutcome::Refused
+    );
+    desk.client.grant(granting("g2", 2, "", "", true)).await?;
+    ensure!(
+        desk.told(desk.dated(2, "one", "active", until("2024-03-31"), 0)).await?.outcome()
+            == ImportOutcome::Permitted
+    );
+    ensure!(
+        desk.told(desk.dated(2, "one", "active", permit(), 100)).await?.outcome() == ImportOutcome::Permitted,
+        "kept out for ever"
+    );
     // What takes days away is taken whatever its date.
     let narrow = desk.dated(0, "one", "active", until("2024-03-31"), 3_600);
     ensure!(desk.told(narrow).await?.outcome() == ImportOutcome::Permitted);
