@@ -118,7 +118,8 @@ fn list_setups(folder: &Path) -> Outcome {
     }
     say(format_args!("  ptau         {} (2^{})", setups.ptau, setups.power));
     for (number, name) in (1..).zip(&setups.contributions) {
-        say(format_args!("  {number:<12} {name}"));
+        // Nobody compared it, and it may have characters that do not show.
+        say(format_args!("  {number:<12} {}", name.escape_debug()));
     }
     Ok(())
 }
