@@ -25,16 +25,8 @@ impl Desk {
     /// Reads one consent of member `i`; `provision` has its period.
     async fn read(&mut self, i: usize, id: &str, status: &str, provision: Value) -> Result<ImportOutcome> {
         // Each is newer than the one before.
-        let resource = self.dated(i, id, status, provision, 60 + i64::from(self.files));
+        let resource = dated(i, id, status, provision, 60 + i64::from(self.files));
         Ok(self.told(resource).await?.outcome())
-    }
-
-    /// A consent that was changed so many seconds from now.
-    fn dated(&self, i: usize, id: &str, status: &str, provision: Value, seconds: i64) -> Value {
-        let mut resource = fhir(id, status, provision);
-        resource["patient"] = json!({"display": names(i).1});
-        resource["meta"] = json!({"lastUpdated": seconds_from_now(seconds)});
-        resource
     }
 
     async fn told(&mut self, resource: Value) -> Result<v1::ImportedConsent> {
@@ -48,6 +40,24 @@ impl Desk {
         let held = self.client.consents(bytes(&names(i).1), false, 10).await?;
         Ok(held.iter().any(|held| held.consent.as_ref().is_some_and(|consent| consent.permit)))
     }
+}
+
+/// A withdrawal of member `i` that does not say when it was changed.
+fn undated_withdrawal(i: usize) -> Value {
+    of_member(i, "one", "inactive", permit())
+}
+
+/// A consent that was changed so many seconds from now.
+fn dated(i: usize, id: &str, status: &str, provision: Value, seconds: i64) -> Value {
+    let mut resource = of_member(i, id, status, provision);
+    resource["meta"] = json!({"lastUpdated": seconds_from_now(seconds)});
+    resource
+}
+
+fn of_member(i: usize, id: &str, status: &str, provision: Value) -> Value {
+    let mut resource = fhir(id, status, provision);
+    resource["patient"] = json!({"display": names(i).1});
+    resource
 }
 
 fn permit() -> Value {
@@ -124,7 +134,7 @@ async fn a_permission_from_the_future_is_refused_with_its_reason() -> Result<()>
     let server = Running::start(config(folder.path()), StandIn::default()).await?;
     let mut desk = Desk::of(&server).await?;
     for seconds in [360, 3_600, 64 * 31_536_000] {
-        let told = desk.told(desk.dated(0, "one", "active", permit(), seconds)).await?;
+        let told = desk.told(dated(0, "one", "active", permit(), seconds)).await?;
         ensure!(told.outcome() == ImportOutcome::Refused, "{seconds} s from now: {told:?}");
         ensure!(
             told.reason.contains("meta.lastUpdated") && told.reason.contains("later than now"),
@@ -133,14 +143,14 @@ async fn a_permission_from_the_future_is_refused_with_its_reason() -> Result<()>
     }
     ensure!(!desk.is_permitted(0).await?);
     // Clocks differ a little.
-    let soon = desk.dated(0, "one", "active", permit(), 200);
+    let soon = dated(0, "one", "active", permit(), 200);
     ensure!(desk.told(soon).await?.outcome() == ImportOutcome::Permitted);
     // What permits nothing is not lost for a wrong clock; the permission that it took back is not believed anew.
-    let withdrawn = desk.dated(0, "one", "inactive", permit(), 3_600);
+    let withdrawn = dated(0, "one", "inactive", permit(), 3_600);
     ensure!(desk.told(withdrawn).await?.outcome() == ImportOutcome::Revoked);
-    let denied = desk.dated(0, "one", "active", deny(), 3_600);
+    let denied = dated(0, "one", "active", deny(), 3_600);
     ensure!(desk.told(denied).await?.outcome() == ImportOutcome::Forbidden);
-    let outdoing = desk.dated(0, "one", "active", permit(), 3_600);
+    let outdoing = dated(0, "one", "active", permit(), 3_600);
     ensure!(desk.told(outdoing).await?.outcome() == ImportOutcome::Refused);
     ensure!(!desk.is_permitted(0).await?);
     server.stop().await
@@ -152,60 +162,46 @@ async fn a_file_that_was_read_before_does_not_outdo_the_withdrawal_after_it() ->
     let folder = tempfile::tempdir()?;
     let server = Running::start(config(folder.path()), StandIn::default()).await?;
     let mut desk = Desk::of(&server).await?;
-    let given = desk.dated(0, "one", "active", permit(), 200);
+    let given = dated(0, "one", "active", permit(), 200);
     ensure!(desk.told(given.clone()).await?.outcome() == ImportOutcome::Permitted);
-    let mut withdrawn = desk.dated(0, "one", "inactive", permit(), 0);
-    if let Some(meta) = withdrawn["meta"].as_object_mut() {
-        meta.clear();
-    }
-    ensure!(desk.told(withdrawn).await?.outcome() == ImportOutcome::Revoked);
+    ensure!(desk.told(undated_withdrawal(0)).await?.outcome() == ImportOutcome::Revoked);
     ensure!(desk.told(given).await?.outcome() == ImportOutcome::Refused, "brought back by the same file");
-    let anew = desk.dated(0, "one", "active", permit(), 240);
+    let anew = dated(0, "one", "active", permit(), 240);
     ensure!(desk.told(anew).await?.outcome() == ImportOutcome::Permitted);
     // Whose date is all that was new in it.
-    let mut undated = desk.dated(1, "one", "inactive", permit(), 0);
-    if let Some(meta) = undated["meta"].as_object_mut() {
-        meta.clear();
-    }
-    ensure!(
-        desk.told(desk.dated(1, "one", "active", permit(), 100)).await?.outcome() == ImportOutcome::Permitted
-    );
-    let again = desk.dated(1, "one", "active", permit(), 200);
+    ensure!(desk.told(dated(1, "one", "active", permit(), 100)).await?.outcome() == ImportOutcome::Permitted);
+    let again = dated(1, "one", "active", permit(), 200);
     ensure!(desk.told(again.clone()).await?.outcome() == ImportOutcome::Permitted);
     ensure!(desk.told(again.clone()).await?.outcome() == ImportOutcome::Unchanged, "noted twice");
-    ensure!(desk.told(undated.clone()).await?.outcome() == ImportOutcome::Revoked);
+    ensure!(desk.told(undated_withdrawal(1)).await?.outcome() == ImportOutcome::Revoked);
     ensure!(
         desk.told(again).await?.outcome() == ImportOutcome::Refused,
         "brought back by a file that said nothing new"
     );
-    let withdrawn = desk.dated(1, "one", "inactive", permit(), 250);
+    let withdrawn = dated(1, "one", "inactive", permit(), 250);
     ensure!(desk.told(withdrawn).await?.outcome() == ImportOutcome::Revoked);
-    let between = desk.dated(1, "one", "active", permit(), 240);
+    let between = dated(1, "one", "active", permit(), 240);
     ensure!(
         desk.told(between).await?.outcome() == ImportOutcome::Refused,
         "older than the second withdrawal"
     );
     // A date that is far off keeps files out until somebody states by hand.
-    let far = desk.dated(2, "one", "inactive", permit(), 64 * 31_536_000);
-    ensure!(
-        desk.told(desk.dated(2, "one", "active", permit(), 0)).await?.outcome() == ImportOutcome::Permitted
-    );
+    let far = dated(2, "one", "inactive", permit(), 64 * 31_536_000);
+    ensure!(desk.told(dated(2, "one", "active", permit(), 0)).await?.outcome() == ImportOutcome::Permitted);
     ensure!(desk.told(far.clone()).await?.outcome() == ImportOutcome::Revoked);
     ensure!(desk.told(far).await?.outcome() == ImportOutcome::Unchanged, "a line for each reading");
-    ensure!(
-        desk.told(desk.dated(2, "one", "active", permit(), 100)).await?.outcome() == ImportOutcome::Refused
-    );
+    ensure!(desk.told(dated(2, "one", "active", permit(), 100)).await?.outcome() == ImportOutcome::Refused);
     desk.client.grant(granting("g2", 2, "", "", true)).await?;
     ensure!(
-        desk.told(desk.dated(2, "one", "active", until("2024-03-31"), 0)).await?.outcome()
+        desk.told(dated(2, "one", "active", until("2024-03-31"), 0)).await?.outcome()
             == ImportOutcome::Permitted
     );
     ensure!(
-        desk.told(desk.dated(2, "one", "active", permit(), 100)).await?.outcome() == ImportOutcome::Permitted,
+        desk.told(dated(2, "one", "active", permit(), 100)).await?.outcome() == ImportOutcome::Permitted,
         "kept out for ever"
     );
     // What takes days away is taken whatever its date.
-    let narrow = desk.dated(0, "one", "active", until("2024-03-31"), 3_600);
+    let narrow = dated(0, "one", "active", until("2024-03-31"), 3_600);
     ensure!(desk.told(narrow).await?.outcome() == ImportOutcome::Permitted);
     server.stop().await
 }

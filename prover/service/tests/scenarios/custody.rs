@@ -15,7 +15,7 @@ use nightingale::{
     store::{
         Store,
         master::{MasterKeys, file::FileMaster},
-        queue::{Lease, Share},
+        queue::Share,
         seal::Kind,
     },
 };
@@ -426,39 +426,48 @@ async fn a_key_service_that_hangs_takes_one_lane_and_not_all() -> Result<()> {
 /// A lane's patience with a key service, and some more.
 const LANE: Duration = Duration::from_secs(5);
 
-/// Jobs of one tenant that another process than the one that took them leases, to ask for the key of a service that hangs from now on.
-async fn leased(store: &Store, other: &Store, folder: &Path) -> Result<Vec<Lease>> {
+/// Two processes on one database, under a key service in this folder.
+async fn pair(folder: &Path) -> Result<(Store, Store)> {
+    let mut config = config(folder);
+    config.secrets.kms_command = service(folder)?;
+    Ok((Store::open(&config).await?, Store::attach(&config).await?))
+}
+
+/// From now on the service hangs, and what it is asked is counted.
+fn hang(folder: &Path) -> Result<()> {
+    fs::write(folder.join("hangs"), "")?;
+    Ok(fs::remove_file(folder.join("asked"))?)
+}
+
+/// How often it was asked since then.
+fn asked(folder: &Path) -> Result<usize> {
+    Ok(fs::read_to_string(folder.join("asked"))?.lines().count())
+}
+
+/// Jobs of one tenant that the other process leases before it asks for the key: both requests are given up soon, of one question that goes on
+/// meanwhile, and open when it is answered.
+async fn lanes_wait_for_one_question(store: &Store, other: &Store, folder: &Path) -> Result<()> {
     let request = Clinic::new()?.denied(0)?;
     for number in 0..3 {
         submit_as(store, &tenant("north")?, &request, number).await?;
     }
-    fs::write(folder.join("hangs"), "")?;
-    fs::remove_file(folder.join("asked"))?;
-    let mut leases = Vec::new();
-    for _ in 0..2 {
-        let lease = other.lease(Share::Claims, Instant::now(), Duration::from_secs(60)).await?;
-        leases.push(lease.context("nothing was leased")?);
-    }
-    Ok(leases)
-}
-
-/// That both requests are given up soon, of one question that goes on meanwhile, and open when it is answered.
-async fn wait_for_one_question(other: &Store, leases: &[Lease], folder: &Path) -> Result<()> {
-    let [first, second] = leases else { anyhow::bail!("two are wanted") };
-    let both = async { tokio::join!(other.request(first), other.request(second)) };
+    hang(folder)?;
+    let lease = async || other.lease(Share::Claims, Instant::now(), Duration::from_secs(60)).await;
+    let first = lease().await?.context("nothing was leased")?;
+    let second = lease().await?.context("nothing was leased")?;
+    let both = async { tokio::join!(other.request(&first), other.request(&second)) };
     let (one, two) = tokio::time::timeout(LANE, both).await.context("the lanes wait for the service")?;
     for given_up in [one.err(), two.err()] {
         ensure!(matches!(given_up, Some(StoreError::KeyService(_))), "{given_up:?}");
     }
-    let third = other.lease(Share::Claims, Instant::now(), Duration::from_secs(60)).await?;
-    ensure!(third.is_none(), "leased, though its key is asked for");
-    ensure!(fs::read_to_string(folder.join("asked"))?.lines().count() == 1, "asked more than once");
+    ensure!(lease().await?.is_none(), "leased, though its key is asked for");
+    ensure!(asked(folder)? == 1, "asked more than once");
     fs::remove_file(folder.join("hangs"))?;
     let opened = async {
-        while other.request(first).await.is_err() {
+        while other.request(&first).await.is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        anyhow::Ok(other.request(second).await?.len())
+        anyhow::Ok(other.request(&second).await?.len())
     };
     ensure!(tokio::time::timeout(SOON, opened).await.context("never opened")?? > 0);
     Ok(())
@@ -468,13 +477,9 @@ async fn wait_for_one_question(other: &Store, leases: &[Lease], folder: &Path) -
 #[tokio::test(flavor = "multi_thread")]
 async fn no_lane_waits_for_a_key_service_that_takes_its_time() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut config = config(folder.path());
-    config.secrets.kms_command = service(folder.path())?;
-    let store = Store::open(&config).await?;
-    // Another process, which has opened no key yet.
-    let other = Store::attach(&config).await?;
-    let leases = leased(&store, &other, folder.path()).await?;
-    wait_for_one_question(&other, &leases, folder.path()).await?;
+    // The other has opened no key yet.
+    let (store, other) = pair(folder.path()).await?;
+    lanes_wait_for_one_question(&store, &other, folder.path()).await?;
     store.close().await;
     other.close().await;
     Ok(())
@@ -484,16 +489,12 @@ async fn no_lane_waits_for_a_key_service_that_takes_its_time() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn nor_for_the_key_that_a_rotation_made() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut config = config(folder.path());
-    config.secrets.kms_command = service(folder.path())?;
-    let store = Store::open(&config).await?;
+    let (store, other) = pair(folder.path()).await?;
     let north = tenant("north")?;
     store.seal(&north).await?;
-    let other = Store::attach(&config).await?;
     other.seal(&north).await?;
     store.rotate_tenant(&north).await?;
-    let leases = leased(&store, &other, folder.path()).await?;
-    wait_for_one_question(&other, &leases, folder.path()).await?;
+    lanes_wait_for_one_question(&store, &other, folder.path()).await?;
     store.close().await;
     other.close().await;
     Ok(())
@@ -503,22 +504,18 @@ async fn nor_for_the_key_that_a_rotation_made() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_that_go_away_while_a_key_is_asked_for_leave_one_question() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut config = config(folder.path());
-    config.secrets.kms_command = service(folder.path())?;
-    let store = Store::open(&config).await?;
+    let (store, other) = pair(folder.path()).await?;
     let (north, south) = (tenant("north")?, tenant("south")?);
     store.seal(&north).await?;
     store.seal(&south).await?;
-    let other = Store::attach(&config).await?;
     other.seal(&south).await?;
-    fs::write(folder.path().join("hangs"), "")?;
-    fs::remove_file(folder.path().join("asked"))?;
+    hang(folder.path())?;
     for _ in 0..600 {
         let gone = tokio::time::timeout(Duration::from_millis(2), other.seal(&north)).await;
         ensure!(gone.is_err(), "opened while the service hangs");
     }
-    let asked = fs::read_to_string(folder.path().join("asked"))?;
-    ensure!(asked.lines().count() == 1, "asked {} times", asked.lines().count());
+    let asked = asked(folder.path())?;
+    ensure!(asked == 1, "asked {asked} times");
     other.seal(&south).await.context("what is open")?;
     let free = tokio::time::timeout(SOON, tokio::task::spawn_blocking(|| ())).await;
     free.context("no thread is free")??;
