@@ -19,6 +19,7 @@ macro_rules! migrations_of {
             (8, "leases", include_str!(concat!("migrations/", $folder, "/0008_leases.sql"))),
             (9, "guards", include_str!(concat!("migrations/", $folder, "/0009_guards.sql"))),
             (10, "numbers", include_str!(concat!("migrations/", $folder, "/0010_numbers.sql"))),
+            (11, "rows", include_str!(concat!("migrations/", $folder, "/0011_rows.sql"))),
         ])
     };
 }

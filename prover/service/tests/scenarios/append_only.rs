@@ -131,6 +131,19 @@ impl Table {
             true => all.push(format!("UPDATE OR REPLACE {name} SET tenant = tenant")),
             false => all.push(format!("TRUNCATE {name} CASCADE")),
         }
+        if is_sqlite {
+            // A next row by its key that has the number of a row that is there, under each of that number's names, or one below all.
+            let next = self.insert(oracle, "INSERT OR REPLACE", 3);
+            let numbered = |column: &str, number: &str| {
+                let columns = next.replacen('(', &format!("({column}, "), 1);
+                columns.replacen("VALUES (", &format!("VALUES ({number}, "), 1)
+            };
+            if !self.conflicts.contains(&"sequence") {
+                for column in ["rowid", "_rowid_", "oid"] {
+                    all.extend(["1", "2", "'1'", "-1", "0"].map(|number| numbered(column, number)));
+                }
+            }
+        }
         if name == "consent_statements" {
             // A new number with the identifier of another row: SQLite would remove that one.
             let again = self.insert(oracle, verbs.last().unwrap_or(&"INSERT"), 2);

@@ -1,4 +1,4 @@
-//! A database of either kind as the release before the newest schema left it, killed with a job in hand: what it holds is there after the upgrade,
+//! A database of either kind as the release before the last change of rows left it, killed with a job in hand: what it holds is there after the upgrade,
 //! and goes on. `fixtures/schema-0009/` has the dumps, whose first lines say how they were written.
 
 use crate::{

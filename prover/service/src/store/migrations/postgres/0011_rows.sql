@@ -1,0 +1,1 @@
+-- What SQLite needs so that no row is replaced by its number: PostgreSQL has no such numbers.
