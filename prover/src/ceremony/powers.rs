@@ -121,6 +121,15 @@ impl<'a> CheckedPowers<'a> {
         &self.ptau.tau_g2
     }
 
+    /// A power of tau in G2, the same as in G1.
+    pub(super) fn in_g2(&self, index: usize) -> Result<G2Affine, CeremonyError> {
+        let power = self.ptau.power_in_g2(index)?;
+        if same_ratio((G1Affine::generator(), self.tau[index]), (G2Affine::generator(), power)) {
+            return Ok(power);
+        }
+        Err(CeremonyError::Powers("a power of tau is another one in G2"))
+    }
+
     /// The powers of tau in G1, from the generator on: one less than twice [`Ptau::power`] says.
     pub fn tau(&self) -> &[G1Affine] {
         &self.tau

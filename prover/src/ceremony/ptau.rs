@@ -1,8 +1,8 @@
 //! `.ptau` files as snarkjs writes them: powers of tau in G1, times 1, alpha and beta, and for each smaller power of two the
 //! Lagrange points of that domain.
 //!
-//! What is read is checked to be reduced and in its group. The powers of tau in G2 but the first two, and their Lagrange
-//! points, are not used by anything here and not looked at: what G2 holds in a key is compared with G1.
+//! What is read is checked to be reduced and in its group. Of the powers of tau in G2, the first two and one for each size of
+//! key are used; the others and their Lagrange points are not looked at: what G2 holds in a key is compared with G1.
 
 use super::{
     chain::{Beacon, parameters},
@@ -129,6 +129,14 @@ impl<'a> Ptau<'a> {
     /// A range of the powers in G1: tau^0 on. There are `2 * 2^power - 1` of tau itself and `2^power` times alpha or beta.
     pub(super) fn powers(&self, factor: Factor, range: Range<usize>) -> Result<Vec<G1Affine>, CeremonyError> {
         self.points(factor.powers(), range)
+    }
+
+    /// A power of tau in G2: there are 2^power of them.
+    pub(super) fn power_in_g2(&self, index: usize) -> Result<G2Affine, CeremonyError> {
+        let truncated = || CeremonyError::Truncated { file: KIND, place: "section 3".to_owned() };
+        let bytes =
+            self.container.section(3)?.bytes.get(index * G2..(index + 1) * G2).ok_or_else(truncated)?;
+        points(bytes, KIND, "section 3", index)?.pop().ok_or_else(truncated)
     }
 
     /// The Lagrange points of the domain of `2^power` rows, in the order of arkworks' root of unity.

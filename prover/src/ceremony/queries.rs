@@ -12,9 +12,9 @@ use super::{
     zkey::Zkey,
 };
 use crate::{matrix::Matrix, reduction::System};
-use ark_bn254::{G1Affine, G1Projective, G2Affine, G2Projective};
-use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
-use ark_ff::{AdditiveGroup, Field};
+use ark_bn254::{Bn254, G1Affine, G1Projective, G2Affine, G2Projective};
+use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM, pairing::Pairing};
+use ark_ff::{AdditiveGroup, Zero};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 use nightingale_circuits::Fr;
 use rand::CryptoRng;
@@ -110,28 +110,30 @@ impl Queries<'_> {
 
     /// The points of H are the Lagrange points of the odd points w^(2i + 1) of the domain of twice the size, by delta.
     ///
-    /// Those have the power 2n - 1, which the file may lack and whose coefficient is the same for all up to w^(2i + 1). No proof
-    /// feels it: it multiplies the highest coefficient of A B - C, which has degree 2n - 2 (snarkjs leaves the term out where
-    /// the file lacks it). So the weights are chosen such that the term falls away.
+    /// Those have degree 2n - 1. A file of just enough powers ends one below it, and snarkjs leaves the highest term out then. So
+    /// the points are those of one form or of the other, all of them and to the last term; docs/ceremony.md says why both are
+    /// sound, and that nothing between them is. The highest power is the product of two that every file has, one of them in G2.
     fn check_h(&self, key: &Zkey<'_>, rng: &mut impl CryptoRng) -> Result<(), CeremonyError> {
         let refused = || CeremonyError::Query("H points");
         let rows = key.domain;
         let domain = Radix2EvaluationDomain::<Fr>::new(2 * rows).ok_or_else(refused)?;
-        let mut weights = scalars(rows, rng);
-        let odd = |i: usize| domain.element(2 * i + 1);
-        let others: Fr = weights[..rows - 1].iter().zip(0..).map(|(weight, i)| *weight * odd(i)).sum();
-        weights[rows - 1] = -others * odd(rows - 1).inverse().ok_or_else(refused)?;
-        let mut values = vec![Fr::ZERO; 2 * rows];
-        values.iter_mut().skip(1).step_by(2).zip(&weights).for_each(|(value, weight)| *value = *weight);
-        domain.ifft_in_place(&mut values);
-        if values.pop() != Some(Fr::ZERO) {
-            return Err(refused());
-        }
+        let weights = scalars(rows, rng);
+        let mut coefficients = vec![Fr::ZERO; 2 * rows];
+        coefficients.iter_mut().skip(1).step_by(2).zip(&weights).for_each(|(value, weight)| *value = *weight);
+        domain.ifft_in_place(&mut coefficients);
+        let highest = coefficients.pop().ok_or_else(refused)?;
         let h = G1Projective::msm_unchecked(&key.h, &weights).into_affine();
-        let expected = G1Projective::msm_unchecked(&self.powers.tau()[..values.len()], &values).into_affine();
-        if same_ratio_or_zero((h, expected), (G2Affine::generator(), key.delta_g2)) {
-            return Ok(());
-        }
-        Err(refused())
+        let tau = self.powers.tau();
+        let others = G1Projective::msm_unchecked(&tau[..coefficients.len()], &coefficients).into_affine();
+        let whole = [
+            (h, key.delta_g2),
+            (-others, G2Affine::generator()),
+            ((-(tau[rows] * highest)).into_affine(), self.powers.in_g2(rows - 1)?),
+        ];
+        let is_one = |pairs: &[(G1Affine, G2Affine)]| {
+            let (in_g1, in_g2): (Vec<_>, Vec<_>) = pairs.iter().copied().unzip();
+            Bn254::multi_pairing(in_g1, in_g2).is_zero()
+        };
+        if is_one(&whole) || is_one(&whole[..2]) { Ok(()) } else { Err(refused()) }
     }
 }

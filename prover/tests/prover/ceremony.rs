@@ -7,6 +7,7 @@
 mod altered;
 mod chain;
 mod claim;
+mod hidden;
 mod powers;
 mod proving;
 mod snarkjs;

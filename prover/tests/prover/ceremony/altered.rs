@@ -17,7 +17,7 @@ const G1: usize = 64;
 const G2: usize = 128;
 
 /// An element as files have it.
-fn montgomery(x: &Fq) -> Vec<u8> {
+pub(super) fn montgomery(x: &Fq) -> Vec<u8> {
     x.0.0.iter().flat_map(|limb| limb.to_le_bytes()).collect()
 }
 

@@ -42,7 +42,7 @@ fn number(value: &Value) -> Fq {
     Fq::from_str(value.as_str().unwrap()).unwrap()
 }
 
-fn proof_of_snarkjs(json: &Value) -> Proof<Bn254> {
+pub(super) fn proof_of_snarkjs(json: &Value) -> Proof<Bn254> {
     let g1 = |p: &Value| G1Affine::new(number(&p[0]), number(&p[1]));
     let pair = |c: &Value| Fq2::new(number(&c[0]), number(&c[1]));
     let b = &json["pi_b"];
