@@ -3,6 +3,7 @@
 //! Flat columns of booleans, integers, decimals, floating point, dates and text can be registered. Others are kept as unsupported, so that they
 //! stop nobody who does not register them. Compression: none or Snappy.
 
+mod headers;
 mod pages;
 mod write;
 
@@ -74,7 +75,8 @@ fn read_columns(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
     let file = File::open(path).map_err(TrialError::unreadable(path))?;
     let broken =
         |error: ParquetError| TrialError::file(path, format!("not a Parquet file that can be read: {error}"));
-    let reader = SerializedFileReader::new(file).map_err(broken)?;
+    let own = file.try_clone().map_err(TrialError::unreadable(path))?;
+    let reader = SerializedFileReader::new(own).map_err(broken)?;
     let chunks = reader.metadata().row_groups().iter().flat_map(|group| group.columns());
     let mut compressions = chunks.map(|chunk| chunk.compression());
     if let Some(other) =
@@ -102,7 +104,7 @@ fn read_columns(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
     let mut columns = Vec::new();
     for (index, descriptor) in metadata.schema_descr().columns().iter().enumerate() {
         let name = descriptor.path().string();
-        let cells = read_column(&reader, index, descriptor, rows).map_err(|fault| match fault {
+        let cells = read_column(&file, &reader, index, descriptor, rows).map_err(|fault| match fault {
             Fault::Parquet(error) => broken(error),
             Fault::Cell { row, problem } => {
                 TrialError::Cell { file: file_name(path), row: row + 1, column: name.clone(), problem }
@@ -114,6 +116,7 @@ fn read_columns(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
 }
 
 fn read_column(
+    file: &File,
     reader: &SerializedFileReader<File>,
     index: usize,
     descriptor: &ColumnDescPtr,
@@ -130,6 +133,7 @@ fn read_column(
     };
     if !matches!(collected, Collected::Unsupported(_)) {
         for group in 0..reader.num_row_groups() {
+            headers::check(file, reader.metadata().row_group(group).column(index))?;
             let pages = reader.get_row_group(group)?.get_column_page_reader(index)?;
             let pages = Pages::new(pages, descriptor, rows - collected.rows());
             let column = get_column_reader(Arc::clone(descriptor), Box::new(pages));
