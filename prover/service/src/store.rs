@@ -24,6 +24,7 @@ pub mod quotas;
 pub mod retention;
 pub mod rows;
 pub mod seal;
+mod served;
 pub(crate) mod sql;
 mod sqlite;
 pub(crate) mod times;
@@ -35,6 +36,7 @@ use crate::{
 };
 use keys::Keyring;
 use master::source::MasterSource;
+use served::Served;
 use sql::{Connection, Dialect, Pools, Row, Statement, Wait, sql};
 use std::{
     fs,
@@ -57,6 +59,7 @@ pub struct Store {
     keyring: Arc<Keyring>,
     consent_rules: consents::ConsentRules,
     times: Times,
+    served: Served,
     folder: PathBuf,
     workers: fs::File,
     held: fs::File,
@@ -141,7 +144,8 @@ impl Store {
             Dialect::Postgres => "postgres",
         })?;
         let (consent_rules, folder) = (config.consent.rules(), folder.to_owned());
-        let store = Self { pools, keyring: Arc::new(keyring), consent_rules, times, folder, workers, held };
+        let (keyring, served) = (Arc::new(keyring), Served::default());
+        let store = Self { pools, keyring, consent_rules, times, served, folder, workers, held };
         store.follow_clock().await?;
         Ok(store)
     }
