@@ -22,7 +22,6 @@ use crate::{
         },
         idempotency::Space,
     },
-    turns::Turns,
 };
 use nightingale_circuits::claim::{Consent, Date};
 use nightingale_proto::v1::{self, consent_service_server::ConsentService};
@@ -48,8 +47,7 @@ const EPOCHS: u32 = 10_000;
 pub(super) struct Consents {
     engine: Arc<Engine>,
     building: Building,
-    /// Whose dataset's consents are being changed: each new version is of the one before it.
-    changing: Turns,
+    registering: Building,
 }
 
 pub(super) fn key_reused() -> Status {
@@ -62,8 +60,8 @@ fn defect() -> Status {
 }
 
 impl Consents {
-    pub(super) fn new(engine: Arc<Engine>, building: Building) -> Self {
-        Self { engine, building, changing: Turns::default() }
+    pub(super) const fn new(engine: Arc<Engine>, building: Building, registering: Building) -> Self {
+        Self { engine, building, registering }
     }
 
     async fn open(&self, caller: &Caller, tenant: &str, key: &str) -> Result<Tenant, Status> {
