@@ -32,6 +32,23 @@ pub(super) struct Held {
     _load: Option<Arc<Load>>,
 }
 
+impl Held {
+    /// Works in the place, and gives it back.
+    ///
+    /// # Errors
+    /// `INTERNAL`: it panicked.
+    pub(super) async fn work<T: Send + 'static>(
+        self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Status> {
+        let worked = tokio::task::spawn_blocking(move || {
+            let _held = self;
+            wiping(work)
+        });
+        worked.await.map_err(|_| failed())
+    }
+}
+
 /// What a call holds of the bytes under way; nothing where it did not come through the gate.
 pub(super) fn load(extensions: &Extensions) -> Option<Arc<Load>> {
     extensions.get().cloned()
@@ -83,12 +100,7 @@ impl Building {
         load: Option<Arc<Load>>,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Status> {
-        let held = self.hold(tenant, load).await?;
-        let worked = tokio::task::spawn_blocking(move || {
-            let _held = held;
-            wiping(work)
-        });
-        worked.await.map_err(|_| failed())
+        self.hold(tenant, load).await?.work(work).await
     }
 }
 

@@ -130,6 +130,8 @@ impl DatasetService for Datasets {
             ));
         }
         let entry = Draft::new(Event::Registered, &caller, "DatasetService.Register");
+        // Its key before its place: a key service may take its time.
+        self.engine.store.seal_if_any(&tenant).await?;
         let held = self.registering.hold(&tenant, load).await?;
         // What was begun is ended, whether or not the caller waits for it, and keeps its place until then.
         let (engine, path) = (self.engine.clone(), asked.path);

@@ -233,7 +233,9 @@ async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Resul
 
 // Below the macros, which they use.
 mod connection;
+mod long_reads;
 mod pools;
 
 pub(crate) use connection::Connection;
+pub(crate) use long_reads::LongReads;
 pub(crate) use pools::{Pools, Wait};

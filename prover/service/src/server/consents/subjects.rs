@@ -43,6 +43,8 @@ impl Consents {
             return Err(status::invalid("subjects", "expected at most 1024 bytes each"));
         }
         let row = self.engine.store.dataset(&tenant, &digest).await?.ok_or_else(datasets::unknown)?;
+        // Its key before its place: a key service may take its time.
+        self.engine.store.seal_if_any(&tenant).await?;
         // One at a time: each new version is of the one before it.
         let held = self.registering.hold(&tenant, load).await?;
         // What was begun is ended, whether or not the caller waits for it, and its bytes are counted until they are gone.
