@@ -47,8 +47,11 @@ const PURGE: Duration = Duration::from_secs(3600);
 /// How long nothing is purged after the clock was set: an operator may set it right again first.
 const DOUBT: Duration = Duration::from_secs(86_400);
 
-/// Requests that are read at once, and requests of one tenant that are read or written down at once. More wait for a moment.
+/// Requests of one tenant that are on their way into the queue at once. More wait for a moment.
 const ACCEPTING: usize = 128;
+/// Requests that are read at once, of all tenants and of one: nobody has all places.
+const READING: usize = 128;
+const READING_OF_TENANT: usize = 32;
 /// How long; then they are refused.
 const MOMENT: Duration = Duration::from_secs(1);
 
@@ -61,17 +64,10 @@ pub(crate) struct BuiltAccounts {
     pub(crate) register: Arc<Register<NoteLeaf>>,
 }
 
-/// A request's place on its way into the queue, until it is dropped.
-pub(crate) struct Place {
-    reading: Option<OwnedSemaphorePermit>,
+/// A request's place among those that are read, until it is dropped. Whoever has one waits for nothing else: no key, and no turn to write.
+pub(crate) struct Reading {
+    _place: OwnedSemaphorePermit,
     _of_tenant: Turn,
-}
-
-impl Place {
-    /// The request was read, and is written down next, for which it may wait for others of its tenant: somebody else's is read meanwhile.
-    pub(crate) fn was_read(&mut self) {
-        self.reading = None;
-    }
 }
 
 /// The cohort circuits' setup and keys, opened when the first question is proven.
@@ -123,10 +119,11 @@ pub(crate) struct Engine {
     pub(crate) releases: Releases,
     /// What is counted for the audit log.
     pub(crate) repeats: Repeats,
-    /// A place for each request that may be read.
-    reading: Arc<Semaphore>,
-    /// And for each of a tenant that may be on its way into the queue.
+    /// A place for each request of a tenant that may be on its way into the queue.
     accepting: Turns,
+    /// For each of a tenant that may be read, and for each of all.
+    reading_of: Turns,
+    reading: Arc<Semaphore>,
     draining: watch::Sender<bool>,
     /// The first error of a device that must not be given more work.
     failed: OnceLock<DeviceError>,
@@ -164,8 +161,9 @@ impl Engine {
             accounts: Mutex::new(None),
             releases: Releases::default(),
             repeats: Repeats::default(),
-            reading: Arc::new(Semaphore::new(ACCEPTING)),
             accepting: Turns::of(ACCEPTING),
+            reading_of: Turns::of(READING_OF_TENANT),
+            reading: Arc::new(Semaphore::new(READING)),
             draining: watch::Sender::new(false),
             failed: OnceLock::new(),
             superseded: OnceLock::new(),
@@ -267,15 +265,18 @@ impl Engine {
     }
 
     /// A place on a tenant's way into the queue; `None` when so many are on it that more would only be late, and take memory.
-    pub(crate) async fn place(&self, tenant: &Tenant) -> Option<Place> {
-        let place = async {
-            // First the tenant's own: those that wait for a busy tenant are in nobody else's way.
-            let of_tenant = self.accepting.turn(tenant.as_str()).await;
-            // The semaphore is never closed.
-            let reading = self.reading.clone().acquire_owned().await.ok()?;
-            Some(Place { reading: Some(reading), _of_tenant: of_tenant })
-        };
-        tokio::time::timeout(MOMENT, place).await.ok()?
+    /// With it, whatever it waits for, it is in nobody else's way.
+    pub(crate) async fn place(&self, tenant: &Tenant) -> Option<Turn> {
+        tokio::time::timeout(MOMENT, self.accepting.turn(tenant.as_str())).await.ok()
+    }
+
+    /// A place among the requests that are read; `None` when so many of all tenants are read that more would only be late.
+    pub(crate) async fn reading(&self, tenant: &Tenant) -> Option<Reading> {
+        // First the tenant's own: those that wait for a busy tenant are in nobody else's way, and no more than are on their way.
+        let of_tenant = self.reading_of.turn(tenant.as_str()).await;
+        let place = tokio::time::timeout(MOMENT, self.reading.clone().acquire_owned()).await.ok()?;
+        // The semaphore is never closed.
+        Some(Reading { _place: place.ok()?, _of_tenant: of_tenant })
     }
 
     /// No new work from now on.

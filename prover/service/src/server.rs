@@ -260,7 +260,8 @@ fn router(engine: &Arc<Engine>, entrance: &Entrance) -> Result<(HealthReporter, 
     // The gate refuses by method and sooner; this is what the largest of a service's messages may be.
     let sizes = Sizes::of_config(&engine.config);
     let (request_limit, publish_limit) = (sizes.of(Size::Request), sizes.of(Size::Publication));
-    let building = Building::new();
+    let (building, opening) = (Building::of_publications(), Building::of_openings());
+    let registering = Building::of_registrations();
     let descriptors = [nightingale_proto::DESCRIPTORS, tonic_health::pb::FILE_DESCRIPTOR_SET];
     let router = entrance::transport(&engine.config)
         .layer(Calls::of(engine, &descriptors))
@@ -275,15 +276,15 @@ fn router(engine: &Arc<Engine>, entrance: &Entrance) -> Result<(HealthReporter, 
                 .max_decoding_message_size(publish_limit),
         )
         .add_service(
-            CohortServiceServer::new(cohorts::Cohorts(engine.clone()))
+            CohortServiceServer::new(cohorts::Cohorts::new(engine.clone(), opening.clone()))
                 .max_decoding_message_size(request_limit),
         )
-        .add_service(AuditServiceServer::new(audits::Audits(engine.clone())))
+        .add_service(AuditServiceServer::new(audits::Audits::new(engine.clone(), opening.clone())))
         .add_service(
-            ConsentServiceServer::new(consents::Consents::new(engine.clone(), building))
+            ConsentServiceServer::new(consents::Consents::new(engine.clone(), building, registering.clone()))
                 .max_decoding_message_size(publish_limit),
         )
-        .add_service(DatasetServiceServer::new(datasets::Datasets(engine.clone())))
+        .add_service(DatasetServiceServer::new(datasets::Datasets::new(engine.clone(), registering, opening)))
         .add_service(JobServiceServer::new(jobs::Jobs(engine.clone())))
         .add_service(KeyServiceServer::new(keys::Keys(engine.clone())));
     Ok((health, router))

@@ -24,6 +24,7 @@ pub mod quotas;
 pub mod retention;
 pub mod rows;
 pub mod seal;
+mod served;
 pub(crate) mod sql;
 mod sqlite;
 pub(crate) mod times;
@@ -35,7 +36,8 @@ use crate::{
 };
 use keys::Keyring;
 use master::source::MasterSource;
-use sql::{Connection, Dialect, Pools, Row, Statement, Wait, sql};
+use served::Served;
+use sql::{Connection, Dialect, LongReads, Pools, Row, Statement, Wait, sql};
 use std::{
     fs,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -57,6 +59,8 @@ pub struct Store {
     keyring: Arc<Keyring>,
     consent_rules: consents::ConsentRules,
     times: Times,
+    served: Served,
+    long_reads: LongReads,
     folder: PathBuf,
     workers: fs::File,
     held: fs::File,
@@ -141,7 +145,9 @@ impl Store {
             Dialect::Postgres => "postgres",
         })?;
         let (consent_rules, folder) = (config.consent.rules(), folder.to_owned());
-        let store = Self { pools, keyring: Arc::new(keyring), consent_rules, times, folder, workers, held };
+        let (keyring, served) = (Arc::new(keyring), Served::default());
+        let long_reads = LongReads::beside(pools.readers());
+        let store = Self { pools, keyring, consent_rules, times, served, long_reads, folder, workers, held };
         store.follow_clock().await?;
         Ok(store)
     }
@@ -163,7 +169,7 @@ impl Store {
 
     /// Whether the database answers at all.
     pub(crate) async fn answers(&self) -> Result<(), StoreError> {
-        self.optional(sql("SELECT 1 AS one")).await.map(drop)
+        self.times.of(Operation::Read, self.pools.answers()).await
     }
 
     /// How large the database and its log are; 0 where it is not a file.
@@ -237,6 +243,22 @@ impl Store {
 
     pub(crate) async fn all(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
         self.times.of(Operation::Read, self.pools.all(statement)).await
+    }
+
+    /// The same of a statement that may read for long, in a turn of the tenant's. When whoever asked gives up, the turn stays with the read: the
+    /// database goes on with it.
+    pub(crate) async fn all_in_turn(
+        &self,
+        tenant: &Tenant,
+        statement: Statement,
+    ) -> Result<Vec<Row>, StoreError> {
+        let (turn, pools) = (self.long_reads.turn(tenant).await?, self.pools.clone());
+        let read = tokio::spawn(async move {
+            let _turn = turn;
+            pools.all(statement).await
+        });
+        let read = async { read.await.map_err(|_| StoreError::Io("a read was not ended".into()))? };
+        self.times.of(Operation::Read, read).await
     }
 
     pub(crate) async fn optional(&self, statement: Statement) -> Result<Option<Row>, StoreError> {

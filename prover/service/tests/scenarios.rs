@@ -126,6 +126,8 @@ mod late_result;
 mod limits;
 #[path = "scenarios/long_queue.rs"]
 mod long_queue;
+#[path = "scenarios/long_reads.rs"]
+mod long_reads;
 #[path = "scenarios/long_transaction.rs"]
 mod long_transaction;
 #[path = "scenarios/machines.rs"]

@@ -1,8 +1,8 @@
 //! `AuditService`: the audit log for those who read it, and break-glass access.
 
 use super::{
+    building::Building,
     claims::LOOK,
-    datasets::blocking,
     status::{draining, invalid, typed},
     wire,
 };
@@ -37,7 +37,10 @@ const NAME_BYTES: usize = 1024;
 
 /// The service.
 #[derive(Clone)]
-pub(super) struct Audits(pub(super) Arc<Engine>);
+pub(super) struct Audits {
+    engine: Arc<Engine>,
+    opening: Building,
+}
 
 fn empty() -> Status {
     typed(Code::NotFound, "AUDIT_EMPTY", "tenant: nothing was put on record yet")
@@ -63,6 +66,10 @@ fn part(part: Part) -> Sent {
 }
 
 impl Audits {
+    pub(super) const fn new(engine: Arc<Engine>, opening: Building) -> Self {
+        Self { engine, opening }
+    }
+
     /// The caller and the tenant, where the caller may read the log.
     async fn reader(&self, caller: &Caller, named: &str, method: &'static str) -> Result<Tenant, Status> {
         let tenant = caller.tenant(named);
@@ -71,13 +78,27 @@ impl Audits {
             other => other,
         };
         if let Err(status) = &allowed {
-            self.0.audit_refusal(caller, named, method, status).await?;
+            self.engine.audit_refusal(caller, named, method, status).await?;
         }
         allowed
     }
 
+    /// Whether a dataset has a subject; `None` where its files cannot be read.
+    async fn has_subject(
+        &self,
+        tenant: &Tenant,
+        row: &DatasetRow,
+        subject: &str,
+    ) -> Result<Option<bool>, Status> {
+        let Some(archive) = self.engine.archive(tenant, &row.dataset).await? else { return Ok(None) };
+        let subject = subject.to_owned();
+        let look = move || archive.has_subject(&subject);
+        let looked = self.opening.work(tenant, None, look).await?;
+        Ok(looked.inspect_err(|error| tracing::warn!(%error, "a dataset cannot be looked through")).ok())
+    }
+
     async fn head_of(&self, tenant: &Tenant) -> Result<Head, Status> {
-        let head = self.0.store.audit_head(tenant).await?;
+        let head = self.engine.store.audit_head(tenant).await?;
         head.filter(|head| head.sequence > 0).ok_or_else(empty)
     }
 
@@ -107,7 +128,7 @@ impl Audits {
             return Ok(());
         }
         loop {
-            for (entry, hash) in self.0.store.audit_entries(tenant, next, PAGE).await? {
+            for (entry, hash) in self.engine.store.audit_entries(tenant, next, PAGE).await? {
                 if last.is_some_and(|last| entry.sequence > last) {
                     break;
                 }
@@ -131,7 +152,7 @@ impl Audits {
                 None => tokio::select! {
                     () = tokio::time::sleep(LOOK) => {}
                     () = parts.closed() => return Ok(()),
-                    () = self.0.drained() => return Err(draining()),
+                    () = self.engine.drained() => return Err(draining()),
                 },
             }
         }
@@ -143,22 +164,6 @@ struct Opened {
     log: Hash,
     first: u64,
     previous: Hash,
-}
-
-/// Whether a dataset has a subject; `None` where its files cannot be read.
-async fn has_subject(
-    engine: &Engine,
-    tenant: &Tenant,
-    row: &DatasetRow,
-    subject: &str,
-) -> Result<Option<bool>, Status> {
-    let Some(archive) = engine.archive(tenant, &row.dataset).await? else { return Ok(None) };
-    let subject = subject.to_owned();
-    let look = move || archive.has_subject(&subject);
-    Ok(blocking(look)
-        .await?
-        .inspect_err(|error| tracing::warn!(%error, "a dataset cannot be looked through"))
-        .ok())
 }
 
 fn disclosure(entry: &Entry) -> v1::Disclosure {
@@ -203,9 +208,9 @@ impl AuditService for Audits {
         }
         let draft = Draft::new(Event::Exported, &caller, EXPORT).number("first", first);
         let draft = draft.word("mode", if asked.follow { "follow" } else { "export" });
-        self.0.store.audit(&tenant, vec![draft], Instant::now()).await?;
+        self.engine.store.audit(&tenant, vec![draft], Instant::now()).await?;
         let last = self.head_of(&tenant).await?.sequence;
-        let previous = self.0.store.audit_hash(&tenant, first - 1).await?.ok_or_else(empty)?;
+        let previous = self.engine.store.audit_hash(&tenant, first - 1).await?.ok_or_else(empty)?;
         let from = Opened { log: head.log, first, previous };
         let (parts, stream) = mpsc::channel(UNREAD);
         let audits = self.clone();
@@ -218,7 +223,7 @@ impl AuditService for Audits {
         let caller = identity::caller(&request)?;
         let tenant = self.reader(&caller, &request.into_inner().tenant, "AuditService.Head").await?;
         let head = self.head_of(&tenant).await?;
-        let (break_glass, last) = self.0.store.break_glass(&tenant).await?;
+        let (break_glass, last) = self.engine.store.break_glass(&tenant).await?;
         Ok(Response::new(v1::AuditHead {
             tenant: tenant.as_str().to_owned(),
             log: head.log.to_vec(),
@@ -248,7 +253,7 @@ impl AuditService for Audits {
         let now = Instant::now();
         let from = asked.from.map(|time| wire::instant("from", time)).transpose()?;
         let from = from.unwrap_or_else(|| now.minus(SIX_YEARS));
-        let (engine, store) = (&self.0, &self.0.store);
+        let store = &self.engine.store;
         let member = match asked.member.is_empty() {
             true => None,
             false => {
@@ -264,7 +269,7 @@ impl AuditService for Audits {
         let mut unreadable = Vec::new();
         if !asked.subject.is_empty() {
             for row in store.datasets(&tenant).await? {
-                match has_subject(engine, &tenant, &row, &asked.subject).await? {
+                match self.has_subject(&tenant, &row, &asked.subject).await? {
                     Some(true) => {
                         found.extend(store.disclosures(&tenant, None, Some(&row.dataset), from).await?);
                     }
@@ -288,16 +293,16 @@ impl AuditService for Audits {
         let tenant = caller.tenant(&asked.tenant);
         if let Ok(tenant) = &tenant {
             // Of one that was erased nothing more goes on record, no refusal either.
-            self.0.store.refuse_erased(tenant).await?;
+            self.engine.store.refuse_erased(tenant).await?;
         }
         let opened = async {
             let (tenant, id) = (tenant?, wire::job_id(&asked.job)?);
-            break_glass::open(&self.0, &caller, &tenant, id, &asked.reason).await
+            break_glass::open(&self.engine, &caller, &tenant, id, &asked.reason).await
         };
         match opened.await {
             Ok(cleared) => Ok(Response::new(wire::job(cleared, None))),
             Err(status) => {
-                self.0.audit_refusal(&caller, &asked.tenant, break_glass::METHOD, &status).await?;
+                self.engine.audit_refusal(&caller, &asked.tenant, break_glass::METHOD, &status).await?;
                 Err(status)
             }
         }

@@ -116,13 +116,17 @@ impl Claims {
             // Said before the work of reading it: that is what an overload would be made of.
             return known_job(tenant, Submitted::QueueFull);
         }
-        // A caller that goes away meanwhile leaves its place, and what it holds, to the reading, which goes on to its end.
-        let read = move || facts(&request).map(|facts| (request, facts, place, load));
+        // After whatever may wait for the tenant's key. A caller that goes away meanwhile leaves its places, and what it holds, to the
+        // reading, which goes on to its end.
+        let reading = engine.reading(&tenant).await.ok_or_else(overloaded)?;
+        let read = move || {
+            let _reading = reading;
+            facts(&request).map(|facts| (request, facts, place, load))
+        };
         let read = tokio::task::spawn_blocking(|| wiping(read)).await;
-        let (request, facts, mut place, _load) =
+        let (request, facts, _place, _load) =
             read.map_err(|_| typed(Code::Internal, "INTERNAL", "reading the request failed; report it"))??;
         self.check_epoch(&tenant, &facts, message.epoch_check, now).await?;
-        place.was_read();
         let member = engine.store.seal(&tenant).await?.member(facts.patient);
         let entry = Draft::new(Event::Accepted, caller, method)
             .member(&member)

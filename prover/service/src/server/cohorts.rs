@@ -1,8 +1,9 @@
 //! `CohortService`: reads a question, decides whether it is answered, makes it a job, and waits for the job where asked.
 
 use super::{
+    building::{self, Building},
     claims::{answered, known_job, quota},
-    datasets::{blocking, digest, not_imported, unknown},
+    datasets::{digest, not_imported, unknown},
     status::{cohort, draining, invalid, overloaded, typed},
     wire,
 };
@@ -11,7 +12,7 @@ use crate::{
     cohort::{Archive, understand},
     engine::Engine,
     error::{CohortError, StoreError},
-    gate::role_missing,
+    gate::{limits::Load, role_missing},
     identity::{self, Caller},
     jobs::{Instant, Job, JobClass, SpentAccount, Tenant},
     store::{
@@ -29,7 +30,10 @@ const QUERY: &str = "CohortService.Query";
 
 /// The service.
 #[derive(Clone)]
-pub(super) struct Cohorts(pub(super) Arc<Engine>);
+pub(super) struct Cohorts {
+    engine: Arc<Engine>,
+    opening: Building,
+}
 
 /// A question that was read: its class, or the refusal, with its line in the ledger.
 enum Judged {
@@ -95,13 +99,18 @@ impl From<StoreError> for Refused {
 }
 
 impl Cohorts {
+    pub(super) const fn new(engine: Arc<Engine>, opening: Building) -> Self {
+        Self { engine, opening }
+    }
+
     async fn accept(
         &self,
         caller: &Caller,
         message: v1::QueryRequest,
         trace: Option<Traceparent>,
+        load: Option<Arc<Load>>,
     ) -> Result<(Tenant, Job, bool), Refused> {
-        let engine = &self.0;
+        let engine = &self.engine;
         if engine.is_draining() {
             return Err(draining().into());
         }
@@ -135,6 +144,11 @@ impl Cohorts {
             )
             .into());
         }
+        let quota = quota(engine, &tenant);
+        if engine.store.is_full(&tenant, quota.open).await? {
+            // Said before a dataset is opened.
+            return Ok(known_job(tenant, Submitted::QueueFull)?);
+        }
         engine.store.dataset(&tenant, &question.dataset).await?.ok_or_else(unknown)?;
         let archive = engine.archive(&tenant, &question.dataset).await?.ok_or_else(not_imported)?;
         let (purpose, basis) = match question.regulator {
@@ -143,9 +157,9 @@ impl Cohorts {
         };
         let entry = |event| Draft::new(event, caller, QUERY).purpose(purpose, basis);
         // A caller that goes away meanwhile leaves its place to the judging, which goes on to its end.
-        let judged = blocking(move || judge(&archive, &question).map(|judged| (judged, place))).await?;
-        let (judged, mut place) = judged.map_err(|error| cohort(&error))?;
-        place.was_read();
+        let judging = move || judge(&archive, &question).map(|judged| (judged, place));
+        let judged = self.opening.work(&tenant, load, judging).await?;
+        let (judged, _place) = judged.map_err(|error| cohort(&error))?;
         let (line, class) = match judged {
             Judged::Allowed(line, class) => (line, class),
             Judged::Refused(line, refusal) => {
@@ -169,7 +183,7 @@ impl Cohorts {
             entry,
             trace,
         };
-        match engine.store.submit(submission, quota(engine, &tenant), now).await? {
+        match engine.store.submit(submission, quota, now).await? {
             Submitted::New(job) => {
                 engine.metrics.accepted.with_label_values(&[class.name()]).inc();
                 tracing::info!(job = %job.id, tenant = tenant.as_str(), class = class.name(), "accepted");
@@ -185,21 +199,21 @@ impl Cohorts {
 impl CohortService for Cohorts {
     async fn query(&self, request: Request<v1::QueryRequest>) -> Result<Response<v1::QueryResponse>, Status> {
         let caller = identity::caller(&request)?;
-        let trace = request.extensions().get().copied();
+        let (trace, load) = (request.extensions().get().copied(), building::load(request.extensions()));
         let message = request.into_inner();
         let wait = message.wait;
         let named = message.tenant.clone();
-        let (tenant, job, known) = match self.accept(&caller, message, trace).await {
+        let (tenant, job, known) = match self.accept(&caller, message, trace, load).await {
             Ok(accepted) => accepted,
             Err(Refused { status, recorded }) => {
-                self.0.reject(&status);
+                self.engine.reject(&status);
                 if !recorded {
-                    self.0.audit_refusal(&caller, &named, QUERY, &status).await?;
+                    self.engine.audit_refusal(&caller, &named, QUERY, &status).await?;
                 }
                 return Err(status);
             }
         };
-        let job = answered(&self.0, &caller, QUERY, &tenant, job, wait).await?;
+        let job = answered(&self.engine, &caller, QUERY, &tenant, job, wait).await?;
         Ok(Response::new(v1::QueryResponse { job: Some(job), known }))
     }
 }

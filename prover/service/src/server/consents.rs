@@ -22,7 +22,6 @@ use crate::{
         },
         idempotency::Space,
     },
-    turns::Turns,
 };
 use nightingale_circuits::claim::{Consent, Date};
 use nightingale_proto::v1::{self, consent_service_server::ConsentService};
@@ -48,8 +47,7 @@ const EPOCHS: u32 = 10_000;
 pub(super) struct Consents {
     engine: Arc<Engine>,
     building: Building,
-    /// Whose dataset's consents are being changed: each new version is of the one before it.
-    changing: Turns,
+    registering: Building,
 }
 
 pub(super) fn key_reused() -> Status {
@@ -62,8 +60,8 @@ fn defect() -> Status {
 }
 
 impl Consents {
-    pub(super) fn new(engine: Arc<Engine>, building: Building) -> Self {
-        Self { engine, building, changing: Turns::default() }
+    pub(super) const fn new(engine: Arc<Engine>, building: Building, registering: Building) -> Self {
+        Self { engine, building, registering }
     }
 
     async fn open(&self, caller: &Caller, tenant: &str, key: &str) -> Result<Tenant, Status> {
@@ -110,11 +108,18 @@ impl Consents {
             return Ok(known);
         }
         for _ in 0..BUILDS {
-            let (through, consents) = self.engine.store.consents_in_force(tenant).await?;
-            let leaves = u32::try_from(consents.len()).unwrap_or(u32::MAX);
-            let build = move || build_register(consents).map(|register| register.root());
-            let root = self.building.work(tenant, None, build).await?.map_err(|error| unbuildable(&error))?;
-            let built = Built { through, root, consents: leaves };
+            // In its place before the ledger is read: each that waits would hold all of it.
+            let place = self.building.hold(tenant, None).await?;
+            let (engine, of) = (self.engine.clone(), tenant.clone());
+            // Read to its end, whether or not the caller waits for it: so does the database.
+            let built = tokio::spawn(async move {
+                let (through, consents) = engine.store.consents_in_force(&of).await?;
+                let leaves = u32::try_from(consents.len()).unwrap_or(u32::MAX);
+                let build = move || build_register(consents).map(|register| register.root());
+                let root = place.work(build).await?.map_err(|error| unbuildable(&error))?;
+                Ok::<_, Status>(Built { through, root, consents: leaves })
+            });
+            let built = built.await.map_err(|_| defect())??;
             let published =
                 self.engine.store.publish_consents(tenant, naming, &built, Instant::now()).await?;
             if let Publication::Asked(asked) = published {

@@ -1,6 +1,7 @@
 //! `DatasetService`: datasets by the folders that hold them. Records never travel.
 
 use super::{
+    building::{self, Building},
     status::{cohort, invalid, typed},
     wire,
 };
@@ -25,7 +26,11 @@ use tonic::{Code, Request, Response, Status};
 
 /// The service.
 #[derive(Clone)]
-pub(super) struct Datasets(pub(super) Arc<Engine>);
+pub(super) struct Datasets {
+    engine: Arc<Engine>,
+    registering: Building,
+    opening: Building,
+}
 
 /// A folder's public half, and whether exact answers are sealed.
 struct Public {
@@ -52,7 +57,7 @@ pub(super) fn digest(bytes: &[u8]) -> Result<Keccak, Status> {
     bytes.try_into().map_err(|_| invalid("dataset", "expected 32 bytes"))
 }
 
-/// Runs what reads files.
+/// Runs what reads files, for whoever holds a place for it.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, CohortError> + Send + 'static,
 ) -> Result<Result<T, CohortError>, Status> {
@@ -61,11 +66,15 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 impl Datasets {
+    pub(super) const fn new(engine: Arc<Engine>, registering: Building, opening: Building) -> Self {
+        Self { engine, registering, opening }
+    }
+
     async fn public(&self, tenant: &Tenant, row: &DatasetRow) -> Result<Public, Status> {
-        let archive = self.0.archive(tenant, &row.dataset).await?.ok_or_else(not_imported)?;
+        let archive = self.engine.archive(tenant, &row.dataset).await?.ok_or_else(not_imported)?;
         let read =
             move || Ok(Public { dataset: archive.public()?, has_regulator_key: archive.has_regulator_key() });
-        blocking(read).await?.map_err(|error| cohort(&error))
+        self.opening.work(tenant, None, read).await?.map_err(|error: CohortError| cohort(&error))
     }
 }
 
@@ -109,9 +118,9 @@ impl DatasetService for Datasets {
         &self,
         request: Request<v1::RegisterDatasetRequest>,
     ) -> Result<Response<v1::Dataset>, Status> {
-        let caller = identity::caller(&request)?;
+        let (caller, load) = (identity::caller(&request)?, building::load(request.extensions()));
         let asked = request.into_inner();
-        let tenant = self.0.tenant(&caller, &asked.tenant).await?;
+        let tenant = self.engine.tenant(&caller, &asked.tenant).await?;
         let inside = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
         let path = PathBuf::from(&asked.path);
         if asked.path.is_empty() || !inside(&path) {
@@ -121,9 +130,13 @@ impl DatasetService for Datasets {
             ));
         }
         let entry = Draft::new(Event::Registered, &caller, "DatasetService.Register");
-        // What was begun is ended, whether or not the caller waits for it.
-        let (engine, path) = (self.0.clone(), asked.path);
+        // Its key before its place: a key service may take its time.
+        self.engine.store.seal_if_any(&tenant).await?;
+        let held = self.registering.hold(&tenant, load).await?;
+        // What was begun is ended, whether or not the caller waits for it, and keeps its place until then.
+        let (engine, path) = (self.engine.clone(), asked.path);
         let work = async move {
+            let _held = held;
             let folder = engine.dataset_folder(&tenant, &path);
             let imported = engine.importer().import(&tenant, &folder, &path, entry, Instant::now()).await?;
             let dataset = hex::encode(imported.row.dataset);
@@ -153,8 +166,8 @@ impl DatasetService for Datasets {
     ) -> Result<Response<v1::Dataset>, Status> {
         let caller = identity::caller(&request)?;
         let asked = request.into_inner();
-        let (tenant, digest) = (self.0.tenant(&caller, &asked.tenant).await?, digest(&asked.dataset)?);
-        let row = self.0.store.dataset(&tenant, &digest).await?.ok_or_else(unknown)?;
+        let (tenant, digest) = (self.engine.tenant(&caller, &asked.tenant).await?, digest(&asked.dataset)?);
+        let row = self.engine.store.dataset(&tenant, &digest).await?.ok_or_else(unknown)?;
         let public = self.public(&tenant, &row).await?;
         Ok(Response::new(message(&row, &public, true)))
     }
@@ -164,9 +177,9 @@ impl DatasetService for Datasets {
         request: Request<v1::ListDatasetsRequest>,
     ) -> Result<Response<v1::ListDatasetsResponse>, Status> {
         let caller = identity::caller(&request)?;
-        let tenant = self.0.tenant(&caller, &request.into_inner().tenant).await?;
+        let tenant = self.engine.tenant(&caller, &request.into_inner().tenant).await?;
         let mut datasets = Vec::new();
-        for row in self.0.store.datasets(&tenant).await? {
+        for row in self.engine.store.datasets(&tenant).await? {
             datasets.push(message(&row, &self.public(&tenant, &row).await?, false));
         }
         Ok(Response::new(v1::ListDatasetsResponse { datasets }))

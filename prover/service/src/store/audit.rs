@@ -294,7 +294,8 @@ impl Store {
                 Event::Released.name(),
                 Event::BreakGlass.name()
             );
-            let all = self.all(sql(text).bind(tenant.as_str()).bind(*value).bind(from.0)).await?;
+            let all = sql(text).bind(tenant.as_str()).bind(*value).bind(from.0);
+            let all = self.all_in_turn(tenant, all).await?;
             for row in &all {
                 found.push(entry(row)?.0);
             }

@@ -376,7 +376,7 @@ impl Store {
         if let Some(member) = member {
             page = page.bind(member);
         }
-        self.all(page).await?.iter().map(|row| self.statement(tenant, row)).collect()
+        self.all_in_turn(tenant, page).await?.iter().map(|row| self.statement(tenant, row)).collect()
     }
 
     /// Names member, payer, purpose and data class to whoever has the tenant's key.

@@ -268,7 +268,7 @@ impl Store {
         let page = sql(text).bind(tenant.as_str()).bind(before).bind(most);
         let page = wanted.iter().fold(page, |page, state| page.bind(state.name()));
         let page = classes.iter().fold(page, |page, class| page.bind(class.name()));
-        self.all(page).await?.iter().map(rows::job).collect()
+        self.all_in_turn(tenant, page).await?.iter().map(rows::job).collect()
     }
 
     /// Cancels a job that has not ended, and puts that on record. A worker that has it finds its lease gone.

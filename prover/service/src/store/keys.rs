@@ -274,7 +274,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::seal`].
-    pub(super) async fn seal_if_any(&self, tenant: &Tenant) -> Result<Option<Seal>, StoreError> {
+    pub(crate) async fn seal_if_any(&self, tenant: &Tenant) -> Result<Option<Seal>, StoreError> {
         self.opened(tenant, None).await
     }
 

@@ -67,7 +67,9 @@ pub(super) async fn open(config: &Config, url: &DatabaseUrl, migrate: bool) -> R
     }
     // A lease whose row somebody holds for long is kept with the next heartbeat; the others' must not wait for it.
     let leases = pool(leasing, options.clone().options([("lock_timeout", "2s")])).await?;
-    Ok(Pools::Postgres { write, read: pool(reading, options).await?, leases, turns: Turns::default() })
+    // What is done there takes a moment.
+    let pulse = leases.clone();
+    Ok(Pools::Postgres { write, read: pool(reading, options).await?, leases, pulse, turns: Turns::default() })
 }
 
 /// Migrates on a connection of its own, for as long as that takes: a large ledger's rows are not written anew in a statement's time. Whoever

@@ -24,8 +24,11 @@ use zeroize::Zeroizing;
 /// ask in the same moment, and has this number too.
 const SUSPECT: i64 = 2;
 
+/// Whether a job is a question: a condition on `size_class`.
+const QUESTION: &str = "size_class LIKE 'cohort-%'";
+
 /// Which jobs a process takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Share {
     /// Claims and questions.
     Everything,
@@ -41,7 +44,7 @@ impl Share {
         match self {
             Self::Everything => "TRUE",
             Self::Claims => "size_class NOT LIKE 'cohort-%'",
-            Self::Cohorts => "size_class LIKE 'cohort-%'",
+            Self::Cohorts => QUESTION,
         }
     }
 }
@@ -120,7 +123,8 @@ fn leased(row: &Row) -> Result<Lease, StoreError> {
 }
 
 impl Store {
-    /// Takes the share's first queued job that may run: highest priority, then nearest deadline, then oldest; never one whose
+    /// Takes the share's first queued job that may run: of the tenant with the fewest leased jobs of its kind, claims or questions, then of
+    /// the one that this process served longest ago in this share; of its jobs highest priority, then nearest deadline, then oldest. Never one whose
     /// account another leased job holds, nor a second one of those that are suspected of ending their workers; and none of a tenant whose
     /// key was not to be had a moment ago. The lease is lost when nothing is heard of its holder for as long as it `lasts`.
     ///
@@ -136,7 +140,7 @@ impl Store {
         let others = match left_out.len() {
             0 => String::new(),
             count => {
-                let names = (4..4 + count).map(|place| format!("${place}")).collect::<Vec<_>>();
+                let names = (5..5 + count).map(|place| format!("${place}")).collect::<Vec<_>>();
                 format!("AND q.tenant NOT IN ({}) ", names.join(", "))
             }
         };
@@ -144,22 +148,33 @@ impl Store {
             "UPDATE jobs SET state = 'leased', fence = fence + 1, attempts = attempts + 1, lease_until = $1, \
              lease_milliseconds = $3, started = COALESCE(started, $2) \
              WHERE state = 'queued' AND sequence = ( \
-                 SELECT q.sequence FROM jobs q \
+                 SELECT q.sequence FROM jobs q LEFT JOIN ( \
+                     SELECT tenant, {QUESTION} AS question, COUNT(*) AS held FROM jobs WHERE state = 'leased' GROUP BY tenant, {QUESTION} \
+                 ) h ON h.tenant = q.tenant AND h.question = (q.{QUESTION}) \
+                 LEFT JOIN ( \
+                     SELECT tenant, {}($4, '/' || tenant || '/') AS place FROM jobs WHERE ended IS NULL GROUP BY tenant \
+                 ) t ON t.tenant = q.tenant \
                  WHERE q.state = 'queued' AND {} AND (q.deadline IS NULL OR q.deadline > $2) {others}\
                  AND NOT EXISTS (SELECT 1 FROM jobs l WHERE l.state = 'leased' AND l.tenant = q.tenant \
                      AND l.account_lock = q.account_lock) \
                  AND (q.losses < {SUSPECT} OR NOT EXISTS (SELECT 1 FROM jobs s WHERE s.state = 'leased' AND s.losses >= {SUSPECT})) \
-                 ORDER BY q.priority DESC, q.deadline IS NULL, q.deadline, q.sequence LIMIT 1{}) \
+                 ORDER BY COALESCE(h.held, 0), t.place, q.priority DESC, q.deadline IS NULL, q.deadline, q.sequence LIMIT 1{}) \
              RETURNING tenant, id, fence, size_class, payer, account_lock, rebases_spent, accepted, witness, trace",
+            self.dialect().place_in_text(),
             share.condition(),
             self.dialect().skip_locked(),
         );
         let milliseconds = i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX);
         let statement = sql(text).bind(now.plus(lasts).0).bind(now.0).bind(milliseconds);
+        let statement = statement.bind(self.served.names(share));
         let statement = left_out.iter().fold(statement, |statement, tenant| statement.bind(tenant.as_str()));
         match self.of_lease(statement).await {
             Ok(rows) => match rows.first() {
-                Some(row) => leased(row).map(Some),
+                Some(row) => {
+                    let lease = leased(row)?;
+                    self.served.note(share, &lease.tenant);
+                    Ok(Some(lease))
+                }
                 None => Ok(None),
             },
             // Another machine took a job of the same account, or another suspect, in the same moment: the next look finds what is left.

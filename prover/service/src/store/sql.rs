@@ -18,11 +18,19 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
-    /// The end of a sub-select that takes a row which no other transaction holds.
+    /// The end of a sub-select that takes a row of `q` which no other transaction holds.
     pub(super) const fn skip_locked(self) -> &'static str {
         match self {
             Self::Sqlite => "",
-            Self::Postgres => " FOR UPDATE SKIP LOCKED",
+            Self::Postgres => " FOR UPDATE OF q SKIP LOCKED",
+        }
+    }
+
+    /// The function that says where in a text, its first parameter, another begins; 0 where it does not stand there.
+    pub(super) const fn place_in_text(self) -> &'static str {
+        match self {
+            Self::Sqlite => "instr",
+            Self::Postgres => "strpos",
         }
     }
 
@@ -225,7 +233,9 @@ async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Resul
 
 // Below the macros, which they use.
 mod connection;
+mod long_reads;
 mod pools;
 
 pub(crate) use connection::Connection;
+pub(crate) use long_reads::LongReads;
 pub(crate) use pools::{Pools, Wait};

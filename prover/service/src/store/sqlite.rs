@@ -70,8 +70,9 @@ pub(super) async fn open(config: &Config, database: &Path, migrate: bool) -> Res
     }
     let reading =
         SqliteConnectOptions::new().filename(database).pragma("query_only", "ON").busy_timeout(BUSY);
-    let read = pool(READERS).connect_with(reading).await?;
-    Ok(Pools::Sqlite { leases: write.clone(), write, read })
+    let read = pool(READERS).connect_with(reading.clone()).await?;
+    let pulse = pool(1).connect_with(reading).await?;
+    Ok(Pools::Sqlite { leases: write.clone(), write, read, pulse })
 }
 
 fn pool(connections: u32) -> SqlitePoolOptions {

@@ -10,7 +10,7 @@ use std::{
 
 /// How often it is looked.
 const EVERY: Duration = Duration::from_secs(1);
-/// How long the database may take to answer.
+/// How long the database may take to answer, on a connection that no call of a tenant uses.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A process that has not even looked for so long is stuck.
 const STUCK: Duration = Duration::from_secs(60);

@@ -1,8 +1,9 @@
 //! Questions over gRPC: registered, asked, refused, and proven through kills, on a real trial with the real prover.
 
 use crate::{
+    clinic::Clinic,
     cohort_command::{dataset, place, verified},
-    running::{Running, config},
+    running::{Running, config, keyed},
     server_kill::{start, write_config},
     stand_in::StandIn,
 };
@@ -16,7 +17,12 @@ use nightingale::{
 };
 use nightingale_proto::v1::{self, JobState, Role, job::Outcome};
 use sha2::{Digest, Sha256};
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 use tonic::Code;
 
 const SQL: &str = "SELECT ARM, AVG(AGE) FROM t GROUP BY ARM";
@@ -52,7 +58,7 @@ async fn answered(client: &mut Client, id: &str) -> Result<v1::QueryResult> {
 }
 
 /// Where the tenant `north` keeps the dataset.
-fn placed(folder: &Path) -> Result<std::path::PathBuf> {
+fn placed(folder: &Path) -> Result<PathBuf> {
     let path = folder.join("data/datasets/north/trial");
     place(&path)?;
     Ok(path)
@@ -172,6 +178,70 @@ async fn what_is_not_released_is_refused_before_it_is_a_job_and_put_on_record() 
     let reasons: Vec<_> = ledger.iter().map(|line| line.outcome.clone()).collect();
     assert_eq!(reasons, [Err("NOT_IN_PLAN".to_owned()), Err("NO_REGULATOR_KEY".to_owned())]);
     Ok(())
+}
+
+/// Puts a pipe into the place of a dataset's sealed table: whoever opens it waits until somebody writes.
+async fn block_table(config: &Config, digest: &[u8]) -> Result<(PathBuf, PathBuf)> {
+    let store = Store::attach(config).await?;
+    let tenant = Tenant::new("north").context("a tenant")?;
+    let files = store.dataset_files(&tenant, &digest.try_into()?).await?.context("no files")?.files;
+    store.close().await;
+    let table = files.iter().find(|file| file.name == "private/t.table").context("no table")?;
+    let name = table.artefact.to_string();
+    let table = config.secrets.artefacts_dir.join(&name[..2]).join(&name[2..4]).join(&name);
+    let kept = table.with_extension("kept");
+    fs::rename(&table, &kept)?;
+    anyhow::ensure!(Command::new("mkfifo").arg(&table).status()?.success());
+    Ok((table, kept))
+}
+
+/// Puts it back, and lets those that wait at the pipe go: they find it empty.
+fn unblock_table((table, kept): &(PathBuf, PathBuf)) -> Result<()> {
+    let pipe = table.with_extension("pipe");
+    fs::rename(table, &pipe)?;
+    fs::rename(kept, table)?;
+    // Open to be read as well, it waits for no reader.
+    drop(fs::OpenOptions::new().read(true).write(true).open(&pipe)?);
+    Ok(fs::remove_file(&pipe)?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn datasets_are_opened_few_at_a_time_whoever_goes_away_meanwhile() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    placed(folder.path())?;
+    let config = Config { claims: false, cohorts: false, queued_jobs: 1, ..config(folder.path()) };
+    let server = Running::start(config.clone(), StandIn::default()).await?;
+    let (mut north, mut south) = (server.client().await?, server.client_of("south").await?);
+    let digest = north.register_dataset("trial").await?.dataset;
+    let blocked = block_table(&config, &digest).await?;
+    // More than there are threads for what blocks: claims are read on them too.
+    for number in 0..600 {
+        let (mut north, digest) = (north.clone(), digest.clone());
+        tokio::spawn(async move {
+            let about = v1::DisclosuresRequest { subject: "somebody".into(), ..Default::default() };
+            let call = async {
+                match number % 3 {
+                    0 => drop(north.register_dataset("trial").await),
+                    1 => drop(north.query(question(&digest, "k", SQL, Role::Researcher)).await),
+                    _ => drop(north.disclosures(about).await),
+                }
+            };
+            // The caller goes away.
+            let _ = tokio::time::timeout(Duration::from_millis(20), call).await;
+        });
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
+    let file = Clinic::new()?.file(0, &[1])?;
+    let asked = async {
+        south.adjudicate(file.clone(), keyed("k"), false).await.context("another tenant's claim")?;
+        // That the queue is full is said without a look at the dataset.
+        north.adjudicate(file, keyed("k"), false).await.context("a claim of its own")?;
+        refusal(north.query(question(&digest, "full", SQL, Role::Researcher)).await)
+    };
+    let asked = tokio::time::timeout(Duration::from_secs(10), asked).await;
+    unblock_table(&blocked)?;
+    assert_eq!(asked.context("it waits for the datasets")??.1, "QUEUE_FULL");
+    server.stop().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,13 +4,14 @@ use crate::{
     clinic::Clinic,
     late_result::{submit, submit_as},
     machines::another,
-    running::{Running, SOON, config},
+    running::{Running, SOON, config, keyed},
     site::{Site, on_both},
     stand_in::StandIn,
 };
 use anyhow::{Context, Result, ensure};
 use nightingale::{
     Config, StoreError,
+    client::ClientError,
     jobs::{Instant, JobId, Tenant},
     store::{
         Store,
@@ -27,6 +28,7 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 
 pub(crate) fn tenant(name: &str) -> Result<Tenant> {
     Tenant::new(name).context("a tenant's name")
@@ -498,6 +500,41 @@ async fn nor_for_the_key_that_a_rotation_made() -> Result<()> {
     store.close().await;
     other.close().await;
     Ok(())
+}
+
+/// Each waits for its tenant's key, and none for a place that others need.
+#[tokio::test(flavor = "multi_thread")]
+async fn submissions_that_wait_for_one_tenants_key_keep_nobody_elses_out() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut config = config(folder.path());
+    config.secrets.kms_command = service(folder.path())?;
+    let server = Running::start(config.clone(), StandIn::default()).await?;
+    let (north, mut south) = (server.client_of("north").await?, server.client_of("south").await?);
+    let file = Clinic::new()?.file(0, &[1])?;
+    south.adjudicate(file.clone(), keyed("first"), false).await?;
+    // The server has not opened this one.
+    let other = Store::attach(&config).await?;
+    other.seal(&tenant("north")?).await?;
+    hang(folder.path())?;
+    let mut waiting = JoinSet::new();
+    // More than there are places.
+    for number in 0..130 {
+        let (mut north, file) = (north.clone(), file.clone());
+        waiting.spawn(async move { north.adjudicate(file, keyed(&number.to_string()), false).await });
+    }
+    // One too many of its own is refused: all the others have their places by then.
+    let refused = tokio::time::timeout(LANE, waiting.join_next()).await.context("none is refused")?;
+    let refused = refused.context("none was sent")??.err().context("accepted without a key")?;
+    ensure!(matches!(&refused, ClientError::Refused { reason, .. } if reason == "OVERLOADED"), "{refused}");
+    south.adjudicate(file, keyed("second"), false).await.context("its key is open")?;
+    fs::remove_file(folder.path().join("hangs"))?;
+    let mut accepted = 0;
+    while let Some(answer) = waiting.join_next().await {
+        accepted += usize::from(answer?.is_ok());
+    }
+    ensure!(accepted >= 100, "{accepted} accepted");
+    other.close().await;
+    server.stop().await
 }
 
 /// Each would leave a thread behind that waits for the service.

@@ -43,12 +43,15 @@ impl Consents {
             return Err(status::invalid("subjects", "expected at most 1024 bytes each"));
         }
         let row = self.engine.store.dataset(&tenant, &digest).await?.ok_or_else(datasets::unknown)?;
-        // What was begun is ended, whether or not the caller waits for it.
+        // Its key before its place: a key service may take its time.
+        self.engine.store.seal_if_any(&tenant).await?;
+        // One at a time: each new version is of the one before it.
+        let held = self.registering.hold(&tenant, load).await?;
+        // What was begun is ended, whether or not the caller waits for it, and its bytes are counted until they are gone.
         let (service, key) = (self.clone(), message.idempotency_key);
         let entry = Draft::new(Event::Revoked, caller, "ConsentService.RevokeSubjects");
         let work = async move {
-            // Its bytes are counted until they are gone.
-            let _load = load;
+            let _held = held;
             let parts: Vec<&[u8]> = [b"revoke subjects".as_slice(), &digest]
                 .into_iter()
                 .chain(subjects.iter().map(String::as_bytes))
@@ -58,9 +61,6 @@ impl Consents {
             if let Some(known) = store.known_revocation(&tenant, &naming).await? {
                 return Ok::<_, Status>(known);
             }
-            // No tenant's name has this sign.
-            let name = format!("{}/{}", tenant.as_str(), hex::encode(digest));
-            let _alone = service.changing.turn(&name).await;
             let path = service.engine.dataset_folder(&tenant, &row.path);
             let folder = path.clone();
             let consents = store.recorded_consents(&tenant, &digest).await?;

@@ -58,12 +58,14 @@ fn epoch(row: &Row) -> Result<EpochRow, StoreError> {
 }
 
 impl Store {
-    /// What the ledger permits and forbids now, and through which line.
+    /// What the ledger permits and forbids now, and through which line. Whoever gives up before it is read leaves a connection that is not free
+    /// yet, for which another may have a turn.
     ///
     /// # Errors
     /// The database refuses.
     pub async fn consents_in_force(&self, tenant: &Tenant) -> Result<(i64, Vec<Consent>), StoreError> {
         self.seal(tenant).await?;
+        let _turn = self.long_reads.turn(tenant).await?;
         let mut connection = self.snapshot().await?;
         let through = last_line(&mut connection, tenant).await?;
         let select = format!(
@@ -192,7 +194,7 @@ impl Store {
              AND {NEWEST} AND n.sequence <= $3) ORDER BY s.number LIMIT $4"
         );
         let page = sql(select).bind(tenant.as_str()).bind(after).bind(epoch.through).bind(most);
-        self.all(page).await?.iter().map(|row| self.statement(tenant, row)).collect()
+        self.all_in_turn(tenant, page).await?.iter().map(|row| self.statement(tenant, row)).collect()
     }
 
     /// Whether a root may be relied on: the newest, or superseded within the grace, and published for the last time not too long ago.

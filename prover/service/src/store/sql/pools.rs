@@ -31,13 +31,14 @@ pub(crate) enum Wait {
     Brief,
 }
 
-/// The pools of connections.
+/// The pools of connections. What is asked to see whether the database answers goes where no call of a tenant does.
+#[derive(Clone)]
 pub(crate) enum Pools {
     /// One connection writes and a few read. It writes of leases too.
-    Sqlite { write: SqlitePool, read: SqlitePool, leases: SqlitePool },
+    Sqlite { write: SqlitePool, read: SqlitePool, leases: SqlitePool, pulse: SqlitePool },
     /// Who writes waits for others of its tenant, in this process without a connection. Those that read, and those that write of leases, are
-    /// apart: nobody waits to read, and no lease runs out because tenants wait.
-    Postgres { write: PgPool, read: PgPool, leases: PgPool, turns: Turns },
+    /// apart: who reads waits for no transaction, and no lease runs out because tenants wait.
+    Postgres { write: PgPool, read: PgPool, leases: PgPool, pulse: PgPool, turns: Turns },
 }
 
 /// Runs `$work` with `$executor` as the executor of either database.
@@ -76,6 +77,16 @@ impl Pools {
             let row = in_time(query!(statement).fetch_optional(pool)).await?;
             row.map(|row| read_row!(&row)).transpose()
         })
+    }
+
+    /// How many read.
+    pub(crate) fn readers(&self) -> u32 {
+        on_either!(self, read, pool => pool.options().get_max_connections())
+    }
+
+    /// Whether the database answers at all.
+    pub(crate) async fn answers(&self) -> Result<(), StoreError> {
+        on_either!(self, pulse, pool => in_time(sqlx::query("SELECT 1").execute(pool)).await.map(drop))
     }
 
     pub(crate) async fn execute(&self, statement: Statement) -> Result<u64, StoreError> {
@@ -165,7 +176,8 @@ impl Pools {
 
     pub(crate) async fn close(&self) {
         match self {
-            Self::Sqlite { write, read, .. } => {
+            Self::Sqlite { write, read, pulse, .. } => {
+                pulse.close().await;
                 read.close().await;
                 write.close().await;
             }
