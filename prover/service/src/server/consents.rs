@@ -210,7 +210,11 @@ impl ConsentService for Consents {
             let text = format!("fhir: larger than {limit} bytes; import it in parts");
             return Err(typed(Code::ResourceExhausted, "REQUEST_TOO_LARGE", text));
         }
-        let payer = Payer { id: edge::payer("payer", &message.payer)?, names: message.payer_names };
+        let payer = Payer {
+            id: edge::payer("payer", &message.payer)?,
+            names: wire::payer_names(message.payer_names)?,
+        };
+        // No name has a line break, and none is empty: no other names are joined to this.
         let names = payer.names.join("\n");
         let read = {
             let (fhir, payer) = (fhir.clone(), payer.clone());
