@@ -328,6 +328,13 @@ impl ConsentService for Consents {
             Asked::KeyReused => return Err(key_reused()),
         };
         tracing::info!(tenant = tenant.as_str(), number = epoch.number, "consents published");
+        if epoch.is_ahead(Instant::now()) {
+            tracing::warn!(
+                tenant = tenant.as_str(),
+                number = epoch.number,
+                "an epoch of consents is dated ahead: the clock was; docs/consent.md says what that stops"
+            );
+        }
         Ok(Response::new(v1::PublishConsentsResponse { epoch: Some(wire::epoch(&epoch)), known }))
     }
 
