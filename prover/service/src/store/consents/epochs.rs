@@ -1,7 +1,7 @@
 //! The registers that were published: root, number, time, and through which line of the ledger.
 
 use super::{
-    super::{Store, accounts::element, audit, rows, sql::Connection, sql::Row, sql::sql},
+    super::{Store, accounts::element, audit, jobs::leave_room, rows, sql::Connection, sql::Row, sql::sql},
     Answer, Asked, COLUMNS, NEWEST, Naming, Statement,
 };
 use crate::{
@@ -161,6 +161,7 @@ impl Store {
         audit::append(&mut tx, tenant, vec![entry], now).await?;
         let outcome = serde_json::to_vec(&number).map_err(|_| rows::damaged("outcome"))?;
         self.remember(&mut tx, tenant, naming, &outcome, now).await?;
+        leave_room(&mut tx).await?;
         tx.commit().await?;
         Ok(Publication::Asked(Asked::Done(EpochRow { number, root, consents, through, published })))
     }
