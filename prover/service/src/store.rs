@@ -9,6 +9,7 @@ pub mod backup;
 pub mod consents;
 pub mod dataset_files;
 pub mod datasets;
+mod doubt;
 pub mod epochs;
 pub mod idempotency;
 pub mod jobs;
