@@ -22,6 +22,7 @@ mod postgres;
 pub mod questions;
 pub mod queue;
 pub mod quotas;
+mod restored;
 pub mod retention;
 pub mod rows;
 pub mod seal;
@@ -90,7 +91,9 @@ impl Store {
             }
         };
         let keyring = Keyring::open(&pools, master_source(config), true).await?;
-        Self::assemble(config, pools, folder, keyring, workers, held).await
+        let store = Self::assemble(config, pools, folder, keyring, workers, held).await?;
+        store.tell_of_restore().await?;
+        Ok(store)
     }
 
     /// Opens the database of a server, running or not, for a worker in another process. Several may.

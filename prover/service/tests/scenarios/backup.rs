@@ -1,7 +1,9 @@
 //! A copy that is taken while jobs run, and put back elsewhere: every job of it ends once, and without the master key it is nothing.
 
 use crate::{
+    audit::{entries, fact, of},
     clinic::{Clinic, MARKERS, result},
+    consent_ledger::{granting, revoking},
     running::{ended, keyed},
     server_kill::{start, write_config},
 };
@@ -105,6 +107,55 @@ async fn a_copy_of_a_working_server_goes_on_elsewhere_and_each_job_of_it_ends_on
     assert_eq!(again.state(), JobState::Done, "sent again under its key, it is a job again");
     assert_eq!(client.jobs(&[JobState::Done], 1000).await?.len(), CLAIMS + 1);
     server.child.kill().await?;
+    Ok(())
+}
+
+/// What was revoked after the copy stands again: the command says so, and the logs of all tenants, once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_says_that_consents_and_entries_since_are_gone_and_is_on_record() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (config, log) = (write_config(folder.path())?, folder.path().join("log"));
+    let copy = folder.path().join("copy.sqlite");
+    let mut server = start(&config, &log).await?;
+    let mut client = Client::connect(&server.address, "north").await?;
+    let mut south = Client::connect(&server.address, "south").await?;
+    client.grant(granting("g", 0, "", "", true)).await?;
+    client.publish_consents("p").await?;
+    south.grant(granting("g", 1, "", "", true)).await?;
+    let said = done(&["store", "backup"], &config, &copy).await?;
+    assert!(!said.contains("newest"), "{said}");
+    client.revoke(revoking("r", 0)).await?;
+    let before = entries(&mut client).await?;
+    server.child.kill().await?;
+
+    let elsewhere = tempfile::tempdir()?;
+    let (config, log) = (write_config(elsewhere.path())?, elsewhere.path().join("log"));
+    let output = nightingale(&["store", "restore"], &config, &copy).await?;
+    let (said, warned) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+    assert!(output.status.success(), "{warned}");
+    for what in ["statement of a consent", "epoch of consents", "entry of the audit logs"] {
+        let line = said.lines().find(|line| line.contains(what)).context("not said")?;
+        assert!(line.contains(": 20") && line.ends_with('Z'), "{line}");
+    }
+    assert!(warned.contains("revoke them again") && warned.contains("audit logs"), "{warned}");
+    fs::copy(folder.path().join("data/master.key"), elsewhere.path().join("data/master.key"))?;
+    for _ in 0..2 {
+        let mut server = start(&config, &log).await?;
+        let mut client = Client::connect(&server.address, "north").await?;
+        assert_eq!(client.consents(Vec::new(), false, 10).await?.len(), 1, "it was revoked, and stands");
+        let held = entries(&mut client).await?;
+        let restored = of(&held, "restored");
+        let [entry] = restored[..] else { anyhow::bail!("{held:?}") };
+        assert_eq!((fact(entry, "statement")?, fact(entry, "consent_epoch")?), ("1", "1"));
+        // Where the revocation stood is this: whoever has that entry sees two histories.
+        let lost = &before[usize::try_from(entry.sequence)? - 1];
+        assert!(lost.sequence == entry.sequence && lost.event == "revoked", "{before:?}");
+        let mut south = Client::connect(&server.address, "south").await?;
+        let held = entries(&mut south).await?;
+        assert_eq!(fact(of(&held, "restored").first().context("no entry")?, "consent_epoch")?, "0");
+        server.child.kill().await?;
+    }
+    assert!(fs::read_to_string(&log)?.contains("the database was restored from a copy"));
     Ok(())
 }
 
