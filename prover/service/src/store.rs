@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod lifecycle;
 pub mod master;
 mod migrations;
+mod owner;
 mod postgres;
 pub mod questions;
 pub mod queue;
@@ -68,10 +69,11 @@ impl Store {
     /// Takes the data folder for a server, the only one, creates what is missing in it and brings the database up to date.
     ///
     /// # Errors
-    /// A folder that cannot be written or that another server holds, a master key that does not belong to the
+    /// A folder that cannot be written, that another server holds, or that is not root's where root asks; a master key that does not belong to the
     /// database, a damaged database.
     pub async fn open(config: &Config) -> Result<Self, ServiceError> {
         let folder = &config.data_dir;
+        owner::refuse_strange_root(folder)?;
         // Sealed or not, what is in it is nobody else's: the ledger of questions is in clear.
         fs::DirBuilder::new()
             .recursive(true)
@@ -102,6 +104,7 @@ impl Store {
     /// As [`Store::open`]; no server has made the database yet, or one of another release has.
     pub async fn attach(config: &Config) -> Result<Self, ServiceError> {
         let folder = &config.data_dir;
+        owner::refuse_strange_root(folder)?;
         let pools = match &config.database {
             Some(url) => postgres::open(config, url, false).await?,
             None => {
@@ -297,7 +300,7 @@ fn lock_file(folder: &Path, name: &str) -> Result<fs::File, ServiceError> {
 }
 
 fn hold(folder: &Path) -> Result<fs::File, ServiceError> {
-    let file = lock_file(folder, "server.lock")?;
+    let file = lock_file(folder, owner::SERVER)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(path_error(

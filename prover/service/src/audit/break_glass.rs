@@ -8,6 +8,7 @@ use super::{
 use crate::{
     config::Alarm,
     engine::Engine,
+    error::ServiceError,
     gate::role_missing,
     identity::{Caller, Role, Roles},
     jobs::{Instant, Job, JobId, Tenant},
@@ -15,7 +16,13 @@ use crate::{
     store::audit::Release,
 };
 use serde_json::json;
-use std::{os::unix::fs::OpenOptionsExt, process::Stdio, time::Duration};
+use std::{
+    fs::{File, OpenOptions},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    process::Stdio,
+    time::Duration,
+};
 use tokio::io::AsyncWriteExt;
 use tonic::{Code, Status};
 
@@ -94,6 +101,25 @@ fn notice(tenant: &Tenant, release: &Release, job: &Job, reason: &str) -> String
     format!("{line}\n")
 }
 
+/// Refuses a file that could not be told: better at the start than in an emergency.
+///
+/// # Errors
+/// It cannot be opened to be written to.
+pub(crate) fn check(alarm: &Alarm) -> Result<(), ServiceError> {
+    let Alarm::File(path) = alarm else { return Ok(()) };
+    to_append(path).map(drop).map_err(|error| ServiceError::Config {
+        key: "audit.break_glass_file".into(),
+        problem: format!(
+            "{} cannot be written: {error}; name a file in a folder of the service's user, as /var/lib/nightingale",
+            path.display()
+        ),
+    })
+}
+
+fn to_append(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
 /// Tells; a command has `patience` to end, and is killed after that.
 async fn tell(alarm: &Alarm, notice: &str, patience: Duration) -> Result<(), String> {
     match alarm {
@@ -101,8 +127,7 @@ async fn tell(alarm: &Alarm, notice: &str, patience: Duration) -> Result<(), Str
             let (path, notice) = (path.clone(), notice.to_owned());
             let write = move || {
                 use std::io::Write;
-                let mut file =
-                    std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
+                let mut file = to_append(&path)?;
                 file.write_all(notice.as_bytes())?;
                 file.sync_all()
             };

@@ -1,7 +1,7 @@
 //! A copy of the SQLite database while it is in use, and its way back into a data folder. The master key is in neither: a copy
 //! without it opens nothing.
 
-use super::{path_error, restored, schema, sqlite};
+use super::{owner, path_error, restored, schema, sqlite};
 use crate::{
     config::Config,
     error::{ServiceError, StoreError},
@@ -63,9 +63,10 @@ pub async fn backup(config: &Config, out: &Path) -> Result<Copied, ServiceError>
 /// checks at its start, the master key above all, is left to that.
 ///
 /// # Errors
-/// As [`backup`]; a data folder that has a database; a copy of a newer release.
+/// As [`backup`]; a data folder that has a database, or that is another user's where root asks; a copy of a newer release.
 pub async fn restore(config: &Config, from: &Path) -> Result<Copied, ServiceError> {
     let database = local(config)?;
+    owner::refuse_strange_root(&config.data_dir)?;
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)

@@ -13,7 +13,7 @@ use nightingale_proto::v1::{Job, JobState};
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt, chown},
     path::Path,
     process::{Output, Stdio},
     time::Duration,
@@ -234,5 +234,52 @@ async fn a_restored_database_is_its_owners_to_read_and_write_whatever_the_mode_o
         fs::copy(folder.path().join("data/master.key"), elsewhere.path().join("data/master.key"))?;
         nightingale::store::Store::open(&nightingale::Config::read(&file)?).await?.close().await;
     }
+    Ok(())
+}
+
+/// What lies in a folder, with whose it is.
+fn lying(folder: &Path) -> Result<BTreeMap<String, u32>> {
+    let owned = |entry: std::io::Result<fs::DirEntry>| {
+        let entry = entry?;
+        Ok((entry.file_name().to_string_lossy().into_owned(), entry.metadata()?.uid()))
+    };
+    fs::read_dir(folder)?.map(owned).collect()
+}
+
+/// Commands stand in the documents as the service's user runs them. Run by root they would leave files that the service cannot open.
+#[tokio::test(flavor = "multi_thread")]
+async fn root_leaves_nothing_in_a_folder_of_the_services_user() -> Result<()> {
+    const SERVICE: u32 = 65_532;
+    let folder = tempfile::tempdir()?;
+    if chown(folder.path(), Some(SERVICE), Some(SERVICE)).is_err() {
+        anyhow::ensure!(std::env::var_os("NIGHTINGALE_REQUIRE_TOOLS").is_none(), "this story needs root");
+        return Ok(());
+    }
+    let (config, copy) = (write_config(folder.path())?, folder.path().join("copy.sqlite"));
+    nightingale::store::Store::open(&nightingale::Config::read(&config)?).await?.close().await;
+    done(&["store", "backup"], &config, &copy).await?;
+    let data = folder.path().join("data");
+    for entry in fs::read_dir(&data)? {
+        chown(entry?.path(), Some(SERVICE), Some(SERVICE))?;
+    }
+    chown(&data, Some(SERVICE), Some(SERVICE))?;
+    let before = lying(&data)?;
+    for command in ["rotate-master", "rotate-tenant north"] {
+        let mut nightingale = Command::new(env!("CARGO_BIN_EXE_nightingale"));
+        nightingale.arg("store").args(command.split(' ')).arg("--config").arg(&config).stdin(Stdio::null());
+        let output = nightingale.output().await?;
+        let said = String::from_utf8(output.stderr)?;
+        assert!(output.status.code() == Some(2) && said.contains("--reuid 65532"), "{command}: {said}");
+        assert_eq!(lying(&data)?, before, "{command}");
+    }
+    // Nor is a copy put where the service could not read it.
+    let elsewhere = tempfile::tempdir()?;
+    let other = write_config(elsewhere.path())?;
+    let data = elsewhere.path().join("data");
+    fs::create_dir_all(&data)?;
+    chown(&data, Some(SERVICE), Some(SERVICE))?;
+    let said = refused(&["store", "restore"], &other, &copy).await?;
+    assert!(said.contains("belongs to another user than root"), "{said}");
+    assert!(lying(&data)?.is_empty());
     Ok(())
 }
