@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use nightingale::{
     Config,
     client::{Client, ClientError},
-    cohort::Folder,
+    cohort::{Folder, folder::public},
     jobs::Tenant,
     store::Store,
 };
@@ -133,8 +133,20 @@ async fn what_is_not_released_is_refused_before_it_is_a_job_and_put_on_record() 
             "{outside}: {error}"
         );
     }
-    let missing = client.register_dataset("nothing").await.err().context("registered")?;
-    assert!(missing.to_string().contains("DATASET_UNKNOWN"), "{missing}");
+    // Nor is any other file of a folder read as what describes it: the log would show what stands there.
+    for missing in ["nothing", "trial/private/subjects.json", "trial/private", "trial/public/dataset.json"] {
+        let told = client.register_dataset(missing).await.err().context("registered")?;
+        assert!(told.to_string().contains("DATASET_UNKNOWN"), "{missing}: {told}");
+    }
+    let described = path.join("public/dataset.json");
+    let right = fs::read(&described)?;
+    fs::write(&described, "[\"KEY-ONE\", \"KEY-TWO\", \"KEY-THREE\"]")?;
+    let told = public(&path).err().context("read")?.to_string();
+    assert!(
+        told.contains("dataset.json") && told.contains(" at line 1 column ") && !told.contains("KEY"),
+        "{told}"
+    );
+    fs::write(&described, right)?;
     let digest = client.register_dataset("trial").await?.dataset;
     for (sql, role, code, reason) in [
         ("SELECT COUNT(*) FROM t WHERE AGE > 60", Role::Researcher, Code::PermissionDenied, "NOT_IN_PLAN"),
