@@ -385,7 +385,7 @@ impl Engine {
                         if !jumped && !doubt.is_zero() {
                             tracing::warn!(
                                 seconds = doubt.as_secs(),
-                                "the clock is more than a day ahead of the last purge, or was: nothing is purged for so long"
+                                "nothing is purged for so long: the clock is more than a day ahead of the last purge, or was, or another retention was configured"
                             );
                         }
                         (jumped, next_purge) = (false, Some(Moment::now() + doubt));

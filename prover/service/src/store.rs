@@ -26,6 +26,7 @@ pub mod quotas;
 mod restored;
 pub mod retention;
 pub mod rows;
+mod rules;
 pub mod seal;
 pub(crate) mod sql;
 mod sqlite;

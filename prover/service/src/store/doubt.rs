@@ -26,7 +26,7 @@ async fn note(connection: &mut Connection, at: Instant) -> Result<(), StoreError
 }
 
 impl Store {
-    /// How long nothing is to be purged from now on. After a jump of the clock, and where it is more than a day later than anything here was: a
+    /// How long nothing is to be purged from now on. After a jump of the clock, or another cause to wait, and where it is more than a day later than anything here was: a
     /// day. A doubt that began before goes on.
     ///
     /// # Errors
