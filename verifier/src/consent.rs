@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 /// The first member of every file.
 pub const FORMAT: &str = "nightingale consent epochs 1";
+/// How far clocks that are right may differ, in seconds.
+pub const AHEAD: u64 = 300;
 /// The latest time that is read: 9999-12-31T23:59:59Z.
 const LATEST: u64 = 253_402_300_799;
 
@@ -59,6 +61,9 @@ pub struct ConsentRule {
     pub grace: u64,
     /// When the proof is read, in seconds since 1970-01-01 UTC.
     pub now: u64,
+    /// Whether that is a time long ago, for which what was published later was not known. Otherwise what the list has is known, and a date
+    /// that has not come is of a clock that was ahead.
+    pub in_hindsight: bool,
 }
 
 impl ConsentEpochs {
@@ -138,6 +143,9 @@ impl ConsentRule {
     pub fn check(&self, root: &Fr) -> Result<(), VerifyError> {
         // What was published later is not known to whoever reads at that time.
         let known = || self.epochs.epochs().iter().filter(|epoch| epoch.published <= self.now);
+        // Read now, it is known, and supersedes what is before it. Of itself nobody knows how old it is.
+        let listed =
+            || self.epochs.epochs().iter().filter(|epoch| !self.in_hindsight || epoch.published <= self.now);
         let found = known().rfind(|epoch| epoch.root == *root);
         let Some(found) = found else {
             return Err(VerifyError::Consent(format!(
@@ -155,8 +163,16 @@ impl ConsentRule {
                 span_text(self.greatest_age)
             )));
         }
-        // A later publication of the same root would have been found.
-        let Some(next) = known().find(|epoch| epoch.number > found.number) else { return Ok(()) };
+        // A later publication of the same root would have been found, or does not supersede it.
+        let next = listed().find(|epoch| epoch.number > found.number && epoch.root != *root);
+        let Some(next) = next else { return Ok(()) };
+        if next.published > self.now.saturating_add(AHEAD) {
+            return Err(VerifyError::Consent(format!(
+                "the proof's consent root was superseded by epoch {}, whose date {} has not come: the authority's clock was ahead, and nobody knows since when; have it proven again, and get a list with the right dates",
+                next.number,
+                time_text(next.published)
+            )));
+        }
         let superseded = self.now.saturating_sub(next.published);
         if superseded > self.grace {
             return Err(VerifyError::Consent(format!(
@@ -290,7 +306,46 @@ mod tests {
         let epoch = |number: u64, root: u64, published| ConsentEpoch { number, root: root.into(), published };
         // Root 7 is published, superseded, published again, and renewed.
         let epochs = vec![epoch(1, 7, 1_000), epoch(2, 8, 2_000), epoch(3, 7, 3_000), epoch(4, 7, 5_000)];
-        Ok(ConsentRule { epochs: ConsentEpochs::new(epochs)?, greatest_age: 2_500, grace: 300, now })
+        let epochs = ConsentEpochs::new(epochs)?;
+        Ok(ConsentRule { epochs, greatest_age: 2_500, grace: 300, now, in_hindsight: true })
+    }
+
+    /// The clock was a year ahead for the second publication, and the third carries its date on.
+    #[test]
+    fn what_is_dated_ahead_supersedes_at_once() -> Outcome {
+        const YEAR: u64 = 31_536_000;
+        let rule = |third: u64, ahead, in_hindsight| {
+            let epochs = [(1, 7, 1_000), (2, 8, 1_010 + ahead), (3, third, 1_010 + ahead)];
+            let epoch = |(number, root, published): (u64, u64, u64)| ConsentEpoch {
+                number,
+                root: root.into(),
+                published,
+            };
+            let epochs = ConsentEpochs::new(epochs.into_iter().map(epoch).collect())?;
+            Ok::<_, VerifyError>(ConsentRule {
+                epochs,
+                greatest_age: 2_500,
+                grace: 300,
+                now: 1_000,
+                in_hindsight,
+            })
+        };
+        let counts = |rule: ConsentRule, root: u64| rule.check(&Fr::from(root)).is_ok();
+        // Whoever has the list knows that the first is superseded, and not for how long. Nor how old the newest is.
+        assert!(!counts(rule(9, YEAR, false)?, 7));
+        assert!(!counts(rule(9, YEAR, false)?, 9));
+        // As of then, it was the newest.
+        assert!(counts(rule(9, YEAR, true)?, 7));
+        // A clock that is right may be behind by a little: superseded, in its grace.
+        assert!(counts(rule(9, 200, false)?, 7));
+        // Superseded and published again, nobody knows when; but to publish the same again supersedes nothing.
+        assert!(!counts(rule(7, YEAR, false)?, 7));
+        let renewed = ConsentEpochs::new(vec![
+            ConsentEpoch { number: 1, root: 7u64.into(), published: 1_000 },
+            ConsentEpoch { number: 2, root: 7u64.into(), published: 1_000 + YEAR },
+        ])?;
+        assert!(counts(ConsentRule { epochs: renewed, ..rule(9, YEAR, false)? }, 7));
+        Ok(())
     }
 
     #[test]

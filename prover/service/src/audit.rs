@@ -63,11 +63,13 @@ pub enum Event {
     Erased,
     /// The master key was changed, or the tenant was given a new data key.
     Rotated,
+    /// The database was put back from a copy: what came after the copy is gone.
+    Restored,
 }
 
 impl Event {
     /// All.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Accepted,
         Self::Refused,
         Self::RefusedAgain,
@@ -87,6 +89,7 @@ impl Event {
         Self::Revoked,
         Self::Erased,
         Self::Rotated,
+        Self::Restored,
     ];
 
     /// Its word in the log.
@@ -112,6 +115,7 @@ impl Event {
             Self::Revoked => "revoked",
             Self::Erased => "erased",
             Self::Rotated => "rotated",
+            Self::Restored => "restored",
         }
     }
 }

@@ -44,8 +44,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 const SWEEP: Duration = Duration::from_millis(500);
 /// How often old jobs are purged.
 const PURGE: Duration = Duration::from_secs(3600);
-/// How long nothing is purged after the clock was set: an operator may set it right again first.
-const DOUBT: Duration = Duration::from_secs(86_400);
 
 /// Requests of one tenant that are on their way into the queue at once. More wait for a moment.
 const ACCEPTING: usize = 128;
@@ -379,15 +377,30 @@ impl Engine {
     }
 
     async fn keep_purging(&self) {
-        let (mut clock, mut next_purge) = (Watch::default(), Moment::now());
+        let (mut clock, mut jumped, mut next_purge) = (Watch::default(), false, None);
         while self.rested().await {
-            if clock.jumped().is_some() {
-                next_purge = Moment::now() + DOUBT;
+            jumped |= clock.jumped().is_some();
+            if jumped || next_purge.is_none() {
+                match self.store.doubt_clock(jumped, Instant::now()).await {
+                    Ok(doubt) => {
+                        if !jumped && !doubt.is_zero() {
+                            tracing::warn!(
+                                seconds = doubt.as_secs(),
+                                "nothing is purged for so long: the clock is more than a day ahead of the last purge, or was, or another retention was configured"
+                            );
+                        }
+                        (jumped, next_purge) = (false, Some(Moment::now() + doubt));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "whether the clock is right is looked at again");
+                        next_purge = None;
+                    }
+                }
             }
-            if Moment::now() < next_purge {
+            if next_purge.is_none_or(|next| Moment::now() < next) {
                 continue;
             }
-            next_purge = Moment::now() + PURGE;
+            next_purge = Some(Moment::now() + PURGE);
             let (retention, artefacts) = (&self.config.retention, self.artefacts.clone());
             match self.store.purge(retention, artefacts, Instant::now(), || !self.is_draining()).await {
                 Ok(purged) if purged == Purged::default() => {}
@@ -395,6 +408,9 @@ impl Engine {
                     tracing::info!(jobs, results, datasets, artefacts, "purged");
                 }
                 Err(error) => tracing::warn!(%error, "purging failed"),
+            }
+            if let Err(error) = self.store.note_purge(Instant::now()).await {
+                tracing::warn!(%error, "when it was purged was not noted");
             }
         }
     }

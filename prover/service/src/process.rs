@@ -4,7 +4,9 @@
 //! Memory is not locked: what the kernel pages out is the operator's to encrypt or to switch off (docs/secrets.md).
 
 use crate::error::ServiceError;
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Pid, Resource, Rlimit, Signal, kill_process_group, set_dumpable_behavior, setrlimit,
+};
 
 /// Switches core dumps off, for this process and those that it starts: the limit cannot be raised again, and the kernel is told not to
 /// dump this process even where `core_pattern` names a program. Call it before anything is read.
@@ -18,6 +20,14 @@ pub fn harden() -> Result<(), ServiceError> {
     // After the limit: a dump that a program receives ignores the limit, but not this.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(|_| ServiceError::Bug("the kernel does not let this process be made undumpable"))
+}
+
+/// Kills a child that was started as the leader of a group, and all that it started: of a script, what hangs is a program that it called.
+pub(crate) fn end_group(leader: u32) {
+    if let Some(leader) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
+        // They may have ended by themselves meanwhile.
+        let _ = kill_process_group(leader, Signal::KILL);
+    }
 }
 
 /// More of a stack than reading or proving a claim takes, and less than a thread has, in bytes.

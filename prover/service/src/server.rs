@@ -17,6 +17,7 @@ pub(crate) mod wire;
 
 use crate::{
     adjudicator::{Adjudicator, groth16::Groth16},
+    audit::break_glass,
     config::Config,
     engine::Engine,
     error::{ServiceError, StoreError},
@@ -123,6 +124,9 @@ impl Server {
         production::check_cohorts(&config)?;
         // Bringing a large database up to date takes as long as it takes.
         let store = Supervisor::of_environment().wait_for(Store::open(&config)).await?;
+        store.keep_rules(&config).await?;
+        // The data folder is there by now, where it may be.
+        config.audit.break_glass.as_ref().map_or(Ok(()), break_glass::check)?;
         let listener = listen(config.listen).await?;
         let address = listener.local_addr().map_err(StoreError::io)?;
         let metrics = match config.metrics {

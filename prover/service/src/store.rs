@@ -9,6 +9,7 @@ pub mod backup;
 pub mod consents;
 pub mod dataset_files;
 pub mod datasets;
+mod doubt;
 pub mod epochs;
 pub mod idempotency;
 pub mod jobs;
@@ -17,12 +18,15 @@ pub mod ledger;
 pub mod lifecycle;
 pub mod master;
 mod migrations;
+mod owner;
 mod postgres;
 pub mod questions;
 pub mod queue;
 pub mod quotas;
+mod restored;
 pub mod retention;
 pub mod rows;
+mod rules;
 pub mod seal;
 mod served;
 pub(crate) mod sql;
@@ -70,10 +74,11 @@ impl Store {
     /// Takes the data folder for a server, the only one, creates what is missing in it and brings the database up to date.
     ///
     /// # Errors
-    /// A folder that cannot be written or that another server holds, a master key that does not belong to the
+    /// A folder that cannot be written, that another server holds, or that is not root's where root asks; a master key that does not belong to the
     /// database, a damaged database.
     pub async fn open(config: &Config) -> Result<Self, ServiceError> {
         let folder = &config.data_dir;
+        owner::refuse_strange_root(folder)?;
         // Sealed or not, what is in it is nobody else's: the ledger of questions is in clear.
         fs::DirBuilder::new()
             .recursive(true)
@@ -93,7 +98,9 @@ impl Store {
             }
         };
         let keyring = Keyring::open(&pools, master_source(config), true).await?;
-        Self::assemble(config, pools, folder, keyring, workers, held).await
+        let store = Self::assemble(config, pools, folder, keyring, workers, held).await?;
+        store.tell_of_restore().await?;
+        Ok(store)
     }
 
     /// Opens the database of a server, running or not, for a worker in another process. Several may.
@@ -102,6 +109,7 @@ impl Store {
     /// As [`Store::open`]; no server has made the database yet, or one of another release has.
     pub async fn attach(config: &Config) -> Result<Self, ServiceError> {
         let folder = &config.data_dir;
+        owner::refuse_strange_root(folder)?;
         let pools = match &config.database {
             Some(url) => postgres::open(config, url, false).await?,
             None => {
@@ -315,7 +323,7 @@ fn lock_file(folder: &Path, name: &str) -> Result<fs::File, ServiceError> {
 }
 
 fn hold(folder: &Path) -> Result<fs::File, ServiceError> {
-    let file = lock_file(folder, "server.lock")?;
+    let file = lock_file(folder, owner::SERVER)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(path_error(

@@ -70,6 +70,7 @@ pub async fn run(
         production::check_cohorts(&Config { cohorts: true, ..config.clone() })?;
     }
     let store = Store::attach(&config).await?;
+    store.expect_rules(&config).await?;
     let metrics = match config.metrics {
         Some(address) => Some(endpoint::bind(address).await?),
         None => None,

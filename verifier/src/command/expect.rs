@@ -99,6 +99,7 @@ impl Expect {
             greatest_age: u64::from(days) * 86_400,
             grace: u64::from(self.consent_grace) * 3_600,
             now: self.at.unwrap_or(since),
+            in_hindsight: self.at.is_some(),
         }))
     }
 }

@@ -8,14 +8,22 @@ use super::{
 use crate::{
     config::Alarm,
     engine::Engine,
+    error::ServiceError,
     gate::role_missing,
     identity::{Caller, Role, Roles},
     jobs::{Instant, Job, JobId, Tenant},
+    process,
     server::status::{invalid, typed},
     store::audit::Release,
 };
 use serde_json::json;
-use std::{os::unix::fs::OpenOptionsExt, process::Stdio, time::Duration};
+use std::{
+    fs::{File, OpenOptions},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    process::Stdio,
+    time::Duration,
+};
 use tokio::io::AsyncWriteExt;
 use tonic::{Code, Status};
 
@@ -94,15 +102,44 @@ fn notice(tenant: &Tenant, release: &Release, job: &Job, reason: &str) -> String
     format!("{line}\n")
 }
 
-/// Tells; a command has `patience` to end, and is killed after that.
+/// Refuses a file that could not be told: better at the start than in an emergency.
+///
+/// # Errors
+/// It cannot be opened to be written to.
+pub(crate) fn check(alarm: &Alarm) -> Result<(), ServiceError> {
+    let Alarm::File(path) = alarm else { return Ok(()) };
+    to_append(path).map(drop).map_err(|error| ServiceError::Config {
+        key: "audit.break_glass_file".into(),
+        problem: format!(
+            "{} cannot be written: {error}; name a file in a folder of the service's user, as /var/lib/nightingale",
+            path.display()
+        ),
+    })
+}
+
+fn to_append(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
+/// A command and all that it started, killed where it is dropped before the command has ended.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            process::end_group(leader);
+        }
+    }
+}
+
+/// Tells; a command has `patience` to end, and is killed after that with all that it started.
 async fn tell(alarm: &Alarm, notice: &str, patience: Duration) -> Result<(), String> {
     match alarm {
         Alarm::File(path) => {
             let (path, notice) = (path.clone(), notice.to_owned());
             let write = move || {
                 use std::io::Write;
-                let mut file =
-                    std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
+                let mut file = to_append(&path)?;
                 file.write_all(notice.as_bytes())?;
                 file.sync_all()
             };
@@ -113,14 +150,19 @@ async fn tell(alarm: &Alarm, notice: &str, patience: Duration) -> Result<(), Str
         Alarm::Command(program) => {
             let mut command = tokio::process::Command::new(program);
             command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+            command.process_group(0);
             let mut child =
                 command.spawn().map_err(|error| format!("the command does not start: {error}"))?;
+            let mut group = Group(child.id());
             let told = async {
                 if let Some(mut stdin) = child.stdin.take() {
                     // A command that does not read is told by having been started; its exit code decides.
                     let _ = stdin.write_all(notice.as_bytes()).await;
                 }
-                child.wait().await
+                let ended = child.wait().await;
+                // What it leaves running, it means to.
+                group.0 = None;
+                ended
             };
             match tokio::time::timeout(patience, told).await {
                 Ok(Ok(status)) if status.success() => Ok(()),
@@ -164,7 +206,7 @@ mod tests {
     {
         let folder = tempfile::tempdir()?;
         let (script, process) = (folder.path().join("alarm"), folder.path().join("process"));
-        let text = format!("#!/bin/sh\necho $$ > '{}'\nexec sleep 600\n", process.display());
+        let text = format!("#!/bin/sh\nsleep 600 &\necho $! > '{}'\nwait\n", process.display());
         // Written by another process: a file that this one has open for writing may not be run.
         let write = format!("cat > '{0}' <<'END'\n{text}END\nchmod 700 '{0}'", script.display());
         assert!(std::process::Command::new("sh").args(["-c", &write]).status()?.success());

@@ -11,6 +11,7 @@ use crate::{
     identity::Caller,
     jobs::{Instant, Tenant},
     server::status::reason,
+    store::questions::LedgerLine,
 };
 use std::{
     collections::HashMap,
@@ -34,6 +35,14 @@ const LAST_PAUSE: Duration = Duration::from_millis(500);
 type Counts = HashMap<Draft, u64>;
 /// How it went with putting a first of its kind on record, once it is known.
 type Recording = watch::Receiver<Option<Result<(), StoreError>>>;
+
+/// A refusal that was not counted before.
+#[derive(Clone)]
+struct First {
+    entry: Draft,
+    /// Of a question: its line in the ledger.
+    line: Option<Box<LedgerLine>>,
+}
 
 /// Counts that are not on record yet.
 #[derive(Default)]
@@ -144,10 +153,37 @@ impl Engine {
         let Some(tenant) = caller.tenant(named).ok().or_else(|| caller.tenant.clone()) else { return Ok(()) };
         let reason = reason(status);
         let draft = |event| Draft::new(event, caller, method).reason(&reason);
-        let (first, again) = (draft(Event::Refused), draft(Event::RefusedAgain));
+        let first = First { entry: draft(Event::Refused), line: None };
+        self.count_refusal(&tenant, first, draft(Event::RefusedAgain)).await
+    }
+
+    /// As [`audit_refusal`](Self::audit_refusal), of a question that was read: its first is in the ledger of questions, too. Another question that is
+    /// refused for the same reason is another refusal.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) async fn audit_refused_question(
+        self: &Arc<Self>,
+        tenant: &Tenant,
+        line: Box<LedgerLine>,
+        entry: Draft,
+    ) -> Result<(), StoreError> {
+        let again = Draft::by(Event::RefusedAgain, entry.actor.clone(), entry.method);
+        let again = again.dataset(&line.dataset).digest("query", &line.digest);
+        let again =
+            again.with("asked_as", line.role.clone()).reason(line.outcome.as_ref().err().map_or("", |r| r));
+        self.count_refusal(tenant, First { entry, line: Some(line) }, again).await
+    }
+
+    async fn count_refusal(
+        self: &Arc<Self>,
+        tenant: &Tenant,
+        first: First,
+        again: Draft,
+    ) -> Result<(), StoreError> {
         let recording = {
             let mut firsts = self.repeats.firsts();
-            match self.repeats.add(&tenant, again.clone(), 0) {
+            match self.repeats.add(tenant, again.clone(), 0) {
                 None => None,
                 Some(false) => match firsts.get(&(tenant.clone(), again)) {
                     Some(recording) => Some(recording.clone()),
@@ -163,7 +199,7 @@ impl Engine {
             }
         };
         let Some(mut recording) = recording else {
-            return self.store.audit(&tenant, vec![first], Instant::now()).await;
+            return self.record_refusal(tenant, &first).await;
         };
         match recording.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(Err(error))) => Err(error.again()),
@@ -172,15 +208,22 @@ impl Engine {
         }
     }
 
+    async fn record_refusal(&self, tenant: &Tenant, First { entry, line }: &First) -> Result<(), StoreError> {
+        match line {
+            Some(line) => self.store.record_refusal(tenant, line, entry.clone(), Instant::now()).await,
+            None => self.store.audit_where_room_is(tenant, vec![entry.clone()], Instant::now()).await,
+        }
+    }
+
     /// Puts a first of its kind on record, and tells whoever waits for that.
     async fn record_first(
         self: Arc<Self>,
         tenant: Tenant,
-        first: Draft,
+        first: First,
         again: Draft,
         told: watch::Sender<Option<Result<(), StoreError>>>,
     ) {
-        let recorded = self.store.audit(&tenant, vec![first], Instant::now()).await;
+        let recorded = self.record_refusal(&tenant, &first).await;
         let mut firsts = self.repeats.firsts();
         if recorded.is_err() {
             self.repeats.was_not_recorded(&tenant, &again);

@@ -1,8 +1,9 @@
 //! `nightingale store`: copies of the database, made and put back.
 
-use super::{Outcome, say, wait};
+use super::{Outcome, say, wait, warn};
 use clap::Subcommand;
 use nightingale::{Config, store::backup};
+use nightingale_verifier::consent::time_text;
 use std::path::PathBuf;
 
 #[derive(Subcommand)]
@@ -28,6 +29,22 @@ pub(super) enum Store {
     },
 }
 
+/// Up to when the copy knows of what must not be forgotten, and what to do about what came after.
+fn say_lost(copied: &backup::Copied) {
+    for (what, at) in [
+        ("statement of a consent", copied.statement),
+        ("epoch of consents", copied.consent_epoch),
+        ("entry of the audit logs", copied.entry),
+    ] {
+        let at = at.map(|at| time_text(at.0.unsigned_abs() / 1000));
+        say(format_args!("the newest {what} in it: {}", at.as_deref().unwrap_or("none")));
+    }
+    warn(
+        "consents that were revoked after that are in force again: before the server is reached, revoke them again and publish; anchors and \
+         exports of later entries of the audit logs do not answer to this database: docs/operations.md, \"What a restore loses\"",
+    );
+}
+
 impl Store {
     pub(super) fn run(&self) -> Outcome {
         wait(async {
@@ -39,11 +56,14 @@ impl Store {
                     ("restored from", from, backup::restore(&Config::read(config)?, from).await?)
                 }
             };
-            let backup::Copied { schema, jobs, open, bytes } = copied;
+            let backup::Copied { schema, jobs, open, bytes, .. } = copied;
             let path = path.display();
             say(format_args!(
                 "{done} {path}: {jobs} jobs, {open} of them open; schema {schema}, {bytes} bytes"
             ));
+            if matches!(self, Self::Restore { .. }) {
+                say_lost(&copied);
+            }
             Ok(())
         })
     }

@@ -1,6 +1,6 @@
 //! `nightingale consent`: state, take back, list and import consents, publish their register, revoke subjects of datasets.
 
-use super::{Outcome, Remote, Trouble, files, say, wait};
+use super::{Outcome, Remote, Trouble, files, say, wait, warn};
 use clap::{Args, Subcommand};
 use nightingale_circuits::{
     claim::{Consent as Leaf, Date, Id},
@@ -8,9 +8,15 @@ use nightingale_circuits::{
 };
 use nightingale_proto::v1;
 use nightingale_records::consent::{build_register, day, identifier, identifier_text, to_registers_json};
-use nightingale_verifier::{ConsentEpoch, ConsentEpochs};
+use nightingale_verifier::{
+    ConsentEpoch, ConsentEpochs,
+    consent::{AHEAD, time_text},
+};
 use sha2::{Digest, Sha256};
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 #[derive(Subcommand)]
 pub(super) enum Consent {
@@ -370,11 +376,25 @@ impl Publish {
                 epoch.consents,
                 hex::encode(&epoch.root)
             ));
+            warn_of_date(&epoch);
             match &self.out {
                 Some(out) => write_epochs(out, client.consent_epochs().await?),
                 None => Ok(()),
             }
         })
+    }
+}
+
+/// A date that is ahead stays with every later epoch until it has come: somebody should know while there is only one.
+fn warn_of_date(epoch: &v1::ConsentEpoch) {
+    let published = epoch.published.map_or(0, |time| time.seconds);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    if published.unsigned_abs() > now.saturating_add(AHEAD) {
+        let at = time_text(published.unsigned_abs());
+        warn(format_args!(
+            "epoch {} is dated {at}, which has not come yet: the service's clock is ahead of this machine's, or was; docs/consent.md says what that stops",
+            epoch.number
+        ));
     }
 }
 

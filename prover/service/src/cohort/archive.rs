@@ -253,7 +253,7 @@ impl<'a> Importer<'a> {
         let from = folder.to_owned();
         let public = blocking({
             let from = from.clone();
-            move || folder::public(&from)
+            move || folder::public_half(&from)
         })
         .await?;
         let digest = *public.digest();
@@ -391,7 +391,7 @@ pub fn remove_clear(folder: &Path, imported: &Dataset) -> Result<bool, CohortErr
     // Nobody revokes meanwhile; and who waits for this to change the folder finds that there is nothing to change.
     let held = folder::lock(folder)?;
     // The private half may be what a removal that was interrupted left of it.
-    if folder::public(folder)?.to_json() != imported.to_json() {
+    if folder::public_half(folder)?.to_json() != imported.to_json() {
         return Err(CohortError::Path {
             path: folder.to_owned(),
             problem:

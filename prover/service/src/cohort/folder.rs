@@ -7,7 +7,10 @@ use crate::{error::CohortError, store::consents::versions::TableVersion};
 use nightingale_circuits::cohort::{Keccak, Unit};
 use nightingale_prover::{ProveError, cohort::CohortDataset};
 use nightingale_records::trial::Subjects;
-use nightingale_verifier::cohort::{Dataset, TableRecord, text};
+use nightingale_verifier::{
+    VerifyError,
+    cohort::{Dataset, TableRecord, text},
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
@@ -132,7 +135,7 @@ impl Folder {
     pub fn hold(&self) -> Result<Option<Lock>, CohortError> {
         let lock = lock_file(&self.path)?;
         lock.lock().map_err(|error| trouble(&self.path.join(LOCK), &error))?;
-        let held = public(&self.path)?;
+        let held = public_half(&self.path)?;
         expect(&self.path, &held, self.public().digest())?;
         Ok((newest_consents(&held) == self.newest_consents()).then_some(Lock(lock)))
     }
@@ -296,8 +299,27 @@ impl Folder {
 pub fn public(path: &Path) -> Result<Dataset, CohortError> {
     let places = [path.join("public/dataset.json"), path.join("dataset.json"), path.to_owned()];
     let found = places.into_iter().find(|place| place.is_file());
-    let found = found.ok_or_else(|| CohortError::NoDataset(path.to_owned()))?;
-    Dataset::from_json(&read(&found)?).map_err(|error| damaged(found, &error.to_string()))
+    parse(found.ok_or_else(|| CohortError::NoDataset(path.to_owned()))?)
+}
+
+/// The public half of a folder, where it always is: whoever names a folder of a server's must not have another file read.
+///
+/// # Errors
+/// There is none, or it is damaged.
+pub(super) fn public_half(folder: &Path) -> Result<Dataset, CohortError> {
+    let file = folder.join("public/dataset.json");
+    if file.is_file() { parse(file) } else { Err(CohortError::NoDataset(folder.to_owned())) }
+}
+
+fn parse(file: PathBuf) -> Result<Dataset, CohortError> {
+    Dataset::from_json(&read(&file)?).map_err(|error| match error {
+        // What stands there instead may be of a record: only where it stands is told.
+        VerifyError::Unreadable { problem, .. } => {
+            let place = problem.rfind(" at line ").and_then(|place| problem.get(place..)).unwrap_or_default();
+            damaged(file, &format!("is no description of a dataset{place}"))
+        }
+        other => damaged(file, &other.to_string()),
+    })
 }
 
 /// The consents of each table of a dataset, of all versions.

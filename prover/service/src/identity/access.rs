@@ -117,6 +117,16 @@ pub fn find(path: &str) -> Option<&'static Method> {
     METHODS.iter().find(|method| method.path == path)
 }
 
+/// Those of a caller's roles that may call the method of this name. What the others see is not theirs to change.
+#[must_use]
+pub fn acting(roles: Roles, method: &str) -> Roles {
+    match METHODS.iter().find(|row| row.name() == method).map(|row| row.access) {
+        Some(Access::Open) => roles,
+        Some(Access::Roles(may)) => roles.and(may),
+        None => Roles::NONE,
+    }
+}
+
 /// How much of a job a caller sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sight {

@@ -163,7 +163,7 @@ impl Cohorts {
         let (line, class) = match judged {
             Judged::Allowed(line, class) => (line, class),
             Judged::Refused(line, refusal) => {
-                engine.store.record_refusal(&tenant, &line, entry(Event::Refused), now).await?;
+                engine.audit_refused_question(&tenant, line, entry(Event::Refused)).await?;
                 return Err(Refused { status: cohort(&refusal), recorded: true });
             }
         };

@@ -215,7 +215,11 @@ impl ConsentService for Consents {
             let text = format!("fhir: larger than {limit} bytes; import it in parts");
             return Err(typed(Code::ResourceExhausted, "REQUEST_TOO_LARGE", text));
         }
-        let payer = Payer { id: edge::payer("payer", &message.payer)?, names: message.payer_names };
+        let payer = Payer {
+            id: edge::payer("payer", &message.payer)?,
+            names: wire::payer_names(message.payer_names)?,
+        };
+        // No name has a line break, and none is empty: no other names are joined to this.
         let names = payer.names.join("\n");
         let read = {
             let (fhir, payer) = (fhir.clone(), payer.clone());
@@ -329,6 +333,13 @@ impl ConsentService for Consents {
             Asked::KeyReused => return Err(key_reused()),
         };
         tracing::info!(tenant = tenant.as_str(), number = epoch.number, "consents published");
+        if epoch.is_ahead(Instant::now()) {
+            tracing::warn!(
+                tenant = tenant.as_str(),
+                number = epoch.number,
+                "an epoch of consents is dated ahead: the clock was; docs/consent.md says what that stops"
+            );
+        }
         Ok(Response::new(v1::PublishConsentsResponse { epoch: Some(wire::epoch(&epoch)), known }))
     }
 

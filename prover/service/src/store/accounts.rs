@@ -2,7 +2,7 @@
 
 use super::{
     Store, audit,
-    jobs::payer_bytes,
+    jobs::{leave_room, payer_bytes},
     queue::Lease,
     rows,
     sql::{Connection, Row, Statement, sql},
@@ -156,7 +156,8 @@ impl Store {
             i64::try_from(accounts.revision).map_err(|_| StoreError::Bug("revision above 2^63".into()))?;
         let root = to_be_bytes(&accounts.root);
         let mut tx = self.begin_for(tenant).await?;
-        match tx.optional(newest(tenant, payer)).await?.map(|row| published(&row)).transpose()? {
+        let held = tx.optional(newest(tenant, payer)).await?.map(|row| published(&row)).transpose()?;
+        match held {
             Some((held, _)) if held > accounts.revision => return Ok((Publication::Old, Vec::new())),
             Some(held) if held == (accounts.revision, accounts.root) => {
                 let resumed = resume(&mut tx, tenant, payer).await?;
@@ -175,6 +176,10 @@ impl Store {
         let entry = entry.digest("payer", &payer_bytes(payer));
         let entry = entry.number("revision", accounts.revision).digest("account_root", &root);
         audit::append(&mut tx, tenant, vec![entry], now).await?;
+        // One that replaces another is what waiting jobs need to end.
+        if held.is_none() {
+            leave_room(&mut tx).await?;
+        }
         tx.commit().await?;
         Ok((Publication::Published, resumed))
     }

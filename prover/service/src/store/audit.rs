@@ -1,7 +1,9 @@
 //! The audit log in the database: appended to in the transaction of what an entry tells of, read in order, never changed.
 
 use super::{
-    Store, rows,
+    Store,
+    jobs::leave_room,
+    rows,
     sql::{Connection, Dialect, Row, sql},
 };
 use crate::{
@@ -186,7 +188,23 @@ impl Store {
         tx.commit().await
     }
 
-    /// As [`Store::audit`], of what can be put off.
+    /// As [`Store::audit`], of what comes in numbers: it leaves room to end jobs.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`]; the database refuses; nothing is on record.
+    pub(crate) async fn audit_where_room_is(
+        &self,
+        tenant: &Tenant,
+        drafts: Vec<Draft>,
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin_even_erased(tenant).await?;
+        append(&mut tx, tenant, drafts, now).await?;
+        leave_room(&mut tx).await?;
+        tx.commit().await
+    }
+
+    /// As [`Store::audit_where_room_is`], of what can be put off.
     ///
     /// # Errors
     /// [`StoreError::Busy`] where the tenant is; the database refuses; nothing is on record.
@@ -198,6 +216,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut tx = self.begin_briefly(tenant).await?;
         append(&mut tx, tenant, drafts, now).await?;
+        leave_room(&mut tx).await?;
         tx.commit().await
     }
 

@@ -1,10 +1,11 @@
 //! A copy of the SQLite database while it is in use, and its way back into a data folder. The master key is in neither: a copy
 //! without it opens nothing.
 
-use super::{path_error, schema, sqlite};
+use super::{owner, path_error, restored, schema, sqlite};
 use crate::{
     config::Config,
     error::{ServiceError, StoreError},
+    jobs::Instant,
 };
 use sqlx::{
     ConnectOptions, Connection, SqliteConnection,
@@ -31,6 +32,12 @@ pub struct Copied {
     pub open: i64,
     /// Its size.
     pub bytes: u64,
+    /// When its newest statement of a consent was made.
+    pub statement: Option<Instant>,
+    /// When its newest epoch of consents was published.
+    pub consent_epoch: Option<Instant>,
+    /// When the newest entry of its audit logs was made.
+    pub entry: Option<Instant>,
 }
 
 /// Copies the database of `config` to the file `out`, as it is at one moment; servers and workers go on meanwhile. The copy is checked
@@ -52,13 +59,14 @@ pub async fn backup(config: &Config, out: &Path) -> Result<Copied, ServiceError>
     copied
 }
 
-/// Puts a copy into the data folder of `config`, which has no database yet. What the server checks at its start, the master key
-/// above all, is left to that.
+/// Puts a copy into the data folder of `config`, which has no database yet, with a mark by which the first start puts it on record. What the server
+/// checks at its start, the master key above all, is left to that.
 ///
 /// # Errors
-/// As [`backup`]; a data folder that has a database; a copy of a newer release.
+/// As [`backup`]; a data folder that has a database, or that is another user's where root asks; a copy of a newer release.
 pub async fn restore(config: &Config, from: &Path) -> Result<Copied, ServiceError> {
     let database = local(config)?;
+    owner::refuse_strange_root(&config.data_dir)?;
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -74,14 +82,28 @@ pub async fn restore(config: &Config, from: &Path) -> Result<Copied, ServiceErro
     let _ = fs::remove_file(&partial);
     let mut file = create(&partial)?;
     // The bytes alone: whoever kept the copy may have given it a mode that is no database's.
-    let mut write = || {
-        io::copy(&mut fs::File::open(from)?, &mut file)?;
+    let unwritten = |error: io::Error| path_error(&database, format!("cannot be written: {error}"));
+    io::copy(&mut fs::File::open(from).map_err(unwritten)?, &mut file).map_err(unwritten)?;
+    mark(&partial).await.map_err(StoreError::from)?;
+    let finish = || {
         file.sync_all()?;
         fs::rename(&partial, &database)?;
         sync(&config.data_dir)
     };
-    write().map_err(|error| path_error(&database, format!("cannot be written: {error}")))?;
+    finish().map_err(unwritten)?;
     Ok(found)
+}
+
+/// Says in a copy that it is one.
+async fn mark(file: &Path) -> Result<(), sqlx::Error> {
+    // Nobody else has it, and half of it is never used: no journal, and no file beside it.
+    let options = SqliteConnectOptions::new().filename(file).journal_mode(SqliteJournalMode::Memory);
+    let mut connection = options.connect().await?;
+    let insert = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+    let marked =
+        sqlx::query(insert).bind(restored::NAME).bind([0; 0].as_slice()).execute(&mut connection).await;
+    connection.close().await?;
+    marked.map(drop)
 }
 
 fn local(config: &Config) -> Result<PathBuf, ServiceError> {
@@ -134,23 +156,39 @@ async fn inspect(file: &Path) -> Result<Copied, ServiceError> {
     let mut connection = options.read_only(true).connect().await.map_err(StoreError::from)?;
     let found = read(&mut connection).await;
     connection.close().await.map_err(StoreError::from)?;
-    let (whole, version, jobs, open) = found.map_err(StoreError::from)?;
+    let (whole, copied) = found.map_err(StoreError::from)?;
     if whole != "ok" {
         return Err(StoreError::Corrupt("the copy does not hold together".into()).into());
     }
-    if version > schema() {
-        let problem = format!("it was written by a newer release (schema {version}); use that release");
+    if copied.schema > schema() {
+        let problem =
+            format!("it was written by a newer release (schema {}); use that release", copied.schema);
         return Err(StoreError::Corrupt(problem).into());
     }
-    Ok(Copied { schema: version, jobs, open, bytes })
+    Ok(Copied { bytes, ..copied })
 }
 
-async fn read(connection: &mut SqliteConnection) -> Result<(String, i64, i64, i64), sqlx::Error> {
+async fn read(connection: &mut SqliteConnection) -> Result<(String, Copied), sqlx::Error> {
     let whole = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(&mut *connection).await?;
     let version = "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations";
     let version = sqlx::query_scalar(version).fetch_one(&mut *connection).await?;
     let jobs = sqlx::query_scalar("SELECT COUNT(*) FROM jobs").fetch_one(&mut *connection).await?;
     let open = "SELECT COUNT(*) FROM jobs WHERE ended IS NULL";
     let open = sqlx::query_scalar(open).fetch_one(&mut *connection).await?;
-    Ok((whole, version, jobs, open))
+    let mut newest = [None; 3];
+    for (newest, (table, select)) in newest.iter_mut().zip([
+        ("consent_statements", "SELECT MAX(stated) FROM consent_statements"),
+        ("consent_epochs", "SELECT MAX(published) FROM consent_epochs"),
+        ("audit_entries", "SELECT MAX(at) FROM audit_entries"),
+    ]) {
+        // A copy of an earlier release may have no such table.
+        let is_there = "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = $1";
+        let is_there: i64 = sqlx::query_scalar(is_there).bind(table).fetch_one(&mut *connection).await?;
+        if is_there == 1 {
+            let at: Option<i64> = sqlx::query_scalar(select).fetch_one(&mut *connection).await?;
+            *newest = at.map(Instant);
+        }
+    }
+    let [statement, consent_epoch, entry] = newest;
+    Ok((whole, Copied { schema: version, jobs, open, bytes: 0, statement, consent_epoch, entry }))
 }

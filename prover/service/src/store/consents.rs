@@ -11,7 +11,7 @@ pub mod versions;
 pub use reliance::{ConsentRules, Reliance};
 pub use request::{Answer, Asked, Naming};
 
-use super::{Store, audit, rows, seal::Kind, sql::Connection, sql::Row, sql::sql};
+use super::{Store, audit, jobs::leave_room, rows, seal::Kind, sql::Connection, sql::Row, sql::sql};
 use crate::{
     audit::{Draft, Event},
     error::StoreError,
@@ -223,6 +223,10 @@ impl Store {
         let file = serde_json::to_vec(&OutcomeFile { stated: stated.clone(), failures })
             .map_err(|_| rows::damaged("outcome"))?;
         self.remember(&mut tx, tenant, naming, &file, now).await?;
+        // What is taken back is taken back, however little room there is.
+        if proposals.iter().any(|proposal| proposal.effect == Effect::Permit) {
+            leave_room(&mut tx).await?;
+        }
         tx.commit().await?;
         Ok(Asked::Done(Ledgered { stated, failed, failures }))
     }

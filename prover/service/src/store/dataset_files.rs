@@ -9,6 +9,7 @@ use super::{
     Store, audit,
     consents::versions::{TableVersion, advance, is_superseded},
     datasets::DatasetRow,
+    jobs::leave_room,
     rows,
     sql::{Connection, Row, sql},
 };
@@ -159,6 +160,10 @@ impl Store {
         let before = "tenant = $1 AND dataset = $2 AND revision <= $3";
         drop_files(&mut tx, before, files, now, |statement| statement.bind(name).bind(digest).bind(after))
             .await?;
+        // A revision takes the place of the one before, and may be a revocation.
+        if after == 0 {
+            leave_room(&mut tx).await?;
+        }
         tx.commit().await?;
         Ok(ImportOutcome::Imported(DatasetFiles { revision: after + 1, files: files.to_vec() }))
     }

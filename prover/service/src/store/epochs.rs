@@ -4,7 +4,7 @@ use super::{
     Store,
     accounts::{Publication, element},
     audit,
-    jobs::payer_bytes,
+    jobs::{leave_room, payer_bytes},
     rows,
     sql::{Row, sql},
 };
@@ -111,6 +111,7 @@ impl Store {
         tx.execute(sql("INSERT INTO epochs (tenant, payer, number, root, venue, roots, published) VALUES ($1, $2, $3, $4, $5, $6, $7)").bind(tenant.as_str()).bind(payer_bytes(epoch.payer)).bind(number).bind(root).bind(venue).bind(roots.iter().flat_map(to_be_bytes).collect::<Vec<u8>>()).bind(now.0))
         .await?;
         audit::append(&mut tx, tenant, vec![entry], now).await?;
+        leave_room(&mut tx).await?;
         tx.commit().await?;
         Ok(Publication::Published)
     }

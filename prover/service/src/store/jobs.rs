@@ -76,14 +76,14 @@ pub enum Cancelled {
 
 const OPEN: &str = "SELECT COUNT(*) AS open FROM jobs WHERE tenant = $1 AND ended IS NULL";
 
-/// Pages of SQLite that no submission takes: an outcome needs its place before the witness gives its own back, and a database that is full to the
-/// last page would end no job ever.
+/// Pages of SQLite that only what ends something takes, or takes it back, shows or removes it: an outcome needs its place before the witness gives
+/// its own back, and a database that is full to the last page would end no job ever.
 const RESERVED_PAGES: i64 = 24;
 const ROOM: &str = "SELECT max_page_count - page_count + freelist_count AS room \
                     FROM pragma_max_page_count, pragma_page_count, pragma_freelist_count";
 
-/// Refuses what would leave too little room to end jobs in a database of bounded size.
-async fn leave_room(tx: &mut Connection) -> Result<(), StoreError> {
+/// Refuses what has left too little room to end jobs in a database of bounded size. Last before the commit of whatever only adds.
+pub(super) async fn leave_room(tx: &mut Connection) -> Result<(), StoreError> {
     if tx.dialect() == Dialect::Sqlite
         && rows::column::<i64>(&tx.one(sql(ROOM)).await?, "room")? < RESERVED_PAGES
     {
@@ -129,7 +129,6 @@ impl Store {
             drop(tx);
             return self.known_job(new.tenant, &id, same).await;
         }
-        leave_room(&mut tx).await?;
         let open = tx.one(sql(OPEN).bind(new.tenant.as_str())).await?;
         if rows::column::<i64>(&open, "open")? >= i64::from(quota.open) {
             return Ok(Submitted::QueueFull);
@@ -175,6 +174,7 @@ impl Store {
         let job = rows::job(&row)?;
         let entry = new.entry.job(&id).word("class", new.class.name()).digest("request", &digest);
         audit::append(&mut tx, new.tenant, vec![entry], now).await?;
+        leave_room(&mut tx).await?;
         tx.commit().await?;
         Ok(Submitted::New(job))
     }

@@ -12,6 +12,7 @@ pub use rotation::Rotated;
 
 use super::{
     Store, audit,
+    jobs::leave_room,
     master::{
         self, KEY_BYTES, KeyId, MasterKeys,
         source::{MasterSource, Place},
@@ -378,7 +379,9 @@ impl Store {
                 Some(newest) if newest > after => return Ok(newest),
                 _ if wraps_still => {
                     insert(&mut tx, tenant, version, wrapped, &id, false).await?;
-                    if after > 0 {
+                    if after == 0 {
+                        leave_room(&mut tx).await?;
+                    } else {
                         let entry = Draft::by_service(Event::Rotated).word("what", "data_key");
                         let entry = entry.number("version", version.into());
                         audit::append(&mut tx, tenant, vec![entry], Instant::now()).await?;

@@ -3,6 +3,7 @@
 use super::{
     Store, audit,
     consents::versions::{TableVersion, is_superseded},
+    jobs::leave_room,
     queue::Lease,
     rows,
     seal::Kind,
@@ -102,6 +103,7 @@ impl Store {
         let mut connection = self.begin_for(tenant).await?;
         record(&mut connection, tenant, line, None, now).await?;
         audit::append(&mut connection, tenant, vec![line.said_in(entry)], now).await?;
+        leave_room(&mut connection).await?;
         connection.commit().await
     }
 

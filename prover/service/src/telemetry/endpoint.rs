@@ -6,17 +6,19 @@ use crate::{
     error::ServiceError,
     jobs::{Instant, State},
 };
-use std::{fmt::Write, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::VecDeque, fmt::Write, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    task::AbortHandle,
 };
 
 const MOST_REQUEST_BYTES: usize = 8192;
-/// Requests at a time. Whoever comes after them waits.
-const MOST_REQUESTS: usize = 32;
-/// How long one may take.
+/// Requests at a time. The next one takes the place of the oldest: a probe must be answered, however many connections say nothing.
+const MOST_REQUESTS: usize = 64;
+/// How long one may take to be said.
+const MOMENT: Duration = Duration::from_secs(1);
+/// And how long to be said and answered.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Takes the address.
@@ -26,17 +28,22 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, ServiceErro
 
 /// Answers for ever.
 pub(crate) async fn serve(engine: Arc<Engine>, listener: TcpListener) {
-    let room = Arc::new(Semaphore::new(MOST_REQUESTS));
+    let mut requests = VecDeque::<AbortHandle>::new();
     loop {
-        let Ok(place) = room.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
+                requests.retain(|request| !request.is_finished());
+                if requests.len() >= MOST_REQUESTS
+                    && let Some(oldest) = requests.pop_front()
+                {
+                    oldest.abort();
+                }
                 let engine = engine.clone();
-                tokio::spawn(async move {
+                let request = tokio::spawn(async move {
                     // A scraper that goes away, or says nothing, is not our trouble.
                     let _ = tokio::time::timeout(PATIENCE, answer(&engine, stream)).await;
-                    drop(place);
                 });
+                requests.push_back(request.abort_handle());
             }
             // Too many open files, for one: it passes.
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -44,13 +51,18 @@ pub(crate) async fn serve(engine: Arc<Engine>, listener: TcpListener) {
     }
 }
 
-async fn answer(engine: &Engine, mut stream: TcpStream) -> std::io::Result<()> {
+async fn hear(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let mut request = Vec::new();
     while !request.windows(4).any(|w| w == b"\r\n\r\n") && request.len() < MOST_REQUEST_BYTES {
         if stream.read_buf(&mut request).await? == 0 {
             break;
         }
     }
+    Ok(request)
+}
+
+async fn answer(engine: &Engine, mut stream: TcpStream) -> std::io::Result<()> {
+    let request = tokio::time::timeout(MOMENT, hear(&mut stream)).await??;
     let (status, body) = if request.starts_with(b"GET /metrics ") {
         refresh(engine).await;
         ("200 OK", engine.metrics.text())

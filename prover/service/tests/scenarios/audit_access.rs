@@ -180,7 +180,7 @@ async fn broken_glass_is_on_record_and_told_before_anything_is_shown(site: Site)
         ensure!(refusal(client.break_glass(&job.id, reason).await)? == "INVALID", "{reason:?}");
     }
     ensure!(refusal(client.break_glass(&"0".repeat(32), WHY).await)? == "JOB_UNKNOWN");
-    ensure!(!alarm.exists() && client.audit_head().await?.break_glass == 0, "nothing was shown");
+    ensure!(fs::read(&alarm)?.is_empty() && client.audit_head().await?.break_glass == 0, "nothing was shown");
     let shown = client.break_glass(&job.id, WHY).await?;
     ensure!(result(&shown)?.proof_json == result(&job)?.proof_json);
     let told: Value = serde_json::from_str(&fs::read_to_string(&alarm)?)?;
@@ -206,11 +206,17 @@ async fn broken_glass_is_on_record_and_told_before_anything_is_shown(site: Site)
 }
 
 async fn an_alarm_that_nobody_hears_shows_nothing(site: Site) -> Result<()> {
-    let nowhere = site.path().join("no/such/folder/alarm");
+    let folder = site.path().join("no/such/folder");
+    let nowhere = folder.join("alarm");
+    // Where nobody can ever be told, the server does not start.
+    let unwritable = with_alarm(&site, Some(Alarm::File(nowhere.clone()))).await.err().context("started")?;
+    ensure!(unwritable.to_string().contains("audit.break_glass_file"), "{unwritable}");
     for alarm in
         [Alarm::File(nowhere), Alarm::Command("/bin/false".into()), Alarm::Command("/no/command".into())]
     {
+        fs::create_dir_all(&folder)?;
         let server = with_alarm(&site, Some(alarm.clone())).await?;
+        fs::remove_dir_all(&folder)?;
         let (mut client, mut clinic) = (server.client().await?, Clinic::new()?);
         let job = client.adjudicate(clinic.file(0, &[1])?, keyed("a"), true).await?;
         let before = client.audit_head().await?.break_glass;
@@ -263,7 +269,7 @@ async fn of_a_tenant_that_was_erased_no_broken_glass_and_no_refusal_is_on_record
         ensure!(refusal(client.break_glass(id, reason).await)? == "TENANT_ERASED", "{id} {reason}");
     }
     ensure!(client.audit_head().await?.sequence == last, "a refusal is on record");
-    ensure!(!site.path().join("alarm").exists());
+    ensure!(fs::read(site.path().join("alarm"))?.is_empty());
     store.close().await;
     server.stop().await
 }
@@ -320,7 +326,7 @@ async fn who_reads_the_log_and_who_is_refused_is_on_record_by_name_and_role() ->
     let text = stranger.audit_head().await.err().map(|error| error.to_string()).unwrap_or_default();
     ensure!(text.contains("TENANT_FORBIDDEN"), "{text:?}");
     ensure!(stranger.job(&job.id).await.is_err());
-    ensure!(!alarm.exists());
+    ensure!(fs::read(&alarm)?.is_empty());
     // Nor does another tenant's auditor, operator or regulator break the glass, whatever name it says.
     for role in ["auditor", "operator", "regulator"] {
         let answer = client("south", "north", role).await?.break_glass(&job.id, WHY).await;
@@ -328,7 +334,7 @@ async fn who_reads_the_log_and_who_is_refused_is_on_record_by_name_and_role() ->
         let answer = client("south", "", role).await?.break_glass(&job.id, WHY).await;
         ensure!(refusal(answer)? == "JOB_UNKNOWN", "{role}");
     }
-    ensure!(!alarm.exists());
+    ensure!(fs::read(&alarm)?.is_empty());
     // An auditor sees states, and in an emergency the result; so does an operator of all tenants who names this one.
     let mut auditor = client("north", "", "auditor").await?;
     ensure!(auditor.job(&job.id).await?.outcome.is_none());

@@ -1,7 +1,9 @@
 //! A copy that is taken while jobs run, and put back elsewhere: every job of it ends once, and without the master key it is nothing.
 
 use crate::{
+    audit::{entries, fact, of},
     clinic::{Clinic, MARKERS, result},
+    consent_ledger::{granting, revoking},
     running::{ended, keyed},
     server_kill::{start, write_config},
 };
@@ -11,7 +13,7 @@ use nightingale_proto::v1::{Job, JobState};
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt, chown},
     path::Path,
     process::{Output, Stdio},
     time::Duration,
@@ -108,6 +110,55 @@ async fn a_copy_of_a_working_server_goes_on_elsewhere_and_each_job_of_it_ends_on
     Ok(())
 }
 
+/// What was revoked after the copy stands again: the command says so, and the logs of all tenants, once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_says_that_consents_and_entries_since_are_gone_and_is_on_record() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (config, log) = (write_config(folder.path())?, folder.path().join("log"));
+    let copy = folder.path().join("copy.sqlite");
+    let mut server = start(&config, &log).await?;
+    let mut client = Client::connect(&server.address, "north").await?;
+    let mut south = Client::connect(&server.address, "south").await?;
+    client.grant(granting("g", 0, "", "", true)).await?;
+    client.publish_consents("p").await?;
+    south.grant(granting("g", 1, "", "", true)).await?;
+    let said = done(&["store", "backup"], &config, &copy).await?;
+    assert!(!said.contains("newest"), "{said}");
+    client.revoke(revoking("r", 0)).await?;
+    let before = entries(&mut client).await?;
+    server.child.kill().await?;
+
+    let elsewhere = tempfile::tempdir()?;
+    let (config, log) = (write_config(elsewhere.path())?, elsewhere.path().join("log"));
+    let output = nightingale(&["store", "restore"], &config, &copy).await?;
+    let (said, warned) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+    assert!(output.status.success(), "{warned}");
+    for what in ["statement of a consent", "epoch of consents", "entry of the audit logs"] {
+        let line = said.lines().find(|line| line.contains(what)).context("not said")?;
+        assert!(line.contains(": 20") && line.ends_with('Z'), "{line}");
+    }
+    assert!(warned.contains("revoke them again") && warned.contains("audit logs"), "{warned}");
+    fs::copy(folder.path().join("data/master.key"), elsewhere.path().join("data/master.key"))?;
+    for _ in 0..2 {
+        let mut server = start(&config, &log).await?;
+        let mut client = Client::connect(&server.address, "north").await?;
+        assert_eq!(client.consents(Vec::new(), false, 10).await?.len(), 1, "it was revoked, and stands");
+        let held = entries(&mut client).await?;
+        let restored = of(&held, "restored");
+        let [entry] = restored[..] else { anyhow::bail!("{held:?}") };
+        assert_eq!((fact(entry, "statement")?, fact(entry, "consent_epoch")?), ("1", "1"));
+        // Where the revocation stood is this: whoever has that entry sees two histories.
+        let lost = &before[usize::try_from(entry.sequence)? - 1];
+        assert!(lost.sequence == entry.sequence && lost.event == "revoked", "{before:?}");
+        let mut south = Client::connect(&server.address, "south").await?;
+        let held = entries(&mut south).await?;
+        assert_eq!(fact(of(&held, "restored").first().context("no entry")?, "consent_epoch")?, "0");
+        server.child.kill().await?;
+    }
+    assert!(fs::read_to_string(&log)?.contains("the database was restored from a copy"));
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_without_its_key_tells_nothing_and_opens_nowhere() -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -183,5 +234,52 @@ async fn a_restored_database_is_its_owners_to_read_and_write_whatever_the_mode_o
         fs::copy(folder.path().join("data/master.key"), elsewhere.path().join("data/master.key"))?;
         nightingale::store::Store::open(&nightingale::Config::read(&file)?).await?.close().await;
     }
+    Ok(())
+}
+
+/// What lies in a folder, with whose it is.
+fn lying(folder: &Path) -> Result<BTreeMap<String, u32>> {
+    let owned = |entry: std::io::Result<fs::DirEntry>| {
+        let entry = entry?;
+        Ok((entry.file_name().to_string_lossy().into_owned(), entry.metadata()?.uid()))
+    };
+    fs::read_dir(folder)?.map(owned).collect()
+}
+
+/// Commands stand in the documents as the service's user runs them. Run by root they would leave files that the service cannot open.
+#[tokio::test(flavor = "multi_thread")]
+async fn root_leaves_nothing_in_a_folder_of_the_services_user() -> Result<()> {
+    const SERVICE: u32 = 65_532;
+    let folder = tempfile::tempdir()?;
+    if chown(folder.path(), Some(SERVICE), Some(SERVICE)).is_err() {
+        anyhow::ensure!(std::env::var_os("NIGHTINGALE_REQUIRE_TOOLS").is_none(), "this story needs root");
+        return Ok(());
+    }
+    let (config, copy) = (write_config(folder.path())?, folder.path().join("copy.sqlite"));
+    nightingale::store::Store::open(&nightingale::Config::read(&config)?).await?.close().await;
+    done(&["store", "backup"], &config, &copy).await?;
+    let data = folder.path().join("data");
+    for entry in fs::read_dir(&data)? {
+        chown(entry?.path(), Some(SERVICE), Some(SERVICE))?;
+    }
+    chown(&data, Some(SERVICE), Some(SERVICE))?;
+    let before = lying(&data)?;
+    for command in ["rotate-master", "rotate-tenant north"] {
+        let mut nightingale = Command::new(env!("CARGO_BIN_EXE_nightingale"));
+        nightingale.arg("store").args(command.split(' ')).arg("--config").arg(&config).stdin(Stdio::null());
+        let output = nightingale.output().await?;
+        let said = String::from_utf8(output.stderr)?;
+        assert!(output.status.code() == Some(2) && said.contains("--reuid 65532"), "{command}: {said}");
+        assert_eq!(lying(&data)?, before, "{command}");
+    }
+    // Nor is a copy put where the service could not read it.
+    let elsewhere = tempfile::tempdir()?;
+    let other = write_config(elsewhere.path())?;
+    let data = elsewhere.path().join("data");
+    fs::create_dir_all(&data)?;
+    chown(&data, Some(SERVICE), Some(SERVICE))?;
+    let said = refused(&["store", "restore"], &other, &copy).await?;
+    assert!(said.contains("belongs to another user than root"), "{said}");
+    assert!(lying(&data)?.is_empty());
     Ok(())
 }

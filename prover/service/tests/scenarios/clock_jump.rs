@@ -102,3 +102,39 @@ async fn a_deadline_goes_by_one_clock(site: Site) -> Result<()> {
     }
     worker.kill().await
 }
+
+/// A clock that is wrong at the start, where no jump is seen, and after a restart, which has seen none.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_purged_for_a_day_by_a_clock_that_is_far_ahead_at_the_start() -> Result<()> {
+    const DAY: i64 = 24 * HOUR;
+    let site = Site::sqlite()?;
+    let (file, log, oracle) = (site.file()?, site.log(), site.oracle().await?);
+    let clock = clock(&site, "clock")?;
+    let behaviour = Behaviour { clock: Some(clock.clone()), ..Behaviour::default() };
+    let first = server(&file, &log, &behaviour).await?;
+    let mut client = Client::connect(&first.address, "north").await?;
+    Crowd::of(1)?.submit(&mut client, 0).await?;
+    oracle.until("done", 1, SOON).await?;
+    first.end(SOON).await?;
+    // Kept for thirty days. The second time, the clock has run on for an hour; then it was set right, and is wrong again.
+    for ahead in [40 * DAY, 40 * DAY + HOUR, 0, 45 * DAY] {
+        set(&clock, ahead)?;
+        let server = server(&file, &log, &behaviour).await?;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        ensure!(oracle.count("done").await? == 1, "purged by a clock that is {ahead} ms ahead");
+        server.end(SOON).await?;
+    }
+    ensure!(fs::read_to_string(&log)?.contains("ahead of the last purge"));
+    // A day later it is believed: a service that was really off for so long purges in the end.
+    set(&clock, 46 * DAY + HOUR)?;
+    let last = server(&file, &log, &behaviour).await?;
+    let wait = async {
+        while oracle.count("done").await? > 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(SOON, wait).await??;
+    last.end(SOON).await?;
+    Ok(())
+}

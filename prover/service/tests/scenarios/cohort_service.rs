@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use nightingale::{
     Config,
     client::{Client, ClientError},
-    cohort::Folder,
+    cohort::{Folder, folder::public},
     jobs::Tenant,
     store::Store,
 };
@@ -139,8 +139,20 @@ async fn what_is_not_released_is_refused_before_it_is_a_job_and_put_on_record() 
             "{outside}: {error}"
         );
     }
-    let missing = client.register_dataset("nothing").await.err().context("registered")?;
-    assert!(missing.to_string().contains("DATASET_UNKNOWN"), "{missing}");
+    // Nor is any other file of a folder read as what describes it: the log would show what stands there.
+    for missing in ["nothing", "trial/private/subjects.json", "trial/private", "trial/public/dataset.json"] {
+        let told = client.register_dataset(missing).await.err().context("registered")?;
+        assert!(told.to_string().contains("DATASET_UNKNOWN"), "{missing}: {told}");
+    }
+    let described = path.join("public/dataset.json");
+    let right = fs::read(&described)?;
+    fs::write(&described, "[\"KEY-ONE\", \"KEY-TWO\", \"KEY-THREE\"]")?;
+    let told = public(&path).err().context("read")?.to_string();
+    assert!(
+        told.contains("dataset.json") && told.contains(" at line 1 column ") && !told.contains("KEY"),
+        "{told}"
+    );
+    fs::write(&described, right)?;
     let digest = client.register_dataset("trial").await?.dataset;
     for (sql, role, code, reason) in [
         ("SELECT COUNT(*) FROM t WHERE AGE > 60", Role::Researcher, Code::PermissionDenied, "NOT_IN_PLAN"),
@@ -242,6 +254,39 @@ async fn datasets_are_opened_few_at_a_time_whoever_goes_away_meanwhile() -> Resu
     unblock_table(&blocked)?;
     assert_eq!(asked.context("it waits for the datasets")??.1, "QUEUE_FULL");
     server.stop().await
+}
+
+/// Asked again and again it is one line, one entry and a count, as any other refusal; another question is another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_is_refused_again_is_counted() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    placed(folder.path())?;
+    let server = Running::start(config(folder.path()), StandIn::default()).await?;
+    let mut client = server.client().await?;
+    let digest = client.register_dataset("trial").await?.dataset;
+    for (times, age) in [(100, 60), (1, 61)] {
+        let sql = format!("SELECT COUNT(*) FROM t WHERE AGE > {age}");
+        for key in 0..times {
+            let told =
+                refusal(client.query(question(&digest, &format!("{key}"), &sql, Role::Researcher)).await)?;
+            assert_eq!(told.1, "NOT_IN_PLAN", "{}", told.2);
+        }
+    }
+    server.stop().await?;
+
+    let server = Running::start(config(folder.path()), StandIn::default()).await?;
+    let entries = crate::audit::entries(&mut server.client().await?).await?;
+    let (first, again) = (crate::audit::of(&entries, "refused"), crate::audit::of(&entries, "refused_again"));
+    assert_eq!((first.len(), again.len()), (2, 1), "{entries:?}");
+    assert_eq!(crate::audit::fact(again[0], "times")?, "99");
+    for name in ["dataset", "query", "asked_as", "reason"] {
+        assert_eq!(crate::audit::fact(again[0], name)?, crate::audit::fact(first[0], name)?, "{name}");
+    }
+    server.stop().await?;
+    let store = Store::open(&config(folder.path())).await?;
+    let tenant = Tenant::new("north").context("a tenant")?;
+    assert_eq!(store.query_ledger(&tenant, &digest.as_slice().try_into()?).await?.len(), 2);
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

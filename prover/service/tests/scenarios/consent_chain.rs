@@ -87,7 +87,13 @@ async fn a_revocation_reaches_the_chain_and_the_verifier_by_one_file() -> Result
 
     // The verifier has the same file, and the same rule.
     let at = revoked.newest().context("no epoch")?.published;
-    let rule = |grace, now| ConsentRule { epochs: revoked.clone(), greatest_age: 7 * 86_400, grace, now };
+    let rule = |grace, now| ConsentRule {
+        epochs: revoked.clone(),
+        greatest_age: 7 * 86_400,
+        grace,
+        now,
+        in_hindsight: true,
+    };
     ensure!(rule(3_600, at + 3_600).check(&request.consent_root).is_ok(), "in its grace");
     ensure!(rule(3_600, at + 3_601).check(&request.consent_root).is_err());
     ensure!(rule(0, at + 7 * 86_400).check(&other.consent_root).is_ok());

@@ -18,14 +18,20 @@ use nightingale::{
     jobs::{Instant, JobClass, SpentAccount, Tenant},
     store::{
         Store,
-        consents::{Asked, Effect, Naming, Proposal, Reliance},
+        consents::{
+            Asked, Effect, Naming, Proposal, Reliance,
+            epochs::{Built, EpochRow, Publication},
+        },
         idempotency::Space,
         jobs::{Submission, Submitted},
         ledger::{Finish, Standing},
         queue::{Lease, Share},
     },
 };
-use nightingale_circuits::claim::{Date, Request, SizeClass};
+use nightingale_circuits::{
+    Fr,
+    claim::{Date, Request, SizeClass},
+};
 use nightingale_proto::v1::JobState;
 use std::time::Duration;
 
@@ -242,5 +248,56 @@ async fn a_claim_that_an_older_release_accepted_is_held_to_its_consent_too() -> 
     state(&store, &tenant, "revoke", &request, Effect::Revoke, Date::MAX).await?;
     assert_eq!(store.rely(&lease, &Reliance::of(&request), Instant::now()).await?, Standing::ConsentRevoked);
     assert_eq!(store.finish(&lease, &decision, None, Instant::now).await?, Finish::Stale, "it has failed");
+    Ok(())
+}
+
+/// Publishes the register with this root, at that time.
+async fn publish(store: &Store, tenant: &Tenant, key: &str, root: Fr, now: Instant) -> Result<EpochRow> {
+    // Nothing is stated in between: the ledger's last line is the same each time.
+    let (through, _) = store.consents_in_force(tenant).await?;
+    let entry = Draft::by_service(Event::Published);
+    let naming = Naming { space: Space::Publish, key, request: &[b"publish"], entry };
+    let built = Built { through, root, consents: 1 };
+    match store.publish_consents(tenant, &naming, &built, now).await? {
+        Publication::Asked(Asked::Done(epoch)) => Ok(epoch),
+        _ => anyhow::bail!("{key} was not published"),
+    }
+}
+
+/// The clock is ahead for one publication. What that superseded is superseded, also by the right clock.
+#[tokio::test]
+async fn a_root_that_was_superseded_by_a_date_ahead_is_superseded() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let Leased { store, tenant, lease, request } = leased(folder.path(), 0).await?;
+    drop(store);
+    let consent = Consent { required: true, ..Consent::default() };
+    let store = Store::open(&Config { consent, ..config(folder.path()) }).await?;
+    let standing = async |now| store.rely(&lease, &Reliance::of(&request), now).await;
+    let (now, year) = (Instant::now(), Duration::from_secs(365 * 86_400));
+    publish(&store, &tenant, "1", request.consent_root, now).await?;
+    assert_eq!(standing(now).await?, Standing::Clear);
+    let second = publish(&store, &tenant, "2", Fr::from(2u64), now.plus(year)).await?;
+    let third = publish(&store, &tenant, "3", Fr::from(3u64), now).await?;
+    assert_eq!((third.number, third.published), (3, second.published), "a later epoch that looks older");
+    assert!(third.is_ahead(now) && !third.is_ahead(now.plus(year)));
+    assert_eq!(standing(now).await?, Standing::ConsentRootOld);
+    Ok(())
+}
+
+/// Another machine's clock may be ahead by a little: the root before is in its grace, as it will be.
+#[tokio::test]
+async fn clocks_that_differ_by_a_little_take_no_grace_away() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let Leased { store, tenant, lease, request } = leased(folder.path(), 0).await?;
+    drop(store);
+    let consent = Consent { required: true, ..Consent::default() };
+    let store = Store::open(&Config { consent, ..config(folder.path()) }).await?;
+    let now = Instant::now();
+    publish(&store, &tenant, "1", request.consent_root, now).await?;
+    publish(&store, &tenant, "2", Fr::from(2u64), now.plus(Duration::from_secs(60))).await?;
+    for seconds in [0, 60, 3_600] {
+        let then = now.plus(Duration::from_secs(seconds));
+        assert_eq!(store.rely(&lease, &Reliance::of(&request), then).await?, Standing::Clear, "{seconds}");
+    }
     Ok(())
 }

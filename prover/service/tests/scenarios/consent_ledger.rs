@@ -343,6 +343,33 @@ async fn fhir_consents_are_taken_up_each_on_its_own() -> Result<()> {
     server.stop().await
 }
 
+/// Lists of names that would look the same written down one after another are not two requests under one key: what could is no name.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_a_payer_are_told_apart() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = Running::start(config(folder.path()), StandIn::default()).await?;
+    let mut client = server.client().await?;
+    let permit = json!({"type": "permit", "actor": [{"reference": {"reference": "a"}}]});
+    let bundle =
+        json!({"resourceType": "Bundle", "entry": [{"resource": fhir("one", "active", permit.clone())}]});
+    let request = |key: &str, names: &[&str]| v1::ImportConsentsRequest {
+        idempotency_key: key.to_owned(),
+        fhir: bundle.to_string().into_bytes(),
+        payer: bytes(PAYER),
+        payer_names: names.iter().map(|name| (*name).to_owned()).collect(),
+        ..v1::ImportConsentsRequest::default()
+    };
+    for names in [&["a\nb"][..], &["a", ""], &[""], &["a\rb"]] {
+        assert_eq!(reason(client.import_consents(request("k", names)).await)?, "INVALID", "{names:?}");
+    }
+    assert_eq!(client.import_consents(request("k", &["a", "b"])).await?.consents.len(), 1);
+    assert!(client.import_consents(request("k", &["a", "b"])).await?.known);
+    for names in [&["a"][..], &[], &["b", "a"], &["a b"]] {
+        assert_eq!(reason(client.import_consents(request("k", names)).await)?, "IDEMPOTENCY_KEY_REUSED");
+    }
+    server.stop().await
+}
+
 /// Of whom a consent is stands nowhere in clear, nor what it was read from.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_shows_neither_members_nor_sources() -> Result<()> {

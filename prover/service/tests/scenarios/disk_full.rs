@@ -4,10 +4,11 @@
 
 use crate::{
     clinic::{Clinic, result},
+    cohort_command::place,
     crowd::Crowd,
     postgres::Cluster,
     process::{Behaviour, server, worker},
-    running::{Running, SOON, config, ended, keyed},
+    running::{Running, SOON, config, ended, in_state, keyed},
     site::Site,
     stand_in::StandIn,
 };
@@ -16,6 +17,7 @@ use nightingale::{
     Config,
     client::{Client, ClientError},
 };
+use nightingale_proto::v1;
 use std::{
     collections::BTreeMap,
     fs,
@@ -66,6 +68,45 @@ async fn what_was_accepted_is_kept_and_what_was_not_is_said() -> Result<()> {
     let last = accepted.last().context("nothing was accepted")?;
     client.adjudicate(clinic.file(7, &[28])?, keyed("after"), false).await?;
     assert!(client.job(last).await.is_ok());
+    server.stop().await
+}
+
+/// Each of another kind, they are entries that stay: in a bounded database they stop where the room is that outcomes need.
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_leave_room_for_what_was_accepted() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    place(&folder.path().join("data/datasets/north/trial"))?;
+    let small = Config { database_mebibytes: Some(1), ..config(folder.path()) };
+    let server = Running::start(small, StandIn { stops: true, ..StandIn::slow(60_000) }).await?;
+    let (mut client, mut clinic) = (server.client().await?, Clinic::new()?);
+    let dataset = client.register_dataset("trial").await?.dataset;
+    let job = client.adjudicate(clinic.file(0, &[1])?, keyed("a"), false).await?.id;
+    in_state(&mut client, &job, v1::JobState::Running).await?;
+    let mut refused = 0;
+    let full = loop {
+        ensure!(refused < 2_000, "the database never filled");
+        let long = (0..150).map(|age| format!(" AND AGE > {age}")).collect::<String>();
+        let query = v1::QueryRequest {
+            idempotency_key: format!("{refused}"),
+            dataset: dataset.clone(),
+            sql: format!("SELECT COUNT(*) FROM t WHERE AGE > {refused}{long}"),
+            ..v1::QueryRequest::default()
+        };
+        match client.query(query).await.err().context("answered")? {
+            ClientError::Refused { reason, .. } if reason == "NOT_IN_PLAN" => refused += 1,
+            other => break other,
+        }
+    };
+    ensure!(
+        matches!(full, ClientError::Unavailable { ref reason, .. } if reason == "STORAGE_FULL"),
+        "{full}"
+    );
+    ensure!(refused > 5);
+    let database = format!("sqlite://{}", folder.path().join("data/jobs.sqlite").display());
+    let room = "SELECT 256 - page_count + freelist_count FROM pragma_page_count, pragma_freelist_count";
+    let room: i64 = sqlx::query_scalar(room).fetch_one(&sqlx::SqlitePool::connect(&database).await?).await?;
+    ensure!(room >= 24, "{room} pages are left");
+    ensure!(client.cancel(&job).await?.state() == v1::JobState::Cancelled);
     server.stop().await
 }
 

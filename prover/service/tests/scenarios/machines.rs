@@ -1,11 +1,12 @@
 //! Several servers and workers on one PostgreSQL, as on several machines: each with a data folder of its own and the same master key.
 
 use crate::{
+    audit::execute,
     crowd::Crowd,
     postgres::Cluster,
     process::{Behaviour, server, worker},
     running::{SOON, ended, in_state},
-    site::Site,
+    site::{Site, on_both},
 };
 use anyhow::{Context, Result, ensure};
 use nightingale::client::Client;
@@ -108,5 +109,61 @@ async fn a_worker_before_its_server_says_what_to_do() -> Result<()> {
     let refused = worker(&site.file()?, &site.log(), &Behaviour::default()).await;
     let text = format!("{:#}", refused.err().context("it works")?);
     ensure!(text.contains("start the server, which makes what is in it"), "{text}");
+    Ok(())
+}
+
+/// Appends a table to a copy of a configuration.
+fn with(site: &Site, name: &str, table: &str) -> Result<PathBuf> {
+    let file = site.path().join(name);
+    fs::write(&file, format!("{}\n{table}\n", fs::read_to_string(site.file()?)?))?;
+    Ok(file)
+}
+
+on_both!(
+    a_worker_that_was_told_other_rules_of_consents_does_not_start,
+    a_server_that_was_told_to_keep_less_removes_nothing_for_a_day,
+);
+
+/// It would end claims with proofs that the server's rules refuse.
+async fn a_worker_that_was_told_other_rules_of_consents_does_not_start(site: Site) -> Result<()> {
+    let site = site.work("claims = false").work("cohorts = false");
+    let strict = with(&site, "strict.toml", "[consent]\nrequired = true\ngrace_seconds = 60")?;
+    let lax = with(&site, "lax.toml", "[consent]\ngrace_seconds = 60")?;
+    let log = site.log();
+    let first = server(&strict, &log, &Behaviour::default()).await?;
+    ensure!(worker(&lax, &log, &Behaviour::default()).await.is_err(), "it works");
+    let said = fs::read_to_string(&log)?;
+    ensure!(said.contains("consent.required") && said.contains("true for the server"), "{said}");
+    worker(&strict, &log, &Behaviour::default()).await?.end(SOON).await?;
+    first.end(SOON).await?;
+    // A change: the server first, which says so, and then its workers.
+    let second = server(&lax, &log, &Behaviour::default()).await?;
+    ensure!(fs::read_to_string(&log)?.contains("was told otherwise"));
+    ensure!(worker(&strict, &log, &Behaviour::default()).await.is_err());
+    worker(&lax, &log, &Behaviour::default()).await?.end(SOON).await?;
+    second.end(SOON).await?;
+    Ok(())
+}
+
+/// Of two machines one was forgotten when the time of keeping was set.
+async fn a_server_that_was_told_to_keep_less_removes_nothing_for_a_day(site: Site) -> Result<()> {
+    let (log, oracle) = (site.log(), site.oracle().await?);
+    let keeps = with(&site, "keeps.toml", "[retention]\nended_jobs_days = 3650\nresults_days = 3650")?;
+    let first = server(&keeps, &log, &Behaviour::default()).await?;
+    let mut client = Client::connect(&first.address, "north").await?;
+    Crowd::of(1)?.submit(&mut client, 0).await?;
+    oracle.until("done", 1, SOON).await?;
+    first.end(SOON).await?;
+    let ago = "UPDATE jobs SET accepted = accepted - 3456000000, started = started - 3456000000, \
+               ended = ended - 3456000000";
+    execute(&oracle, ago).await?;
+    for _ in 0..2 {
+        let forgotten = server(&site.file()?, &log, &Behaviour::default()).await?;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        ensure!(oracle.count("done").await? == 1, "purged");
+        forgotten.end(SOON).await?;
+    }
+    let said = fs::read_to_string(&log)?;
+    ensure!(said.contains("retention.ended_jobs_days") && said.contains("315360000 s"), "{said}");
     Ok(())
 }

@@ -4,12 +4,15 @@ use crate::{
     clinic::{Clinic, result},
     issuer::Issuer,
     raw_call::{call, call_with, channel, verdict},
-    running::keyed,
+    running::{Running, config, keyed},
+    stand_in::StandIn,
     tokens::server,
 };
 use anyhow::{Context, Result};
 use nightingale::{
+    Config,
     client::{Client, Credentials},
+    config::identity::Identity,
     identity::{
         Role, Roles,
         access::{Access, METHODS, find, markdown},
@@ -17,8 +20,23 @@ use nightingale::{
 };
 use nightingale_proto::v1;
 use prost::Message;
-use std::os::unix::fs::PermissionsExt;
+use std::{os::unix::fs::PermissionsExt, path::Path};
 use tonic::Code;
+
+/// A client of a tenant in these roles, which looks at another one where that is named.
+async fn client(
+    server: &Running,
+    folder: &Path,
+    issuer: &Issuer,
+    (tenant, named): (&str, &str),
+    roles: &[&str],
+) -> Result<Client> {
+    let path = folder.join(format!("{}-{}.token", tenant.replace('*', "all"), roles.join("-")));
+    std::fs::write(&path, issuer.token(tenant, roles)?)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    let credentials = Credentials { token_file: Some(path), ..Credentials::default() };
+    Ok(Client::connect_as(&server.address.to_string(), named, &credentials).await?)
+}
 
 /// Every method of the wire contract, with whether the caller streams.
 fn described() -> Result<Vec<(String, bool)>> {
@@ -150,17 +168,43 @@ async fn who_asks_must_be_who_the_question_says() -> Result<()> {
     server.stop().await
 }
 
+/// One role may cancel and does not know of the job, the other knows of it and cancels nothing: together they cancel nothing either.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_roles_together_cancel_no_more_than_each_alone() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let issuer = Issuer::new("https://issuer.example.org")?;
+    let identity = Identity { oidc: Some(issuer.by_file(folder.path())?), ..Identity::default() };
+    let config = Config { identity, claims: false, ..config(folder.path()) };
+    let server = Running::start(config, StandIn::default()).await?;
+    let client = async |roles: &[&str]| client(&server, folder.path(), &issuer, ("north", ""), roles).await;
+    let mut custodian = client(&["custodian"]).await?;
+    let queued = custodian.adjudicate(Clinic::new()?.file(0, &[1])?, keyed("k"), false).await?;
+    for roles in [
+        ["insurer", "researcher"],
+        ["insurer", "regulator"],
+        ["auditor", "researcher"],
+        ["operator", "regulator"],
+    ] {
+        let mut both = client(&roles).await?;
+        assert_eq!(both.job(&queued.id).await?.state(), v1::JobState::Queued, "{roles:?}");
+        let refused = both.cancel(&queued.id).await.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(refused.contains("JOB_UNKNOWN"), "{roles:?}: {refused}");
+        assert_eq!(custodian.job(&queued.id).await?.state(), v1::JobState::Queued, "{roles:?}");
+    }
+    // With one that may, it is cancelled.
+    let all: Vec<&str> = Role::ALL.iter().map(|role| role.name()).collect();
+    let mut everything = client(&all).await?;
+    assert_eq!(everything.cancel(&queued.id).await?.state(), v1::JobState::Cancelled);
+    server.stop().await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_role_sees_of_a_job_what_it_may() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let issuer = Issuer::new("https://issuer.example.org")?;
     let server = server(folder.path(), issuer.by_file(folder.path())?).await?;
-    let client = async |tenant: &str, named: &str, roles: &[&str]| -> Result<Client> {
-        let path = folder.path().join(format!("{}-{}.token", tenant.replace('*', "all"), roles.join("-")));
-        std::fs::write(&path, issuer.token(tenant, roles)?)?;
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-        let credentials = Credentials { token_file: Some(path), ..Credentials::default() };
-        Ok(Client::connect_as(&server.address.to_string(), named, &credentials).await?)
+    let client = async |tenant: &str, named: &str, roles: &[&str]| {
+        client(&server, folder.path(), &issuer, (tenant, named), roles).await
     };
     let mut custodian = client("north", "", &["custodian"]).await?;
     let job = custodian.adjudicate(Clinic::new()?.file(0, &[1])?, keyed("k"), true).await?;

@@ -276,3 +276,20 @@ async fn again(address: SocketAddr) -> Result<String> {
     tokio::time::sleep(Duration::from_secs(2)).await;
     get(address, "/readyz").await
 }
+
+/// Whoever reaches the port and says nothing has nobody restarted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_is_answered_however_many_say_nothing() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let metrics = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+    let server = Running::start(Config { metrics, ..config(folder.path()) }, StandIn::default()).await?;
+    let address = server.metrics.context("no metrics")?;
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(tokio::net::TcpStream::connect(address).await?);
+        let answer = tokio::time::timeout(Duration::from_secs(1), get(address, "/healthz")).await;
+        anyhow::ensure!(answer.context("no answer within a second")??.contains("alive"));
+    }
+    drop(silent);
+    server.stop().await
+}

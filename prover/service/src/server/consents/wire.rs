@@ -62,6 +62,14 @@ pub(in crate::server) fn source(text: &str) -> Result<&str, Status> {
     Ok(text)
 }
 
+/// The names of a payer in a file: of which none says nothing, or breaks a line.
+pub(super) fn payer_names(names: Vec<String>) -> Result<Vec<String>, Status> {
+    if names.iter().any(|name| name.is_empty() || name.chars().any(char::is_control)) {
+        return Err(invalid("payer_names", "expected names without control characters, none of them empty"));
+    }
+    Ok(names)
+}
+
 /// At most so many, or `usual` where nothing is said.
 pub(in crate::server) fn page_size(asked: u32, usual: u32, most: u32) -> Result<u32, Status> {
     match asked {

@@ -1,7 +1,7 @@
 //! The registers that were published: root, number, time, and through which line of the ledger.
 
 use super::{
-    super::{Store, accounts::element, audit, rows, sql::Connection, sql::Row, sql::sql},
+    super::{Store, accounts::element, audit, jobs::leave_room, rows, sql::Connection, sql::Row, sql::sql},
     Answer, Asked, COLUMNS, NEWEST, Naming, Statement,
 };
 use crate::{
@@ -10,6 +10,10 @@ use crate::{
     jobs::{Instant, Tenant},
 };
 use nightingale_circuits::{Fr, claim::Consent, field::to_be_bytes};
+use std::time::Duration;
+
+/// How far clocks that are right may differ.
+const AHEAD: Duration = Duration::from_secs(nightingale_verifier::consent::AHEAD);
 
 /// A published register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +28,14 @@ pub struct EpochRow {
     pub through: i64,
     /// When it was published; never before the one before it.
     pub published: Instant,
+}
+
+impl EpochRow {
+    /// Whether its date is of a clock that was ahead, then or before: clocks that are right do not differ by so much.
+    #[must_use]
+    pub fn is_ahead(&self, now: Instant) -> bool {
+        self.published > now.plus(AHEAD)
+    }
 }
 
 /// A register that was built from the ledger.
@@ -151,6 +163,7 @@ impl Store {
         audit::append(&mut tx, tenant, vec![entry], now).await?;
         let outcome = serde_json::to_vec(&number).map_err(|_| rows::damaged("outcome"))?;
         self.remember(&mut tx, tenant, naming, &outcome, now).await?;
+        leave_room(&mut tx).await?;
         tx.commit().await?;
         Ok(Publication::Asked(Asked::Done(EpochRow { number, root, consents, through, published })))
     }
@@ -197,7 +210,8 @@ impl Store {
         self.all_in_turn(tenant, page).await?.iter().map(|row| self.statement(tenant, row)).collect()
     }
 
-    /// Whether a root may be relied on: the newest, or superseded within the grace, and published for the last time not too long ago.
+    /// Whether a root may be relied on: the newest, or superseded within the grace, and published for the last time not too long ago. What
+    /// superseded it is there, whatever date it has: where that is ahead, of a clock that was, nobody knows when, and there is no grace.
     pub(super) async fn counts_as_root(
         &self,
         connection: &mut Connection,
@@ -220,7 +234,7 @@ impl Store {
         );
         let next = connection.optional(sql(select).bind(tenant.as_str()).bind(found.number)).await?;
         let next = next.as_ref().map(epoch).transpose()?;
-        Ok(next.is_none_or(|next| next.published.plus(rules.grace) >= now))
+        Ok(next.is_none_or(|next| !next.is_ahead(now) && next.published.plus(rules.grace) >= now))
     }
 }
 

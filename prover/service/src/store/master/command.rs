@@ -6,9 +6,11 @@
 //! time allowed is a failure that may pass. Standard error is left to the operator's log: data keys must not be printed there.
 
 use super::{KeyId, MasterError, MasterKeys, PLAIN};
+use crate::process::end_group;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::{
     io::{Read, Write},
+    os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
     sync::mpsc,
     time::{Duration, Instant},
@@ -109,12 +111,13 @@ fn call(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
+        .process_group(0)
         .spawn()
         .map_err(|error| unavailable(&format!("{program} cannot be started: {error}")))?;
     let ended = talk(&mut child, input, patience);
     if ended.is_err() {
-        // It may have ended by itself meanwhile.
-        let _ = child.kill();
+        // With what it started, which may hold our end of its output open.
+        end_group(child.id());
         let _ = child.wait();
     }
     ended.map_err(|problem| unavailable(&format!("`{operation}` {problem}")))
@@ -201,8 +204,22 @@ mod tests {
             assert!(matches!(nothing, MasterError::Unavailable(_)), "{nothing}");
             assert!(nothing.to_string().contains(bytes), "{nothing}");
         }
-        let hung = master("sleep 5")?.wrap(&[1; 64]).err().ok_or("accepted")?;
+        let process = folder.path().join("process");
+        let sleep = format!("sleep 5 &\necho $! > '{}'\nwait", process.display());
+        let hung = master(&sleep)?.wrap(&[1; 64]).err().ok_or("accepted")?;
         assert!(hung.to_string().contains("did not end"), "{hung}");
+        // What the script called is gone with it.
+        let id = std::fs::read_to_string(process)?;
+        let is_alive = || {
+            let state = std::fs::read_to_string(format!("/proc/{}/stat", id.trim())).unwrap_or_default();
+            !state.is_empty() && !state.contains(") Z ")
+        };
+        for _ in 0..100 {
+            if is_alive() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        assert!(!is_alive(), "the program that the script called goes on");
         assert!(CommandMaster::current(&["/nowhere/kms".to_owned()]).is_err());
         Ok(())
     }
