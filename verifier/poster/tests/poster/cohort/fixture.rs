@@ -79,7 +79,6 @@ fn query(name: &str) -> Result<Query> {
         intervals: ranges.iter().map(|&(low, high)| Interval { low, high }).collect(),
     };
     let (terms, values, groups) = match name {
-        "dose" => (vec![term(3, &[(1, 400_000), (900_000, 1_500_001)])], vec![3], vec![1]),
         "sites" => (vec![term(5, &[(1, 900)])], vec![2], vec![4]),
         "everybody" => (Vec::new(), Vec::new(), Vec::new()),
         _ => (vec![term(2, &[(18, 73)])], vec![2], vec![1]),
@@ -124,9 +123,9 @@ pub(super) fn dataset(table: &str, versions: usize, plan: &[&str]) -> Result<Dat
     Ok(dataset)
 }
 
-/// Both versions of the trial's consents, and everything that was asked.
+/// Both versions of the trial's consents, and everything that a researcher may ask.
 pub(super) fn trial(versions: usize) -> Result<Dataset> {
-    dataset("trial", versions, &["main", "dose", "sites", "everybody"])
+    dataset("trial", versions, &["main", "sites", "everybody"])
 }
 
 /// A proof of the fixture about a dataset.
