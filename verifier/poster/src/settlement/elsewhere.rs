@@ -126,7 +126,7 @@ impl Poster {
         deep: u64,
     ) -> Result<Option<B256>, PosterError> {
         let row = claim.row();
-        let topics = [payer::topic(row.payer), row.commitment];
+        let topics = (payer::topic(row.payer), Some(row.commitment));
         let contract = deployment.settlement;
         let found = self.events_of::<ClaimSettled>(deployment, contract, topics, deep).await?;
         let own = found.iter().find(|found| claim.is_settled_by(&found.event));

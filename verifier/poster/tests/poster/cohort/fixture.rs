@@ -17,7 +17,7 @@ use nightingale_verifier::{
     },
 };
 use serde::Deserialize;
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, ops::Range, path::Path};
 
 /// Deploys the log, and nothing else, so that the log is where the proofs say.
 pub(super) const LOGGER: Address = Address::repeat_byte(0x10);
@@ -98,6 +98,11 @@ fn no_frame() -> Result<LinkedProof> {
 
 /// A signed dataset of one table of the fixture, with so many versions of the consents and these queries as its plan.
 pub(super) fn dataset(table: &str, versions: usize, plan: &[&str]) -> Result<Dataset> {
+    dataset_from(table, 0..versions, plan)
+}
+
+/// The same, with these of the fixture's consents as its versions from 0 on.
+pub(super) fn dataset_from(table: &str, consents: Range<usize>, plan: &[&str]) -> Result<Dataset> {
     let kept = fixture()?.tables.remove(table).context("table")?;
     let point = |words: &[U256]| {
         let bytes: Vec<u8> = words.iter().flat_map(U256::to_be_bytes::<32>).collect();
@@ -111,7 +116,7 @@ pub(super) fn dataset(table: &str, versions: usize, plan: &[&str]) -> Result<Dat
         B256::from(*record.digest()) == kept.digest,
         "schema or sponsor is another than the fixture's"
     );
-    for words in kept.consents.iter().take(versions) {
+    for words in kept.consents.get(consents).context("consents")? {
         let commitment = point(words)?;
         record.consents.push(ConsentVersion { commitment, frame: no_frame()?, signature: None });
     }
