@@ -29,8 +29,8 @@ pub struct Context {
     pub consents: Option<ConsentRule>,
     /// The key.
     pub key: Option<KeyDigest>,
-    /// Accept no proof under a development key.
-    pub production_only: bool,
+    /// The key's kind; `Production` accepts no proof under a development key.
+    pub key_kind: Option<KeyKind>,
 }
 
 /// Approve or deny.
@@ -99,8 +99,13 @@ pub fn verify_claim(
             expected: expected.to_string(),
         });
     }
-    if context.production_only && key.kind() != KeyKind::Production {
-        return Err(VerifyError::DevelopmentKey(key.digest()));
+    match context.key_kind.filter(|expected| *expected != key.kind()) {
+        Some(KeyKind::Production) => return Err(VerifyError::DevelopmentKey(key.digest())),
+        Some(expected) => {
+            let (expected, found) = (expected.to_string(), key.kind().to_string());
+            return Err(VerifyError::Context { what: "key kind", expected, found });
+        }
+        None => {}
     }
     let public = &proof.public;
     if public.nullifiers.len() != proof.class.lines() {

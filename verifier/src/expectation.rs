@@ -4,7 +4,7 @@
 //! contract shows as another epoch root.
 
 use crate::{
-    Context, KeyKind, VerifyError,
+    Context, VerifyError,
     encoding::{from_hex, scalar_from_hex},
 };
 use nightingale_circuits::{
@@ -63,7 +63,6 @@ impl Context {
         {
             return Err(VerifyError::malformed("epoch_root", "is not the root of the epoch beside it"));
         }
-        let kind = file.key_kind.as_deref().map(str::parse::<KeyKind>).transpose()?;
         Ok(Self {
             epoch_root: given.or(computed),
             consent_root: root(file.consent_root.as_ref(), "consent_root")?,
@@ -73,7 +72,7 @@ impl Context {
             received: file.received.as_deref().map(parse_date).transpose()?,
             consents: None,
             key: file.key_digest.as_deref().map(str::parse).transpose()?,
-            production_only: kind == Some(KeyKind::Production),
+            key_kind: file.key_kind.as_deref().map(str::parse).transpose()?,
         })
     }
 }

@@ -70,7 +70,7 @@ impl Explanation {
     ///
     /// # Errors
     /// Text that is not an explanation; one of another decision, other reasons or another total; a line that does not
-    /// balance.
+    /// balance, or that is not covered without a reason; a reason that stands twice.
     pub fn from_json(bytes: &[u8], verified: &Verified) -> Result<Self, VerifyError> {
         let file: ExplanationFile = serde_json::from_slice(bytes)
             .map_err(|e| VerifyError::Unreadable { what: "claim explanation", problem: e.to_string() })?;
@@ -97,6 +97,11 @@ impl Explanation {
             if !line.balances() {
                 let problem =
                     "does not balance: its charge is not the sum of its adjustments and its payment";
+                return Err(refuse(&format!("lines[{i}]"), problem.to_owned()));
+            }
+            // An adjustment is written under its reason: without one it would not be written.
+            if line.noncovered_cents > 0 && line.reasons.is_empty() {
+                let problem = "has an amount that is not covered, and no reason for it";
                 return Err(refuse(&format!("lines[{i}]"), problem.to_owned()));
             }
             all = all.union(reason_set(&line.reasons, &format!("lines[{i}].reasons"))?);
@@ -135,12 +140,13 @@ fn reason(code: &str) -> Option<Reason> {
 }
 
 fn reason_set(codes: &[String], element: &str) -> Result<Reasons, VerifyError> {
+    let refuse = |problem| VerifyError::Explanation { element: element.to_owned(), problem };
     let mut set = Reasons::default();
     for code in codes {
-        let reason = reason(code).ok_or_else(|| VerifyError::Explanation {
-            element: element.to_owned(),
-            problem: format!("has the unknown code {code}"),
-        })?;
+        let reason = reason(code).ok_or_else(|| refuse(format!("has the unknown code {code}")))?;
+        if set.contains(reason) {
+            return Err(refuse(format!("has the code {code} twice")));
+        }
         set.set(reason, true);
     }
     Ok(set)

@@ -1,7 +1,7 @@
 //! Heads of a custodian's audit logs on-chain: anchored from this account, each later than the one before, and read back as a file that
 //! `nightingale-verify audit --anchors` takes.
 
-use crate::{Node, Posted, Poster, PosterError};
+use crate::{Node, Posted, Poster, PosterError, deployment::created};
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::{Address, B256};
 use alloy_rpc_types_eth::Filter;
@@ -128,7 +128,7 @@ impl Poster {
             || PosterError::malformed("deployment", "it created no contract; look at its transaction");
         let posted = posted.into_iter().next_back().ok_or_else(missing)?;
         let receipt = self.node.receipt(posted.mined.transaction).await?;
-        let contract = receipt.and_then(|receipt| receipt.contract_address).ok_or_else(missing)?;
+        let contract = created(&posted.purpose, posted.created, receipt.as_ref())?.ok_or_else(missing)?;
         Ok((contract, posted))
     }
 

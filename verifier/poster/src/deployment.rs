@@ -4,7 +4,8 @@
 //! one that is finished is found again instead of being made twice.
 
 use crate::{Poster, PosterError, outbox::State, poster::Goal};
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{Address, B256, keccak256};
+use alloy_rpc_types_eth::TransactionReceipt;
 use nightingale_contracts::deploy::{Config, Deployment, KeyKind, KeyToRegister, Plan};
 use nightingale_verifier::{KeyDigest, VerifyingKey};
 use std::{fs, path::Path};
@@ -44,7 +45,7 @@ impl Poster {
                 let reason = format!("transaction {} failed", receipt.transaction_hash);
                 return Err(PosterError::Reverted { purpose: request.purpose, reason });
             }
-            plan.confirm(receipt.and_then(|receipt| receipt.contract_address))?;
+            plan.confirm(created(&row.purpose, row.creates(), receipt.as_ref())?)?;
             steps.push(id);
             step += 1;
         }
@@ -55,6 +56,27 @@ impl Poster {
             first = Some(first.map_or(block, |first| first.min(block)));
         }
         Ok(Deployment { block: first, ..plan.finish()? })
+    }
+}
+
+/// The contract that a transaction created, none where its receipt says that it created none. The address follows from account and nonce:
+/// were the node believed, whatever is deployed next would trust the contract that it names.
+pub(crate) fn created(
+    purpose: &str,
+    creates: Option<Address>,
+    receipt: Option<&TransactionReceipt>,
+) -> Result<Option<Address>, PosterError> {
+    let (Some(receipt), Some(creates)) = (receipt, creates) else { return Ok(None) };
+    match receipt.contract_address {
+        Some(told) if told != creates => Err(PosterError::Unexpected {
+            purpose: purpose.to_owned(),
+            transaction: receipt.transaction_hash,
+            problem: format!(
+                "the node says that it created {told}, and account and nonce make it {creates}: do not trust this node; give another one and run the \
+                 same command again"
+            ),
+        }),
+        told => Ok(told),
     }
 }
 

@@ -192,6 +192,26 @@ pub enum PosterError {
         /// The first query that the chain's plan lacks.
         query: B256,
     },
+    /// A table that is registered with a query that is not in the dataset's plan, or that no log should take.
+    #[error(
+        "table {table} is registered with query {query}, too, which is not among those of this dataset that can be logged, and its plan stays: \
+         somebody registered another dataset of these tables; have the sponsor say which one holds, or commit the table anew"
+    )]
+    PlanWider {
+        /// The table's name.
+        table: String,
+        /// The first query that the dataset lacks.
+        query: B256,
+    },
+    /// A table that somebody else registered, and whose plan the node does not show.
+    #[error(
+        "table {table} is registered, and the node does not show the events of its plan, so that it may have other queries; give a node that \
+         searches events from the deployment's block on"
+    )]
+    PlanUnseen {
+        /// The table's name.
+        table: String,
+    },
     /// No table with this digest is registered.
     #[error(
         "table {table} is not registered on this chain; whoever may register it does, with register-dataset"

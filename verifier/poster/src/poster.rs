@@ -114,6 +114,8 @@ pub struct Posted {
     pub purpose: String,
     /// Where it was mined.
     pub mined: Mined,
+    /// The contract that it created, as account and nonce make it; none where it called one.
+    pub created: Option<Address>,
     /// Whether it was sent now.
     pub how: How,
 }
@@ -247,7 +249,10 @@ impl Poster {
     pub(crate) async fn ended(&self, id: i64) -> Result<Posted, PosterError> {
         let row = self.outbox.find(id).await?;
         match (row.state, row.mined) {
-            (State::Done, Some(mined)) => Ok(Posted { purpose: row.purpose, mined, how: How::Sent }),
+            (State::Done, Some(mined)) => {
+                let created = row.creates();
+                Ok(Posted { purpose: row.purpose, mined, created, how: How::Sent })
+            }
             (State::Failed, Some(Mined { transaction, .. })) if row.problem.is_some() => {
                 let problem = row.problem.unwrap_or_default();
                 Err(PosterError::Unexpected { purpose: row.purpose, transaction, problem })

@@ -96,7 +96,7 @@ impl Poster {
             let deep = self.deep_block(head.number);
             if self.recorded_day(wanted, deep.into()).await? == recorded {
                 let Wanted { deployment, payer, claim, .. } = *wanted;
-                let (contract, topics) = (deployment.settlement, [payer::topic(payer), claim]);
+                let (contract, topics) = (deployment.settlement, (payer::topic(payer), Some(claim)));
                 let events = self.events_of::<ClaimReceived>(deployment, contract, topics, deep).await?;
                 let own = events.iter().find(|found| found.event.byPayer == wanted.day.is_some());
                 let by = own.map(|found| (found.transaction, found.block));

@@ -47,11 +47,15 @@ const NO_ENDORSEMENT: Endorsement =
     Endorsement { payer: PayerId::ZERO, authority: Address::ZERO, signature: [0; 64] };
 
 impl Claim {
+    /// Everything that the proof says, in words.
+    fn words(&self) -> Vec<B256> {
+        self.proof.public.to_vec().into_iter().map(calldata::word).collect()
+    }
+
     /// Nullifiers and tags: what settling uses up.
     fn tags(&self) -> Vec<B256> {
-        let words = self.proof.public.to_vec().into_iter().map(calldata::word).collect();
         // Fewer inputs than a claim has: it uses nothing up, and the verifier refuses it.
-        PublicInputs::new(words).map(|inputs| inputs.tags()).unwrap_or_default()
+        PublicInputs::new(self.words()).map(|inputs| inputs.tags()).unwrap_or_default()
     }
 
     fn endorsement(&self) -> &Endorsement {
@@ -185,17 +189,19 @@ impl Poster {
         let mut patience = self.patience();
         if row.state != State::Done {
             // A transaction that reverted left everything as it was. One that did something else is not sent again.
-            for (index, claim) in order.iter().zip(&row.claims).filter(|_| row.problem.is_some()) {
+            for index in order.iter().filter(|_| row.problem.is_some()) {
+                let claim = &desk.claims[*index];
                 let elsewhere = self.used_elsewhere(desk.deployment, claim, &mut patience).await?;
                 let unexpected = Refusal::Unexpected { by: mined.transaction };
                 desk.refuse(*index, elsewhere.unwrap_or(unexpected));
             }
             return Ok(Some(mined));
         }
-        for (index, claim) in order.iter().zip(&row.claims) {
-            let outcome = match claim.verdict {
+        for (index, ClaimRow { verdict, .. }) in order.iter().zip(&row.claims) {
+            let outcome = match *verdict {
                 Some(Verdict::Payable) => Outcome::Settled(mined),
                 Some(Verdict::AlreadySettled) => {
+                    let claim = &desk.claims[*index];
                     match self.used_elsewhere(desk.deployment, claim, &mut patience).await? {
                         Some(refusal) => Outcome::Refused(refusal),
                         None => continue,

@@ -8,6 +8,7 @@ mod poster {
     mod command;
     mod consents;
     mod crash;
+    mod creation;
     mod fees;
     mod file;
     mod gas;

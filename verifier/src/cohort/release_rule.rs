@@ -3,16 +3,17 @@
 //! The disclosure rule inside the proof judges counts of rows. These are the questions whose figures would tell more than counts do.
 
 use crate::VerifyError;
-use nightingale_circuits::cohort::{Query, Schema, Unit};
+use nightingale_circuits::cohort::{Query, Schema, Term, Unit};
 
-/// The fewest codes (missing apart) that a value column of a researcher's question has: of fewer, a sum and a sum of squares are
-/// the counts of each code.
+/// The fewest codes (missing apart) that a value column of a researcher's question has, and that a filter on it leaves: of fewer, a
+/// sum and a sum of squares are the counts of each code.
 const LEAST_CODES: u32 = 4;
 
 /// Whether `query` may be in a researcher's plan.
 ///
 /// 1. Cells count subjects: in a table with several rows a subject, the unit's dimension is a group column or fixed to one code.
-/// 2. A value column has at least four codes; one of fewer is grouped by, so that its counts are cells.
+/// 2. A value column has at least four codes; one of fewer is grouped by, so that its counts are cells. A filter on it leaves one range
+///    of at least four: of few codes, or of ranges far apart, the sums tell how many rows have which.
 /// 3. Two value columns are both filtered to rows where they are not missing, so that no figure covers a few rows more than another.
 ///
 /// # Errors
@@ -36,6 +37,14 @@ pub fn check_researcher(schema: &Schema, query: &Query) -> Result<(), VerifyErro
                 name(value)
             )));
         }
+        let filter = query.terms().iter().find(|term| term.column == value);
+        if filter.is_some_and(|term| !is_one_range(term)) {
+            return Err(VerifyError::Cohort(format!(
+                "the condition on {0} leaves other than one range of at least {LEAST_CODES} of its values, so that its sum tells counts that \
+                 nothing hides: a researcher asks for the sum over one such range, or for COUNT(*) under this condition",
+                name(value)
+            )));
+        }
     }
     let known = |value: &usize| query.terms().iter().any(|term| term.column == *value);
     if let ([_, _], Some(&value)) = (query.values(), query.values().iter().find(|value| !known(value))) {
@@ -47,10 +56,15 @@ pub fn check_researcher(schema: &Schema, query: &Query) -> Result<(), VerifyErro
     Ok(())
 }
 
+/// Whether a filter leaves neighbouring codes only, and enough of them.
+fn is_one_range(term: &Term) -> bool {
+    matches!(term.intervals.as_slice(), [one] if one.high.saturating_sub(one.low) >= LEAST_CODES - 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nightingale_circuits::cohort::{Column, Interval, Kind, Term};
+    use nightingale_circuits::cohort::{Column, Interval, Kind};
 
     fn schema(unit: Unit) -> Option<Schema> {
         let column = |name: &str, kind| Column { name: name.to_owned(), kind };
@@ -97,6 +111,42 @@ mod tests {
             refusal(Unit::Subject, &[], &[4], &[]).is_some_and(|said| said.contains("groups by responder"))
         );
         assert_eq!(refusal(Unit::Subject, &[], &[2], &[4]), None);
+    }
+
+    #[test]
+    fn a_filter_leaves_one_range_of_the_values_that_are_summed() {
+        // The sum of the codes 90 and 91 is 90 times the count, and as much more as there are rows with 91.
+        for few in [(2, 90, 91), (2, 90, 92), (2, 90, 90), (2, 199, 250)] {
+            assert!(
+                refusal(Unit::Subject, &[few], &[2], &[])
+                    .is_some_and(|said| said.contains("condition on base")),
+                "{few:?}"
+            );
+            assert!(refusal(Unit::Subject, &[few], &[2], &[4]).is_some(), "{few:?}");
+            assert_eq!(refusal(Unit::Subject, &[few], &[3], &[]), None, "{few:?}");
+            assert_eq!(refusal(Unit::Subject, &[few], &[], &[]), None, "{few:?}");
+        }
+        for many in [(2, 90, 93), (2, 1, 201), (2, 1, 4), (2, 198, 250)] {
+            assert_eq!(refusal(Unit::Subject, &[many], &[2], &[]), None, "{many:?}");
+        }
+        let second = [(2, 1, 201), (3, 5, 6)];
+        assert!(refusal(Unit::Subject, &second, &[2, 3], &[]).is_some_and(|said| said.contains("on change")));
+    }
+
+    #[test]
+    fn values_of_ranges_apart_are_not_summed() {
+        let asked = |intervals: &[(u32, u32)]| {
+            let schema = schema(Unit::Subject)?;
+            let intervals = intervals.iter().map(|&(low, high)| Interval { low, high }).collect();
+            let query = Query::new(&schema, vec![Term { column: 2, intervals }], vec![2], Vec::new()).ok()?;
+            Some(check_researcher(&schema, &query).is_ok())
+        };
+        // Of some rows from 0 to 3 and from 197 to 200, the sum divided by 197 is how many have the latter.
+        assert_eq!(asked(&[(1, 4), (198, 201)]), Some(false));
+        assert_eq!(asked(&[(1, 1), (50, 50), (100, 100), (201, 201)]), Some(false));
+        assert_eq!(asked(&[]), Some(false));
+        // One range, however it is written.
+        assert_eq!(asked(&[(1, 2), (3, 4)]), Some(true));
     }
 
     #[test]

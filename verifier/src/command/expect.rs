@@ -7,7 +7,7 @@ use nightingale_circuits::{
     claim::{Address, Date},
 };
 use nightingale_verifier::{
-    ConsentEpochs, ConsentRule, Context, KeyDigest, VerifyError,
+    ConsentEpochs, ConsentRule, Context, KeyDigest, KeyKind, VerifyError,
     consent::parse_time,
     expectation::{parse_address, parse_date, parse_root},
 };
@@ -87,7 +87,7 @@ impl Expect {
             received: self.received.or(file.received),
             consents: self.consents()?,
             key: self.key_digest.or(file.key),
-            production_only: self.production || file.production_only,
+            key_kind: if self.production { Some(KeyKind::Production) } else { file.key_kind },
         })
     }
 

@@ -6,7 +6,7 @@ use nightingale_circuits::{
     Fr,
     claim::{Address, Date},
 };
-use nightingale_verifier::{Context, KeyDigest, VerifyError, verify_claim};
+use nightingale_verifier::{Context, KeyDigest, KeyKind, VerifyError, verify_claim};
 
 #[test]
 fn accepts_what_is_expected_and_names_what_is_not() {
@@ -23,7 +23,7 @@ fn accepts_what_is_expected_and_names_what_is_not() {
         received: Some(verified.received),
         consents: None,
         key: Some(proof.key),
-        production_only: false,
+        key_kind: Some(verified.kind),
     };
     assert_eq!(verify_claim(&key, &proof, &expected).unwrap(), verified);
     let other = |root: Fr| Some(root + Fr::ONE);
@@ -51,7 +51,7 @@ fn accepts_what_is_expected_and_names_what_is_not() {
 #[test]
 fn a_development_key_can_be_ruled_out() {
     let proof = proof("claim-2-approve");
-    let context = Context { production_only: true, ..Context::default() };
+    let context = Context { key_kind: Some(KeyKind::Production), ..Context::default() };
     let result = verify_claim(&key(&proof), &proof, &context);
     assert!(matches!(result, Err(VerifyError::DevelopmentKey(digest)) if digest == proof.key));
 }

@@ -1,7 +1,11 @@
 //! Expectation files: the epoch as a root or in full, and each wrong element by its name.
 
 use super::golden::{bytes, key, proof};
-use nightingale_verifier::{Context, VerifyError, expectation::parse_date, verify_claim};
+use ark_bn254::{Fr, G1Affine, G2Affine};
+use ark_ec::{AffineRepr, CurveGroup};
+use nightingale_verifier::{
+    ClaimProof, Context, KeyKind, VerifyError, VerifyingKey, expectation::parse_date, verify_claim,
+};
 use serde_json::{Value, json};
 
 /// The epoch of the golden request, which the payer publishes.
@@ -52,6 +56,36 @@ fn a_wrong_element_is_named() {
         let error = verify(&file).unwrap_err().to_string();
         assert!(error.contains(element), "`{error}` does not name {element}");
     }
+}
+
+/// A proof under a key that is labelled as a ceremony's, and has nothing of the development keys where that shows. It does not verify.
+fn of_production() -> (ClaimProof, VerifyingKey) {
+    let mut proof = proof("claim-2-approve");
+    let mut groth16 = key(&proof).groth16().clone();
+    groth16.alpha_g1 = (G1Affine::generator() * Fr::from(5)).into_affine();
+    groth16.beta_g2 = (G2Affine::generator() * Fr::from(6)).into_affine();
+    groth16.delta_g2 = (G2Affine::generator() * Fr::from(7)).into_affine();
+    let key = VerifyingKey::new(proof.class, KeyKind::Production, groth16).unwrap();
+    proof.key = key.digest();
+    (proof, key)
+}
+
+#[test]
+fn a_key_of_another_kind_is_refused_whichever_is_expected() {
+    let (ceremony, production) = of_production();
+    let development = proof("claim-2-approve");
+    let judge = |kind: &str, key: &VerifyingKey, proof: &ClaimProof| {
+        let context = Context::from_json(json!({ "key_kind": kind }).to_string().as_bytes()).unwrap();
+        verify_claim(key, proof, &context).map(|_| ())
+    };
+    assert!(judge("development", &key(&development), &development).is_ok());
+    let refused = judge("production", &key(&development), &development);
+    assert!(matches!(refused, Err(VerifyError::DevelopmentKey(_))), "{refused:?}");
+    let refused = judge("development", &production, &ceremony);
+    assert!(matches!(refused, Err(VerifyError::Context { what: "key kind", .. })), "{refused:?}");
+    // Of the kind that is expected, it is judged as a proof.
+    let invalid = judge("production", &production, &ceremony);
+    assert!(matches!(invalid, Err(VerifyError::Invalid)), "{invalid:?}");
 }
 
 #[test]

@@ -127,3 +127,27 @@ fn an_explanation_of_something_else_is_refused() {
     assert!(read(&huge, &verified).is_err());
     assert!(matches!(Explanation::from_json(b"{", &verified), Err(VerifyError::Unreadable { .. })));
 }
+
+#[test]
+fn an_amount_that_is_not_covered_has_a_reason_and_a_reason_stands_once() {
+    let refused = |name: &str, change: &dyn Fn(&mut Value)| {
+        let (_, verified) = verified(name);
+        let mut other = explanation(name);
+        change(&mut other);
+        match read(&other, &verified) {
+            Err(VerifyError::Explanation { element, problem }) => format!("{element} {problem}"),
+            other => panic!("{other:?}"),
+        }
+    };
+    // The proven reason stands with a line that was paid: as an 835, the denied one would not balance.
+    let moved = refused("claim-8-approve", &|it| {
+        let reasons = it["lines"][2]["reasons"].take();
+        it["lines"][2]["reasons"] = json!([]);
+        it["lines"][0]["reasons"] = reasons;
+    });
+    assert!(moved.starts_with("lines[2] ") && moved.contains("no reason"), "{moved}");
+    let in_line = refused("claim-2-deny", &|it| it["lines"][0]["reasons"] = json!(["11", "11"]));
+    assert!(in_line.starts_with("lines[0].reasons ") && in_line.contains("11 twice"), "{in_line}");
+    let in_all = refused("claim-2-deny", &|it| it["reasons"] = json!(["11", "11"]));
+    assert!(in_all.starts_with("reasons ") && in_all.contains("11 twice"), "{in_all}");
+}

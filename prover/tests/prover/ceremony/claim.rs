@@ -62,7 +62,7 @@ fn claims_key_of_two_lines_comes_from_a_ceremony() {
     assert_eq!(store.manifest(entry.digest).unwrap().contributions.len(), 3);
 
     let verifying = KeyDirectory::new(&keys).key(TWO, entry.digest).unwrap();
-    let context = Context { production_only: true, ..Context::default() };
+    let context = Context { key_kind: Some(KeyKind::Production), ..Context::default() };
     let request = claims::request(TWO, true);
     let cpu = ClaimProver::new(store.claim_key(TWO).unwrap(), &Cpu::new(0)).unwrap();
     let development = ClaimProver::new(claims::store().claim_key(TWO).unwrap(), &Cpu::new(0)).unwrap();

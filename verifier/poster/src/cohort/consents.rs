@@ -151,7 +151,7 @@ fn digest(table: &TableRecord) -> B256 {
 }
 
 /// The chain's newest consents are a version of the dataset's.
-fn check_history(table: &TableRecord, published: usize, newest: B256) -> Result<(), PosterError> {
+pub(super) fn check_history(table: &TableRecord, published: usize, newest: B256) -> Result<(), PosterError> {
     let (name, known) = (table.name().to_owned(), table.consents.len());
     if published > known {
         return Err(PosterError::ConsentsBehind { table: name, known, published });

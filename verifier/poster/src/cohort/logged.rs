@@ -105,7 +105,7 @@ impl Poster {
         }
         let deep = self.deep_block(self.node.head().await?.number);
         let events =
-            self.events_of::<AnswerLogged>(deployment, log, [wanted.table, wanted.query], deep).await?;
+            self.events_of::<AnswerLogged>(deployment, log, (wanted.table, Some(wanted.query)), deep).await?;
         let found = events.into_iter().find(|found| wanted.is_answered_by(&found.event));
         Ok(match found {
             Some(found) if wanted.is_said_by(&found.event) => {

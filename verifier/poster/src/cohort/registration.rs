@@ -1,17 +1,17 @@
 //! Registers tables: those of which answers can be logged, each with the queries of its plan that can be.
 
-use super::tables;
+use super::{consents::check_history, tables};
 use crate::{Posted, Poster, PosterError};
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::{Address, B256};
 use alloy_sol_types::SolCall;
 use nightingale_contracts::{
     Error,
-    bindings::Registry::{DatasetRegistered, plannedColumnsCall},
+    bindings::Registry::{DatasetRegistered, QueryPlanned, plannedColumnsCall},
     calldata::cohort::{self, LeftOut},
     deploy::{Deployment, Request},
 };
-use nightingale_verifier::cohort::Dataset;
+use nightingale_verifier::cohort::{Dataset, TableRecord};
 use std::slice;
 
 /// A table, and what became of it.
@@ -34,7 +34,7 @@ pub struct TableRegistration {
 pub enum Registering {
     /// This outbox had it registered, now or before.
     Posted(Posted),
-    /// Somebody else did, with the same sponsor and these queries, as deep as wanted.
+    /// Somebody else did, with the same sponsor, consents of the dataset's and exactly these queries, as deep as wanted.
     Elsewhere {
         /// The transaction and its block, where the node finds them.
         by: Option<(B256, u64)>,
@@ -48,8 +48,8 @@ impl Poster {
     /// Verify the dataset before: [`Poster::verify_dataset`].
     ///
     /// # Errors
-    /// A table is registered for another sponsor or without a query of the plan, this account may not register, or something is not
-    /// mined in time; then the same call goes on.
+    /// A table is registered for another sponsor, with other consents, or with a query more or fewer; this account may not register; or
+    /// something is not mined in time, and then the same call goes on.
     pub async fn register_dataset(
         &self,
         deployment: &Deployment,
@@ -82,7 +82,7 @@ impl Poster {
                 data: found.call.abi_encode().into(),
             };
             let planned = &found.planned;
-            let outcome = self.register(deployment, &name, digest, sponsor, planned, &request).await?;
+            let outcome = self.register(deployment, record, sponsor, planned, &request).await?;
             let cohort::TableRegistration { table, planned, left_out, .. } = found;
             all.push(TableRegistration { name, table, planned, left_out, outcome });
         }
@@ -92,13 +92,12 @@ impl Poster {
     async fn register(
         &self,
         deployment: &Deployment,
-        name: &str,
-        table: B256,
+        record: &TableRecord,
         sponsor: Address,
         planned: &[B256],
         request: &Request,
     ) -> Result<Registering, PosterError> {
-        let elsewhere = || self.registered_elsewhere(deployment, name, table, sponsor, planned, request);
+        let elsewhere = || self.registered_elsewhere(deployment, record, sponsor, planned, request);
         let errand = self.begin(slice::from_ref(request), 0, false).await?;
         if !errand.knows(0)
             && let Some(by) = elsewhere().await?
@@ -117,16 +116,16 @@ impl Poster {
     }
 
     /// The registration that somebody else made, waited for until it is as deep as wanted; none where there is none. Inside: its
-    /// transaction, where the node finds it.
+    /// transaction, where the node finds it. A table's digest binds neither its first consents nor its plan, so that both are compared.
     async fn registered_elsewhere(
         &self,
         deployment: &Deployment,
-        name: &str,
-        table: B256,
+        record: &TableRecord,
         sponsor: Address,
         planned: &[B256],
         request: &Request,
     ) -> Result<Option<Option<(B256, u64)>>, PosterError> {
+        let (name, table) = (record.name(), B256::from(*record.digest()));
         let mut patience = self.patience();
         loop {
             let found = self.registered(deployment, table, BlockNumberOrTag::Latest).await?;
@@ -137,6 +136,7 @@ impl Poster {
                 let (registered, wanted) = (found.sponsor, sponsor);
                 return Err(PosterError::OtherSponsor { table: name.to_owned(), registered, wanted });
             }
+            check_history(record, found.versions.to(), found.consent)?;
             for query in planned {
                 let columns =
                     self.node.ask(deployment.registry, &plannedColumnsCall { query: *query }).await?;
@@ -146,7 +146,8 @@ impl Poster {
             }
             let deep = self.deep_block(self.node.head().await?.number);
             if self.registered(deployment, table, deep.into()).await?.sponsor == sponsor {
-                let topics = [table, sponsor.into_word()];
+                self.check_plan(deployment, record, planned, deep).await?;
+                let topics = (table, Some(sponsor.into_word()));
                 let registry = deployment.registry;
                 let events = self.events_of::<DatasetRegistered>(deployment, registry, topics, deep).await?;
                 return Ok(Some(events.first().map(|found| (found.transaction, found.block))));
@@ -155,5 +156,26 @@ impl Poster {
                 return Err(self.elsewhere_unconfirmed(&request.purpose));
             }
         }
+    }
+
+    /// That a registered table's plan has no query but these, all of which it has.
+    async fn check_plan(
+        &self,
+        deployment: &Deployment,
+        record: &TableRecord,
+        planned: &[B256],
+        deep: u64,
+    ) -> Result<(), PosterError> {
+        let (table, about) = (record.name().to_owned(), (B256::from(*record.digest()), None));
+        let events = self.events_of::<QueryPlanned>(deployment, deployment.registry, about, deep).await?;
+        let found: Vec<B256> = events.iter().map(|found| found.event.query).collect();
+        if let Some(query) = found.iter().find(|query| !planned.contains(query)) {
+            return Err(PosterError::PlanWider { table, query: *query });
+        }
+        // A node that does not show those that are there may keep others back.
+        if planned.iter().any(|query| !found.contains(query)) {
+            return Err(PosterError::PlanUnseen { table });
+        }
+        Ok(())
     }
 }

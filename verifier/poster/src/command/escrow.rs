@@ -91,8 +91,14 @@ fn withdrawals(ended: &[Transaction]) -> Vec<PostedReport> {
     let posted = |row: &Transaction| {
         let mined = row.mined.filter(|_| row.state == State::Done)?;
         let is_withdrawal = row.data.starts_with(&withdrawCall::SELECTOR);
-        is_withdrawal
-            .then(|| PostedReport::from(&Posted { purpose: row.purpose.clone(), mined, how: How::Resumed }))
+        is_withdrawal.then(|| {
+            PostedReport::from(&Posted {
+                purpose: row.purpose.clone(),
+                mined,
+                created: None,
+                how: How::Resumed,
+            })
+        })
     };
     ended.iter().filter_map(posted).collect()
 }

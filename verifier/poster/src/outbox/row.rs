@@ -107,6 +107,12 @@ impl Transaction {
     pub fn newest(&self) -> Option<&Attempt> {
         self.attempts.last()
     }
+
+    /// The contract that it creates, whose address follows from sender and nonce; none where it calls one.
+    #[must_use]
+    pub fn creates(&self) -> Option<Address> {
+        self.to.is_none().then(|| self.sender.create(self.nonce))
+    }
 }
 
 pub(super) fn damaged(column: &str) -> PosterError {

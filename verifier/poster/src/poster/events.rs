@@ -15,13 +15,13 @@ pub(crate) struct Found<E> {
 }
 
 impl Poster {
-    /// The events of one kind whose first two indexed values are these, from the deployment on and up to a block. A node
-    /// that does not search that far gives none, which is told.
+    /// The events of one kind whose first indexed value is this, and the second, where one is given, from the deployment on and up to a
+    /// block. A node that does not search that far gives none, which is told.
     pub(crate) async fn events_of<E: SolEvent>(
         &self,
         deployment: &Deployment,
         contract: Address,
-        [first, second]: [B256; 2],
+        (first, second): (B256, Option<B256>),
         deep: u64,
     ) -> Result<Vec<Found<E>>, PosterError> {
         if deployment.block.is_none() {
@@ -35,7 +35,7 @@ impl Poster {
             .address(contract)
             .event_signature(E::SIGNATURE_HASH)
             .topic1(first)
-            .topic2(second)
+            .topic2(second.into_iter().collect::<Vec<_>>())
             .from_block(from)
             .to_block(deep);
         let logs = match self.node.events(&filter).await? {

@@ -43,8 +43,7 @@ impl Poster {
     /// Finds what this outbox settled before, and the chain calls settled.
     pub(super) async fn recognise(&self, desk: &mut Desk<'_>) -> Result<(), PosterError> {
         for index in desk.waiting() {
-            let claim = desk.claims[index].row();
-            if let Some(mined) = self.still_settled(desk.deployment, &claim).await? {
+            if let Some(mined) = self.still_settled(desk.deployment, &desk.claims[index]).await? {
                 desk.outcomes[index] = Some(Outcome::Settled(mined));
             }
         }
@@ -106,8 +105,8 @@ impl Poster {
                 let refusal = match Verdict::from_number(number) {
                     Some(Verdict::Payable) => continue,
                     Some(Verdict::AlreadySettled) => {
-                        let claim = desk.claims[*index].row();
-                        match self.used_elsewhere(desk.deployment, &claim, patience).await? {
+                        let claim = &desk.claims[*index];
+                        match self.used_elsewhere(desk.deployment, claim, patience).await? {
                             Some(refusal) => refusal,
                             None => {
                                 vanished = true;

@@ -3,7 +3,7 @@
 //! The newest block can vanish, and a claim that was reported as paid by it would never be sent. So a claim is only called
 //! settled where the contract, asked about a block that is deep enough, says that all that its proof uses up is used.
 
-use super::Refusal;
+use super::{Claim, Refusal};
 use crate::{
     Poster, PosterError,
     outbox::ClaimRow,
@@ -11,12 +11,28 @@ use crate::{
     poster::{Patience, Standing, behind},
 };
 use alloy_eips::BlockNumberOrTag;
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use nightingale_contracts::{
     bindings::ClaimSettlement::{ClaimSettled, isSpentCall},
+    calldata::{self, PublicInputs},
     deploy::Deployment,
 };
 use std::collections::HashSet;
+
+impl Claim {
+    /// Whether an event is this proof's settlement. Another proof of the same services, under another epoch or of the same one once more,
+    /// uses up the same, and may pay another amount.
+    fn is_settled_by(&self, event: &ClaimSettled) -> bool {
+        let Ok(said) = PublicInputs::new(self.words()) else { return false };
+        let public = &self.proof.public;
+        event.payee == said.payee()
+            && event.cents == U256::from(said.payable_cents())
+            && event.receivedDay == U256::from(said.received_day())
+            && event.outcomeCommitment == calldata::word(public.outcome_commitment)
+            && event.spendTag == calldata::word(public.spend_tag)
+            && event.nextNote == calldata::word(public.next_note)
+    }
+}
 
 impl Poster {
     /// Why a claim cannot be settled whose tags the newest block calls used; none when no block says so any more. Waits
@@ -24,17 +40,18 @@ impl Poster {
     pub(super) async fn used_elsewhere(
         &self,
         deployment: &Deployment,
-        claim: &ClaimRow,
+        claim: &Claim,
         patience: &mut Patience,
     ) -> Result<Option<Refusal>, PosterError> {
-        let all: HashSet<&B256> = claim.tags.iter().collect();
-        if all.len() < claim.tags.len() {
+        let row = claim.row();
+        let all: HashSet<&B256> = row.tags.iter().collect();
+        if all.len() < row.tags.len() {
             // The contract calls a claim used that uses one thing twice.
             return Ok(Some(Refusal::AlreadySettled { by: None }));
         }
         loop {
             let deep = self.deep_block(self.node.head().await?.number);
-            let spent = self.spent(deployment.settlement, claim, deep.into()).await?;
+            let spent = self.spent(deployment.settlement, &row, deep.into()).await?;
             if !spent.is_empty() && spent.iter().all(|spent| *spent) {
                 let by = self.settler(deployment, claim, deep).await?;
                 return Ok(Some(Refusal::AlreadySettled { by }));
@@ -42,7 +59,7 @@ impl Poster {
             if spent.contains(&true) {
                 return Ok(Some(Refusal::AlreadySettled { by: None }));
             }
-            let now = self.spent(deployment.settlement, claim, BlockNumberOrTag::Latest).await?;
+            let now = self.spent(deployment.settlement, &row, BlockNumberOrTag::Latest).await?;
             let waits = patience.pause().await;
             if !now.contains(&true) && waits {
                 return Ok(None);
@@ -78,14 +95,15 @@ impl Poster {
     pub(super) async fn still_settled(
         &self,
         deployment: &Deployment,
-        claim: &ClaimRow,
+        claim: &Claim,
     ) -> Result<Option<crate::Mined>, PosterError> {
         let settlement = deployment.settlement;
+        let (claim, words) = (claim.row(), claim.words().concat());
         let mut patience = self.patience();
-        while let Some(row) = self.outbox.settled_by(settlement, claim).await? {
+        while let Some(row) = self.outbox.settled_by(settlement, &claim, &words).await? {
             let Some(mined) = row.mined else { break };
             let head = self.node.head().await?.number;
-            let spent = self.spent(settlement, claim, self.deep_block(head).into()).await?;
+            let spent = self.spent(settlement, &claim, self.deep_block(head).into()).await?;
             if spent.iter().all(|spent| *spent) {
                 return Ok(Some(mined));
             }
@@ -104,13 +122,14 @@ impl Poster {
     async fn settler(
         &self,
         deployment: &Deployment,
-        claim: &ClaimRow,
+        claim: &Claim,
         deep: u64,
     ) -> Result<Option<B256>, PosterError> {
-        let topics = [payer::topic(claim.payer), claim.commitment];
+        let row = claim.row();
+        let topics = (payer::topic(row.payer), Some(row.commitment));
         let contract = deployment.settlement;
         let found = self.events_of::<ClaimSettled>(deployment, contract, topics, deep).await?;
-        let own = found.iter().find(|found| claim.tags.contains(&found.event.spendTag));
+        let own = found.iter().find(|found| claim.is_settled_by(&found.event));
         Ok(own.map(|found| found.transaction))
     }
 }

@@ -1,6 +1,7 @@
 //! What counts as this claim's settlement: its own proof's, found from the deployment's block on.
 
 use super::{
+    anvil::TODAY,
     proofs::{approval, element, prove},
     proxy::Proxy,
     world::{World, account},
@@ -8,7 +9,7 @@ use super::{
 use alloy_primitives::U64;
 use anyhow::{Context, Result, ensure};
 use ark_bn254::Fr;
-use nightingale_circuits::claim::PublicInputs;
+use nightingale_circuits::claim::{Date, PublicInputs};
 use nightingale_contracts::deploy::Deployment;
 use nightingale_poster::{Claim, Notice, Outcome, Refusal, outbox::State};
 use serde_json::{Value, json};
@@ -42,6 +43,38 @@ async fn another_proof_of_a_settled_claim_is_not_called_settled() -> Result<()> 
     let fresh = [proven_again(&world, "a third spend tag", "another nullifier")?];
     let settlement = own.settle(&world.deployment, &fresh).await?;
     ensure!(settlement.all_paid() && settlement.transactions.len() == 1 && world.settlements()? == 2);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_of_another_amount_that_uses_up_the_same_is_not_called_settled() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let first = world.claim("a").await?;
+    let own = world.poster("stranger", |terms| terms).await?;
+    ensure!(own.settle(&world.deployment, std::slice::from_ref(&first)).await?.all_paid());
+    let other = world.poster("provider", |terms| terms).await?;
+    let paid = approval("a", account("provider")?.address())?;
+    let packed = |cents| Ok::<_, anyhow::Error>(PublicInputs::pack_amount(cents, Date::from_days(TODAY)?));
+    // Each as it could be proven under another epoch, and the last as the payer could prove it under the same one.
+    let rivals = [
+        PublicInputs { packed: packed(12_344)?, ..paid.clone() },
+        PublicInputs { packed: packed(12_344)?, next_note: element("another note"), ..paid.clone() },
+        PublicInputs { next_note: element("another note"), ..paid.clone() },
+        PublicInputs { outcome_commitment: element("another outcome"), ..paid.clone() },
+    ];
+    let unpaid = Outcome::Refused(Refusal::AlreadySettled { by: None });
+    for rival in rivals {
+        let rival = [world.endorsed(prove(rival)?)?];
+        for poster in [&own, &other] {
+            let settlement = poster.settle(&world.deployment, &rival).await?;
+            ensure!(settlement.entries[0].outcome == unpaid && !settlement.all_paid(), "{settlement:?}");
+        }
+    }
+    // What was paid is still called so, whoever asks.
+    for poster in [&own, &other] {
+        ensure!(poster.settle(&world.deployment, std::slice::from_ref(&first)).await?.all_paid());
+    }
+    ensure!(world.settlements()? == 1);
     Ok(())
 }
 

@@ -25,11 +25,10 @@ use nightingale_verifier::{
     },
 };
 
-const PLAN: [&str; 4] = ["main", "dose", "sites", "everybody"];
+const PLAN: [&str; 3] = ["main", "sites", "everybody"];
 
 fn query(name: &str) -> Result<Query> {
     match name {
-        "dose" => case::dose_by_arm(),
         "sites" => case::age_by_site(),
         "everybody" => case::everybody(),
         _ => case::age_by_arm(),
@@ -234,15 +233,17 @@ fn queries_that_no_log_takes_stay_behind_by_name() -> Result<()> {
     // A subject has a row in each arm, so that cells without an arm count rows.
     let events = Schema::new("adsl".to_owned(), plain.columns().to_vec(), 0, Unit::SubjectAnd(1), 11)?;
     let wide = Query::new(&events, Vec::new(), Vec::new(), vec![1, 4])?;
-    let queries = vec![wide, case::age_by_site()?, case::age_by_arm()?];
+    let queries = vec![wide, case::age_by_site()?, case::dose_by_arm()?, case::age_by_arm()?];
     let dataset = dataset(table(events, Size::Small)?, queries, &[Mode::Plan])?;
     let made = registration(&dataset, "adsl", SPONSOR)?;
     let digests: Vec<B256> = dataset.plan().iter().map(|planned| planned.digest.into()).collect();
-    ensure!(made.planned == digests[2..] && made.call.given.plan.len() == 1);
+    ensure!(made.planned == digests[3..] && made.call.given.plan.len() == 1);
     let left: Vec<B256> = made.left_out.iter().map(|left| left.query).collect();
-    ensure!(left == digests[..2] && made.left_out[0].reason == LeftOutReason::NotNarrow);
+    ensure!(left == digests[..3] && made.left_out[0].reason == LeftOutReason::NotNarrow);
     let told = made.left_out[1].reason.to_string();
     ensure!(told.contains("group by ARM"), "{told}");
+    let told = made.left_out[2].reason.to_string();
+    ensure!(told.contains("one range") && told.contains("DOSE"), "{told}");
     Ok(())
 }
 

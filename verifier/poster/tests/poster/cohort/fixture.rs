@@ -17,7 +17,7 @@ use nightingale_verifier::{
     },
 };
 use serde::Deserialize;
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, ops::Range, path::Path};
 
 /// Deploys the log, and nothing else, so that the log is where the proofs say.
 pub(super) const LOGGER: Address = Address::repeat_byte(0x10);
@@ -79,7 +79,6 @@ fn query(name: &str) -> Result<Query> {
         intervals: ranges.iter().map(|&(low, high)| Interval { low, high }).collect(),
     };
     let (terms, values, groups) = match name {
-        "dose" => (vec![term(3, &[(1, 400_000), (900_000, 1_500_001)])], vec![3], vec![1]),
         "sites" => (vec![term(5, &[(1, 900)])], vec![2], vec![4]),
         "everybody" => (Vec::new(), Vec::new(), Vec::new()),
         _ => (vec![term(2, &[(18, 73)])], vec![2], vec![1]),
@@ -99,6 +98,11 @@ fn no_frame() -> Result<LinkedProof> {
 
 /// A signed dataset of one table of the fixture, with so many versions of the consents and these queries as its plan.
 pub(super) fn dataset(table: &str, versions: usize, plan: &[&str]) -> Result<Dataset> {
+    dataset_from(table, 0..versions, plan)
+}
+
+/// The same, with these of the fixture's consents as its versions from 0 on.
+pub(super) fn dataset_from(table: &str, consents: Range<usize>, plan: &[&str]) -> Result<Dataset> {
     let kept = fixture()?.tables.remove(table).context("table")?;
     let point = |words: &[U256]| {
         let bytes: Vec<u8> = words.iter().flat_map(U256::to_be_bytes::<32>).collect();
@@ -112,7 +116,7 @@ pub(super) fn dataset(table: &str, versions: usize, plan: &[&str]) -> Result<Dat
         B256::from(*record.digest()) == kept.digest,
         "schema or sponsor is another than the fixture's"
     );
-    for words in kept.consents.iter().take(versions) {
+    for words in kept.consents.get(consents).context("consents")? {
         let commitment = point(words)?;
         record.consents.push(ConsentVersion { commitment, frame: no_frame()?, signature: None });
     }
@@ -124,9 +128,9 @@ pub(super) fn dataset(table: &str, versions: usize, plan: &[&str]) -> Result<Dat
     Ok(dataset)
 }
 
-/// Both versions of the trial's consents, and everything that was asked.
+/// Both versions of the trial's consents, and everything that a researcher may ask.
 pub(super) fn trial(versions: usize) -> Result<Dataset> {
-    dataset("trial", versions, &["main", "dose", "sites", "everybody"])
+    dataset("trial", versions, &["main", "sites", "everybody"])
 }
 
 /// A proof of the fixture about a dataset.

@@ -1,8 +1,11 @@
 //! A dataset is verified before it is registered; each table once, with the queries that can be logged.
 
 use super::{
-    super::world::{account, said},
-    fixture::{dataset, trial},
+    super::{
+        proxy::Proxy,
+        world::{account, said},
+    },
+    fixture::{dataset, dataset_from, statement, trial},
     world::World,
 };
 use anyhow::{Context, Result, ensure};
@@ -12,7 +15,7 @@ use nightingale_poster::{
     cohort::{Registering, read_dataset},
 };
 use nightingale_verifier::cohort::{CohortKeys, Dataset, keys::DEVELOPMENT};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{fs, path::Path};
 
 /// A dataset whose registration was proven and signed: `adsl` with a narrow query and a wide one, `adae` with a wide one.
@@ -118,6 +121,53 @@ async fn only_the_registrar_registers_and_a_plan_stays() -> Result<()> {
     let same = dataset("trial", 1, &["main"])?;
     let found = stranger.register_dataset(&world.deployment, &same, None, sponsor).await?;
     ensure!(matches!(found[0].outcome, Registering::Elsewhere { by: Some(_) }), "{found:?}");
+    Ok(())
+}
+
+/// The dataset that is already registered is another one of the same table: what is wrong with it for who verified `mine`.
+async fn registered_before(theirs: &Dataset, mine: &Dataset) -> Result<Option<PosterError>> {
+    let Some(world) = World::with(theirs).await? else { return Ok(None) };
+    let sponsor = account("sponsor")?.address();
+    let second = world.poster("stranger", |terms| terms).await?;
+    let found = second.register_dataset(&world.deployment, mine, None, sponsor).await;
+    ensure!(world.anvil.mined_of(second.address())? == 0);
+    Ok(Some(found.err().context("called done")?))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_of_other_consents_is_not_called_this_one() -> Result<()> {
+    // Both are signed, of the same columns, and so of one digest: in one of them nobody has revoked yet.
+    let (theirs, mine) = (dataset_from("trial", 0..1, &["main"])?, dataset_from("trial", 1..2, &["main"])?);
+    ensure!(theirs.tables()[0].digest() == mine.tables()[0].digest());
+    for (theirs, mine) in [(&theirs, &mine), (&mine, &theirs)] {
+        let Some(found) = registered_before(theirs, mine).await? else { return Ok(()) };
+        ensure!(matches!(found, PosterError::ConsentsDiffer { version: 0, .. }), "{found:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_with_a_query_more_is_not_called_this_one() -> Result<()> {
+    let (theirs, mine) = (dataset("trial", 1, &["main", "sites"])?, dataset("trial", 1, &["main"])?);
+    let Some(found) = registered_before(&theirs, &mine).await? else { return Ok(()) };
+    let sites = statement("sites")?.digest;
+    ensure!(matches!(found, PosterError::PlanWider { query, .. } if query == sites), "{found:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_the_node_does_not_show_is_not_believed() -> Result<()> {
+    let mine = dataset("trial", 1, &["main"])?;
+    let Some(world) = World::with(&mine).await? else { return Ok(()) };
+    let proxy = Proxy::lying(world.anvil.address(), |request, answer| {
+        if request["method"] == "eth_getLogs" {
+            answer["result"] = json!([]);
+        }
+    })?;
+    let second = world.poster_at(proxy.url(), "stranger").await?;
+    let sponsor = account("sponsor")?.address();
+    let found = second.register_dataset(&world.deployment, &mine, None, sponsor).await;
+    ensure!(matches!(found, Err(PosterError::PlanUnseen { .. })), "{found:?}");
     Ok(())
 }
 

@@ -39,7 +39,7 @@ async fn an_altered_proof_or_answer_is_not_sent() -> Result<()> {
     let mut bytes = whole.clone();
     *bytes.proof.proof.last_mut().context("empty")? ^= 1;
     let mut other = whole.clone();
-    other.proof.link = proof(&dataset, "dose")?.proof.link;
+    other.proof.link = proof(&dataset, "sites")?.proof.link;
     let mut lower = whole.clone();
     lower.threshold = 10;
     for altered in [figures, bytes, other, lower] {
@@ -58,7 +58,7 @@ async fn a_table_that_is_not_registered_and_a_query_that_is_not_planned_are_name
     let other = dataset("other", 1, &["main"])?;
     ensure!(world.refuses(&other, "other").await? == Refusal::TableNotRegistered);
     // The same table, whose plan has more than the chain was told.
-    ensure!(world.refuses(&trial(1)?, "dose").await? == Refusal::QueryNotPlanned);
+    ensure!(world.refuses(&trial(1)?, "sites").await? == Refusal::QueryNotPlanned);
     Ok(())
 }
 
@@ -87,7 +87,7 @@ async fn only_answers_under_the_newest_consents_are_sent_and_older_ones_stay_log
     let sponsor = world.poster("sponsor", |terms| terms).await?;
     sponsor.publish_dataset_consents(&world.deployment, &both, None).await?;
     let late = Refusal::ConsentNotNewest { proven: 0, newest: 1 };
-    ensure!(world.refuses(&both, "dose").await? == late);
+    ensure!(world.refuses(&both, "sites").await? == late);
     let unconfirmed = Refusal::ConsentUnconfirmed { version: 1 };
     ensure!(world.refuses(&both, "newer").await? == unconfirmed);
     let registrar = world.poster("operator", |terms| terms).await?;
