@@ -84,12 +84,14 @@ async fn refusals_leave_room_for_what_was_accepted() -> Result<()> {
     in_state(&mut client, &job, v1::JobState::Running).await?;
     let mut refused = 0;
     let full = loop {
-        ensure!(refused < 2_000, "the database never filled");
-        let long = (0..150).map(|age| format!(" AND AGE > {age}")).collect::<String>();
+        ensure!(refused < 3_000, "the database never filled");
+        // Other ages each time.
+        let ages = [(50, 1), (60, 10), (70, 100), (80, 1_000)].map(|(age, part)| age + refused / part % 10);
+        let [a, b, c, d] = ages;
         let query = v1::QueryRequest {
             idempotency_key: format!("{refused}"),
             dataset: dataset.clone(),
-            sql: format!("SELECT COUNT(*) FROM t WHERE AGE > {refused}{long}"),
+            sql: format!("SELECT COUNT(*) FROM t WHERE AGE IN ({a}, {b}, {c}, {d})"),
             ..v1::QueryRequest::default()
         };
         match client.query(query).await.err().context("answered")? {
