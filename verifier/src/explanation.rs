@@ -36,6 +36,27 @@ impl Line {
         self.reasons.first().and_then(|code| reason(code))
     }
 
+    /// What its amounts and its reasons cannot both be. A line is denied as a whole, with its reasons, or it is priced, and then the benefit maximum is
+    /// the only reason that it may have. An adjustment is written under its reason: without one it would not be written.
+    fn contradiction(&self) -> Option<&'static str> {
+        let is_maximum = |code: &String| code == Reason::Maximum.carc();
+        let is_denied = self.noncovered_cents == self.charge_cents;
+        if self.noncovered_cents > 0 && self.reasons.is_empty() {
+            return Some("has an amount that is not covered, and no reason for it");
+        }
+        if self.noncovered_cents > 0 && !is_denied {
+            return Some("is covered in part, and a line is denied as a whole or not at all");
+        }
+        if !is_denied && !self.reasons.iter().all(is_maximum) {
+            return Some("is not denied, and has a reason that denies it");
+        }
+        let is_over = self.over_maximum_cents > 0;
+        if !is_denied && is_over != self.reasons.iter().any(is_maximum) {
+            return Some("is over the benefit maximum, or has that for a reason, and not both");
+        }
+        None
+    }
+
     /// The 835 balance: the charge is the sum of its adjustments and the payment.
     fn balances(&self) -> bool {
         let parts = [
@@ -70,7 +91,7 @@ impl Explanation {
     ///
     /// # Errors
     /// Text that is not an explanation; one of another decision, other reasons or another total; a line that does not
-    /// balance, or that is not covered without a reason; a reason that stands twice.
+    /// balance, or whose reasons and amounts contradict each other; a reason that stands twice.
     pub fn from_json(bytes: &[u8], verified: &Verified) -> Result<Self, VerifyError> {
         let file: ExplanationFile = serde_json::from_slice(bytes)
             .map_err(|e| VerifyError::Unreadable { what: "claim explanation", problem: e.to_string() })?;
@@ -99,9 +120,7 @@ impl Explanation {
                     "does not balance: its charge is not the sum of its adjustments and its payment";
                 return Err(refuse(&format!("lines[{i}]"), problem.to_owned()));
             }
-            // An adjustment is written under its reason: without one it would not be written.
-            if line.noncovered_cents > 0 && line.reasons.is_empty() {
-                let problem = "has an amount that is not covered, and no reason for it";
+            if let Some(problem) = line.contradiction() {
                 return Err(refuse(&format!("lines[{i}]"), problem.to_owned()));
             }
             all = all.union(reason_set(&line.reasons, &format!("lines[{i}].reasons"))?);

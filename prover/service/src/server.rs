@@ -124,7 +124,6 @@ impl Server {
         production::check_cohorts(&config)?;
         // Bringing a large database up to date takes as long as it takes.
         let store = Supervisor::of_environment().wait_for(Store::open(&config)).await?;
-        store.keep_rules(&config).await?;
         // The data folder is there by now, where it may be.
         config.audit.break_glass.as_ref().map_or(Ok(()), break_glass::check)?;
         let listener = listen(config.listen).await?;
@@ -145,6 +144,8 @@ impl Server {
         let swept = engine.store.recover(engine.config.max_losses, Instant::now()).await?;
         engine.note_swept(&swept);
         engine.import_earlier().await?;
+        // A server that does not come to serve tells nobody what to go by.
+        engine.store.keep_rules(&engine.config).await?;
         Ok(Self { engine: Arc::new(engine), listener, address, metrics, entrance })
     }
 
@@ -266,6 +267,7 @@ fn router(engine: &Arc<Engine>, entrance: &Entrance) -> Result<(HealthReporter, 
     let (request_limit, publish_limit) = (sizes.of(Size::Request), sizes.of(Size::Publication));
     let (building, opening) = (Building::of_publications(), Building::of_openings());
     let registering = Building::of_registrations();
+    let revoking = registering.of_revocations();
     let descriptors = [nightingale_proto::DESCRIPTORS, tonic_health::pb::FILE_DESCRIPTOR_SET];
     let router = entrance::transport(&engine.config)
         .layer(Calls::of(engine, &descriptors))
@@ -285,7 +287,7 @@ fn router(engine: &Arc<Engine>, entrance: &Entrance) -> Result<(HealthReporter, 
         )
         .add_service(AuditServiceServer::new(audits::Audits::new(engine.clone(), opening.clone())))
         .add_service(
-            ConsentServiceServer::new(consents::Consents::new(engine.clone(), building, registering.clone()))
+            ConsentServiceServer::new(consents::Consents::new(engine.clone(), building, revoking))
                 .max_decoding_message_size(publish_limit),
         )
         .add_service(DatasetServiceServer::new(datasets::Datasets::new(engine.clone(), registering, opening)))

@@ -137,7 +137,12 @@ impl Store {
             return Err(path_error(folder, problem.into()));
         }
         let keyring = Keyring::open(&pools, master_source(config), false).await?;
-        Self::assemble(config, pools, folder, keyring, workers, held).await
+        let store = Self::assemble(config, pools, folder, keyring, workers, held).await?;
+        if store.is_restore_untold().await? {
+            let problem = "the database was restored from a copy, which the server puts on record first; start the server, and then this";
+            return Err(path_error(folder, problem.into()));
+        }
+        Ok(store)
     }
 
     async fn assemble(

@@ -139,13 +139,30 @@ fn an_amount_that_is_not_covered_has_a_reason_and_a_reason_stands_once() {
             other => panic!("{other:?}"),
         }
     };
-    // The proven reason stands with a line that was paid: as an 835, the denied one would not balance.
+    // As an 835, the denied line would not balance.
+    let bare = refused("claim-8-approve", &|it| it["lines"][2]["reasons"] = json!([]));
+    assert!(bare.starts_with("lines[2] ") && bare.contains("no reason"), "{bare}");
+    // The proven reason stands with a line that was paid.
     let moved = refused("claim-8-approve", &|it| {
         let reasons = it["lines"][2]["reasons"].take();
         it["lines"][2]["reasons"] = json!([]);
         it["lines"][0]["reasons"] = reasons;
     });
-    assert!(moved.starts_with("lines[2] ") && moved.contains("no reason"), "{moved}");
+    assert!(moved.starts_with("lines[0] ") && moved.contains("denies it"), "{moved}");
+    // A denied line becomes one whose charge was written off, and its reason would stand nowhere.
+    let written_off = refused("claim-8-approve", &|it| {
+        it["lines"][2]["contractual_cents"] = it["lines"][2]["noncovered_cents"].take();
+        it["lines"][2]["noncovered_cents"] = json!(0);
+    });
+    assert!(written_off.starts_with("lines[2] ") && written_off.contains("denies it"), "{written_off}");
+    // What was paid or is the member's becomes what the benefit maximum left.
+    let over = refused("claim-8-approve", &|it| {
+        let part = it["lines"][0]["contractual_cents"].take();
+        it["lines"][0]["contractual_cents"] = json!(0);
+        it["lines"][0]["over_maximum_cents"] =
+            json!(part.as_u64().unwrap() + it["lines"][0]["over_maximum_cents"].as_u64().unwrap());
+    });
+    assert!(over.starts_with("lines[0] ") && over.contains("benefit maximum"), "{over}");
     let in_line = refused("claim-2-deny", &|it| it["lines"][0]["reasons"] = json!(["11", "11"]));
     assert!(in_line.starts_with("lines[0].reasons ") && in_line.contains("11 twice"), "{in_line}");
     let in_all = refused("claim-2-deny", &|it| it["reasons"] = json!(["11", "11"]));

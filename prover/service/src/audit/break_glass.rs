@@ -16,6 +16,7 @@ use crate::{
     server::status::{invalid, typed},
     store::audit::Release,
 };
+use rustix::fs::OFlags;
 use serde_json::json;
 use std::{
     fs::{File, OpenOptions},
@@ -108,10 +109,13 @@ fn notice(tenant: &Tenant, release: &Release, job: &Job, reason: &str) -> String
 /// It cannot be opened to be written to.
 pub(crate) fn check(alarm: &Alarm) -> Result<(), ServiceError> {
     let Alarm::File(path) = alarm else { return Ok(()) };
-    to_append(path).map(drop).map_err(|error| ServiceError::Config {
+    // A pipe that nobody reads is not waited for.
+    let now = OFlags::NONBLOCK.bits().cast_signed();
+    let opened = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(now).open(path);
+    opened.map(drop).map_err(|error| ServiceError::Config {
         key: "audit.break_glass_file".into(),
         problem: format!(
-            "{} cannot be written: {error}; name a file in a folder of the service's user, as /var/lib/nightingale",
+            "{} cannot be written: {error}; name a file in a folder of the service's user, as /var/lib/nightingale, or a pipe that is read",
             path.display()
         ),
     })

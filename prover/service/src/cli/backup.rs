@@ -40,7 +40,8 @@ fn say_lost(copied: &backup::Copied) {
         say(format_args!("the newest {what} in it: {}", at.as_deref().unwrap_or("none")));
     }
     warn(
-        "consents that were revoked after that are in force again: before the server is reached, revoke them again and publish; anchors and \
+        "consents that were revoked after that are in force again: stop the workers and start with work.claims and work.cohorts = false, \
+         revoke them again and publish, and only then start as usual; anchors and \
          exports of later entries of the audit logs do not answer to this database: docs/operations.md, \"What a restore loses\"",
     );
 }

@@ -64,9 +64,15 @@ impl Building {
         Self::of(PUBLICATIONS)
     }
 
-    /// Of datasets that are taken in, or whose consents change.
+    /// Of datasets that are taken in.
     pub(super) fn of_registrations() -> Self {
         Self::of(REGISTRATIONS)
+    }
+
+    /// Of consents that change, beside these registrations: in turn with those of the same tenant, and in places of their own, so that no
+    /// revocation waits for what others take in.
+    pub(super) fn of_revocations(&self) -> Self {
+        Self { turns: self.turns.clone(), places: Arc::new(Semaphore::new(REGISTRATIONS)) }
     }
 
     /// Of datasets that are looked at. They do not wait for those that are taken in.

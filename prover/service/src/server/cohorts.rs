@@ -156,10 +156,11 @@ impl Cohorts {
             false => (Purpose::Research, &engine.config.audit.bases.research),
         };
         let entry = |event| Draft::new(event, caller, QUERY).purpose(purpose, basis);
-        // A caller that goes away meanwhile leaves its place to the judging, which goes on to its end.
-        let judging = move || judge(&archive, &question).map(|judged| (judged, place));
-        let judged = self.opening.work(&tenant, load, judging).await?;
-        let (judged, _place) = judged.map_err(|error| cohort(&error))?;
+        // While it waits for its turn, the tenant's claims have its place.
+        drop(place);
+        let judged = self.opening.work(&tenant, load, move || judge(&archive, &question)).await?;
+        let judged = judged.map_err(|error| cohort(&error))?;
+        let _place = engine.place(&tenant).await.ok_or_else(overloaded)?;
         let (line, class) = match judged {
             Judged::Allowed(line, class) => (line, class),
             Judged::Refused(line, refusal) => {

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     audit::{Draft, Event},
-    cohort::archive::Imported,
+    cohort::{Archive, archive::Imported},
     engine::Engine,
     error::CohortError,
     identity,
@@ -20,6 +20,7 @@ use nightingale_proto::v1::{self, dataset_service_server::DatasetService};
 use nightingale_verifier::cohort::{Dataset, proof::role, text};
 use std::{
     path::{Component, Path, PathBuf},
+    slice,
     sync::Arc,
 };
 use tonic::{Code, Request, Response, Status};
@@ -70,10 +71,18 @@ impl Datasets {
         Self { engine, registering, opening }
     }
 
-    async fn public(&self, tenant: &Tenant, row: &DatasetRow) -> Result<Public, Status> {
-        let archive = self.engine.archive(tenant, &row.dataset).await?.ok_or_else(not_imported)?;
-        let read =
-            move || Ok(Public { dataset: archive.public()?, has_regulator_key: archive.has_regulator_key() });
+    /// The public halves of datasets, all in one turn.
+    async fn public(&self, tenant: &Tenant, rows: &[DatasetRow]) -> Result<Vec<Public>, Status> {
+        let mut archives = Vec::with_capacity(rows.len());
+        for row in rows {
+            archives.push(self.engine.archive(tenant, &row.dataset).await?.ok_or_else(not_imported)?);
+        }
+        let read = move || {
+            let public = |archive: &Archive| {
+                Ok(Public { dataset: archive.public()?, has_regulator_key: archive.has_regulator_key() })
+            };
+            archives.iter().map(public).collect::<Result<_, _>>()
+        };
         self.opening.work(tenant, None, read).await?.map_err(|error: CohortError| cohort(&error))
     }
 }
@@ -168,8 +177,9 @@ impl DatasetService for Datasets {
         let asked = request.into_inner();
         let (tenant, digest) = (self.engine.tenant(&caller, &asked.tenant).await?, digest(&asked.dataset)?);
         let row = self.engine.store.dataset(&tenant, &digest).await?.ok_or_else(unknown)?;
-        let public = self.public(&tenant, &row).await?;
-        Ok(Response::new(message(&row, &public, true)))
+        let public = self.public(&tenant, slice::from_ref(&row)).await?;
+        let public = public.first().ok_or_else(unknown)?;
+        Ok(Response::new(message(&row, public, true)))
     }
 
     async fn list(
@@ -178,10 +188,9 @@ impl DatasetService for Datasets {
     ) -> Result<Response<v1::ListDatasetsResponse>, Status> {
         let caller = identity::caller(&request)?;
         let tenant = self.engine.tenant(&caller, &request.into_inner().tenant).await?;
-        let mut datasets = Vec::new();
-        for row in self.engine.store.datasets(&tenant).await? {
-            datasets.push(message(&row, &self.public(&tenant, &row).await?, false));
-        }
+        let rows = self.engine.store.datasets(&tenant).await?;
+        let public = self.public(&tenant, &rows).await?;
+        let datasets = rows.iter().zip(&public).map(|(row, public)| message(row, public, false)).collect();
         Ok(Response::new(v1::ListDatasetsResponse { datasets }))
     }
 }

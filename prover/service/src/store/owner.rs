@@ -16,7 +16,7 @@ pub(super) const SERVER: &str = "server.lock";
 pub(super) fn refuse_strange_root(folder: &Path) -> Result<(), ServiceError> {
     let found = [folder.join(SERVER), folder.to_owned()].into_iter().find_map(|path| fs::metadata(path).ok());
     let Some(owner) = found.map(|found| found.uid()).filter(|owner| *owner != 0) else { return Ok(()) };
-    if !geteuid().is_root() {
+    if !geteuid().is_root() || gives_away(folder) {
         return Ok(());
     }
     let run = match name(owner) {
@@ -27,6 +27,15 @@ pub(super) fn refuse_strange_root(folder: &Path) -> Result<(), ServiceError> {
         "belongs to another user than root, whose service could not open what root makes there; nothing was done: {run}"
     );
     Err(path_error(folder, problem))
+}
+
+/// Whether what root makes there is not root's: some mounts give all files to one user.
+fn gives_away(folder: &Path) -> bool {
+    let trial = folder.join("owner.trial");
+    let made = fs::File::create_new(&trial).and_then(|file| file.metadata());
+    // Not left behind by whoever made it; where it was there, another command asks the same.
+    let _ = made.is_ok() && fs::remove_file(&trial).is_ok();
+    made.is_ok_and(|made| made.uid() != 0)
 }
 
 /// A user's name, where this machine knows it.

@@ -13,13 +13,18 @@ use crate::{
 pub(super) const NAME: &str = "restored";
 
 impl Store {
+    /// Whether there was a restore that no server has put on record.
+    pub(super) async fn is_restore_untold(&self) -> Result<bool, StoreError> {
+        let select = "SELECT name FROM meta WHERE name = $1";
+        Ok(self.optional(sql(select).bind(NAME)).await?.is_some())
+    }
+
     /// Puts a restore on record, where there was one since the last start.
     ///
     /// # Errors
     /// The database refuses; the next start does it.
     pub(super) async fn tell_of_restore(&self) -> Result<(), StoreError> {
-        let select = "SELECT name FROM meta WHERE name = $1";
-        if self.optional(sql(select).bind(NAME)).await?.is_none() {
+        if !self.is_restore_untold().await? {
             return Ok(());
         }
         let mut tx = self.begin().await?;

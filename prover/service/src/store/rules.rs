@@ -5,7 +5,7 @@
 //! for years. To change a value, change it on every machine and start servers, then workers, anew, one after the other.
 
 use super::{
-    Store, rows,
+    Store, doubt, rows,
     sql::{Connection, sql},
 };
 use crate::{
@@ -81,6 +81,9 @@ impl Store {
         let text = "INSERT INTO meta (name, value) VALUES ($1, $2) \
                     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
         tx.execute(sql(text).bind(NAME).bind(own)).await?;
+        if !keep.is_empty() {
+            doubt::begin(&mut tx, Instant::now()).await?;
+        }
         tx.commit().await?;
         for Differing { key, here, there } in consent.iter().chain(&keep) {
             tracing::warn!(
@@ -89,9 +92,6 @@ impl Store {
                 there,
                 "the server that started before was told otherwise: give all servers and workers the same"
             );
-        }
-        if !keep.is_empty() {
-            self.doubt_clock(true, Instant::now()).await?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::{
     super::system::rng,
-    snarkjs::run,
+    snarkjs::{hash, run},
     stage::{Stage, contribute, exchanged, powers, put, refusal, section, sections, stage},
 };
 use halo2_proofs::{
@@ -122,6 +122,20 @@ fn other_powers_and_too_few_of_the_right_ones_are_refused() {
     terms.published.truncate(1);
     terms.published[0].hash = hash.parse().unwrap();
     import(&stage.r1cs, &stage.read("exact.zkey"), &checked(&exact), &terms, &mut rng(9)).unwrap();
+}
+
+#[test]
+fn a_key_that_went_through_bellmans_files_is_imported() {
+    let Some(stage) = stage() else { return };
+    let at = stage.path();
+    run(at, "zkey export bellman 1.zkey challenge.bellman");
+    run(at, "zkey bellman contribute bn128 challenge.bellman response.bellman -e=bellman");
+    run(at, "zkey import bellman 1.zkey response.bellman bellman-2.zkey --name=insurer");
+    super::stage::finish(at, "bellman-2.zkey", "bellman.zkey");
+    let said = run(at, "zkey verify circuit.r1cs powers.ptau bellman.zkey");
+    let mut terms = stage.terms();
+    terms.published[1].hash = hash(&said, "contribution #2 insurer:").parse().unwrap();
+    import(&stage.r1cs, &stage.read("bellman.zkey"), &checked(&stage.ptau), &terms, &mut rng(11)).unwrap();
 }
 
 #[test]

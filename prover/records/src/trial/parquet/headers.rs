@@ -16,6 +16,15 @@ use std::{
 
 /// What Snappy makes of three bytes at most: a copy.
 const LONGEST_COPY: u64 = 64;
+/// Structs: a page's header, and by their fields' numbers there what it holds for one kind of page each.
+const PAGE: u32 = 0;
+const DATA: u32 = 5;
+const DICTIONARY: u32 = 7;
+const DATA_2: u32 = 8;
+const UNKNOWN: u32 = u32::MAX;
+/// Kinds of fields.
+const NUMBER: u8 = 5;
+const STRUCT: u8 = 12;
 /// How deep structs lie in each other: a page's statistics are at 3.
 const DEEPEST: u32 = 4;
 
@@ -47,6 +56,16 @@ pub(super) fn check(file: &File, chunk: &ColumnChunkMetaData) -> Result<()> {
     Ok(())
 }
 
+/// The kinds that a field may be of, where it is known: the crate reads it so, whatever the file says that it is.
+const fn kinds(of: u32, field: u32) -> &'static [u8] {
+    match (of, field) {
+        (PAGE | DATA, 1..=4) | (DICTIONARY, 1..=2) | (DATA_2, 1..=6) => &[NUMBER],
+        (PAGE, 5..=8) | (DATA, 5) | (DATA_2, 8) => &[STRUCT],
+        (DICTIONARY, 3) | (DATA_2, 7) => &[1, 2],
+        _ => &[],
+    }
+}
+
 /// A header while it is read.
 struct Header<R> {
     bytes: R,
@@ -61,13 +80,11 @@ impl<R: Read> Header<R> {
     /// Of the page: without compression, and in the file.
     fn lengths(&mut self) -> Result<(u64, u64)> {
         let (mut last, mut plain, mut stored) = (0, None, None);
-        while let Some((step, kind)) = self.field()? {
-            // Fields have rising numbers, each a short step from the one before it.
-            last += if step == 0 { return Err(malformed()) } else { step };
+        while let Some(kind) = self.field(PAGE, &mut last)? {
             match last {
-                2 => plain = Some(self.length(kind)?),
-                3 => stored = Some(self.length(kind)?),
-                _ => self.skip(kind, DEEPEST)?,
+                2 => plain = Some(self.length()?),
+                3 => stored = Some(self.length()?),
+                _ => self.skip(kind, last, DEEPEST)?,
             }
         }
         plain.zip(stored).ok_or_else(malformed)
@@ -80,10 +97,20 @@ impl<R: Read> Header<R> {
         Ok(byte[0])
     }
 
-    /// The step to the next field's number and the field's kind, or the end.
-    fn field(&mut self) -> Result<Option<(u32, u8)>> {
+    /// The next field's number, in the place of the last one's, and its kind; nothing at the end.
+    fn field(&mut self, of: u32, last: &mut u32) -> Result<Option<u8>> {
         let byte = self.byte()?;
-        Ok((byte & 15 != 0).then_some((u32::from(byte >> 4), byte & 15)))
+        let (step, kind) = (u32::from(byte >> 4), byte & 15);
+        if kind == 0 {
+            return Ok(None);
+        }
+        *last += step;
+        // Fields have rising numbers, each a short step from the one before it.
+        let is_known = match kinds(of, *last) {
+            [] => true,
+            kinds => kinds.contains(&kind),
+        };
+        if step > 0 && is_known { Ok(Some(kind)) } else { Err(malformed()) }
     }
 
     fn varint(&mut self) -> Result<u64> {
@@ -99,16 +126,16 @@ impl<R: Read> Header<R> {
     }
 
     /// A number of 32 bits that is not negative.
-    fn length(&mut self, kind: u8) -> Result<u64> {
+    fn length(&mut self) -> Result<u64> {
         let value = self.varint()?;
-        if kind != 5 || value & 1 == 1 || value >= 1 << 32 {
+        if value & 1 == 1 || value >= 1 << 32 {
             return Err(malformed());
         }
         Ok(value / 2)
     }
 
-    /// Reads over a field. No page's header has lists, sets or maps.
-    fn skip(&mut self, kind: u8, depth: u32) -> Result<()> {
+    /// Reads over a field with this number. No page's header has lists, sets or maps.
+    fn skip(&mut self, kind: u8, number: u32, depth: u32) -> Result<()> {
         match kind {
             // A truth value is its field's kind.
             1 | 2 => Ok(()),
@@ -123,12 +150,11 @@ impl<R: Read> Header<R> {
                 let length = self.varint()?;
                 self.over(length)
             }
-            12 if depth > 0 => {
-                while let Some((step, kind)) = self.field()? {
-                    if step == 0 {
-                        return Err(malformed());
-                    }
-                    self.skip(kind, depth - 1)?;
+            STRUCT if depth > 0 => {
+                // Only the structs of the page itself are known.
+                let (of, mut last) = (if depth == DEEPEST { number } else { UNKNOWN }, 0);
+                while let Some(kind) = self.field(of, &mut last)? {
+                    self.skip(kind, last, depth - 1)?;
                 }
                 Ok(())
             }
@@ -140,5 +166,44 @@ impl<R: Read> Header<R> {
         let there = std::io::copy(&mut (&mut self.bytes).take(length), &mut std::io::sink())?;
         self.read += there;
         if there == length { Ok(()) } else { Err(malformed()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lengths(bytes: &[u8]) -> Option<(u64, u64, u64)> {
+        let mut header = Header { bytes, read: 0 };
+        let (plain, stored) = header.lengths().ok()?;
+        Some((plain, stored, header.read))
+    }
+
+    /// Of a dictionary of 3 entries: 32 bytes, 20 in the file.
+    const DICTIONARY: [u8; 14] = [0x15, 4, 0x15, 64, 0x15, 40, 0x4c, 0x15, 6, 0x15, 0, 0x11, 0, 0];
+
+    #[test]
+    fn lengths_are_those_of_the_header_and_nothing_is_read_behind_it() {
+        assert_eq!(lengths(&DICTIONARY), Some((32, 20, 14)));
+        assert_eq!(lengths(&[&DICTIONARY[..], &[1, 2, 3]].concat()), Some((32, 20, 14)));
+        for end in 0..DICTIONARY.len() {
+            assert_eq!(lengths(&DICTIONARY[..end]), None, "{end}");
+        }
+    }
+
+    /// The crate reads a known field as what it must be: where the file says another kind, the two would see other pages.
+    #[test]
+    fn a_known_field_of_another_kind_is_refused() {
+        for at in [0, 2, 4, 6, 7, 9, 11] {
+            let mut header = DICTIONARY;
+            for kind in 1..=15 {
+                header[at] = DICTIONARY[at] & 0xf0 | kind;
+                let is_truth = at == 11 && kind <= 2;
+                let may_be = kind == DICTIONARY[at] & 15 || is_truth;
+                assert_eq!(lengths(&header).is_some(), may_be, "{at}: {kind}");
+            }
+        }
+        // A fourth field that is said to be a truth value.
+        assert_eq!(lengths(&[0x15, 2, 0x15, 16, 0x15, 16, 0x11, 0, 0]), None);
     }
 }

@@ -77,7 +77,7 @@ impl Store {
     /// The database refuses.
     pub async fn consents_in_force(&self, tenant: &Tenant) -> Result<(i64, Vec<Consent>), StoreError> {
         self.seal(tenant).await?;
-        let _turn = self.long_reads.turn(tenant).await?;
+        let _turn = self.long_reads.turn_to_publish(tenant).await?;
         let mut connection = self.snapshot().await?;
         let through = last_line(&mut connection, tenant).await?;
         let select = format!(
@@ -163,7 +163,10 @@ impl Store {
         audit::append(&mut tx, tenant, vec![entry], now).await?;
         let outcome = serde_json::to_vec(&number).map_err(|_| rows::damaged("outcome"))?;
         self.remember(&mut tx, tenant, naming, &outcome, now).await?;
-        leave_room(&mut tx).await?;
+        if newest.is_none() {
+            // Others may bring a revocation to verifiers.
+            leave_room(&mut tx).await?;
+        }
         tx.commit().await?;
         Ok(Publication::Asked(Asked::Done(EpochRow { number, root, consents, through, published })))
     }

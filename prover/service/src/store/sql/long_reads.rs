@@ -34,8 +34,21 @@ impl LongReads {
     /// # Errors
     /// [`StoreError::Busy`]: it does not come in time.
     pub(crate) async fn turn(&self, tenant: &Tenant) -> Result<LongRead, StoreError> {
+        self.turn_of(tenant.as_str()).await
+    }
+
+    /// The same for a publication, which waits for none of the tenant's lists.
+    ///
+    /// # Errors
+    /// As [`LongReads::turn`].
+    pub(crate) async fn turn_to_publish(&self, tenant: &Tenant) -> Result<LongRead, StoreError> {
+        // No tenant's name has a slash.
+        self.turn_of(&format!("{}/publish", tenant.as_str())).await
+    }
+
+    async fn turn_of(&self, name: &str) -> Result<LongRead, StoreError> {
         let turn = async {
-            let turn = self.turns.turn(tenant.as_str()).await;
+            let turn = self.turns.turn(name).await;
             let place = self.places.clone().acquire_owned().await.map_err(|_| StoreError::Busy)?;
             Ok(LongRead { _place: place, _turn: turn })
         };

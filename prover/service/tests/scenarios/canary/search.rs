@@ -1,6 +1,6 @@
 //! Finds planted values in bytes, whichever way they were written: text, hexadecimal, base64, UTF-16, lists of bytes, integers.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
@@ -8,6 +8,7 @@ use base64::{
 use std::{
     collections::HashMap,
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -201,7 +202,11 @@ impl Searcher {
         let mut read = 0;
         for path in files(folder)? {
             let place = path.display().to_string();
-            let bytes = fs::read(&path)?;
+            let bytes = match fs::read(&path) {
+                // A database that runs removes files of its own: what is gone holds nothing.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                bytes => bytes.with_context(|| place.clone())?,
+            };
             read += bytes.len() as u64;
             leaks.extend(self.find(&place, &bytes));
             leaks.extend(self.find(&format!("the name of {place}"), place.as_bytes()));
@@ -215,7 +220,10 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let kind = fs::symlink_metadata(&path)?;
+        let kind = match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            kind => kind?,
+        };
         if kind.is_dir() {
             found.extend(files(&path)?);
         } else if kind.is_file() {
