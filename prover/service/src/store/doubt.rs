@@ -84,3 +84,52 @@ impl Store {
         tx.commit().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::Config, error::ServiceError};
+
+    fn days(days: u64) -> Instant {
+        Instant(1_795_000_000_000).plus(DOUBT * u32::try_from(days).unwrap_or(u32::MAX))
+    }
+
+    async fn left(store: &Store, day: u64) -> Result<u64, StoreError> {
+        Ok(store.doubt_clock(false, days(day)).await?.as_secs() / 3600)
+    }
+
+    async fn opened(folder: &std::path::Path) -> Result<Store, ServiceError> {
+        Store::open(&Config::local(folder.join("data"), folder.join("keys"))).await
+    }
+
+    #[tokio::test]
+    async fn a_purge_by_another_server_ends_no_doubt() -> Result<(), ServiceError> {
+        let folder = tempfile::tempdir().map_err(StoreError::io)?;
+        let store = opened(folder.path()).await?;
+        store.note_purge(days(0)).await?;
+        assert_eq!(left(&store, 1).await?, 0, "a day later it is believed");
+        assert_eq!(left(&store, 40).await?, 24);
+        // Another server, whose clock is right or which has no doubt of it.
+        store.note_purge(days(40)).await?;
+        assert_eq!(left(&store, 40).await?, 24);
+        // The clock is set right again: a doubt of the future lasts no longer than a day.
+        assert_eq!(left(&store, 1).await?, 24);
+        store.note_purge(days(2)).await?;
+        assert_eq!(left(&store, 2).await?, 0, "the doubt is over");
+        Ok(())
+    }
+
+    /// One that is up for some hours a week: it begins to doubt, and believes the next time.
+    #[tokio::test]
+    async fn a_doubt_that_nobody_purged_after_is_believed_for_two_weeks() -> Result<(), ServiceError> {
+        let folder = tempfile::tempdir().map_err(StoreError::io)?;
+        let store = opened(folder.path()).await?;
+        store.note_purge(days(0)).await?;
+        assert_eq!(left(&store, 7).await?, 24);
+        assert_eq!(left(&store, 14).await?, 0);
+        store.note_purge(days(14)).await?;
+        assert_eq!(left(&store, 21).await?, 24);
+        assert_eq!(left(&store, 60).await?, 24, "too long ago to say anything");
+        Ok(())
+    }
+}
