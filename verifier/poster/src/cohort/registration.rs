@@ -146,7 +146,11 @@ impl Poster {
             }
             let deep = self.deep_block(self.node.head().await?.number);
             if self.registered(deployment, table, deep.into()).await?.sponsor == sponsor {
-                self.check_plan(deployment, record, planned, deep).await?;
+                match self.check_plan(deployment, record, planned, deep).await {
+                    // Events may come later than what a call answers.
+                    Err(PosterError::PlanUnseen { .. }) if patience.pause().await => continue,
+                    checked => checked?,
+                }
                 let topics = (table, Some(sponsor.into_word()));
                 let registry = deployment.registry;
                 let events = self.events_of::<DatasetRegistered>(deployment, registry, topics, deep).await?;

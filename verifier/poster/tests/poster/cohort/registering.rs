@@ -16,7 +16,12 @@ use nightingale_poster::{
 };
 use nightingale_verifier::cohort::{CohortKeys, Dataset, keys::DEVELOPMENT};
 use serde_json::{Value, json};
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 /// A dataset whose registration was proven and signed: `adsl` with a narrow query and a wide one, `adae` with a wide one.
 fn registered() -> Result<Dataset> {
@@ -164,10 +169,27 @@ async fn a_plan_that_the_node_does_not_show_is_not_believed() -> Result<()> {
             answer["result"] = json!([]);
         }
     })?;
-    let second = world.poster_at(proxy.url(), "stranger").await?;
+    let second = world.poster_within(Duration::from_millis(300), proxy.url(), "stranger").await?;
     let sponsor = account("sponsor")?.address();
     let found = second.register_dataset(&world.deployment, &mine, None, sponsor).await;
     ensure!(matches!(found, Err(PosterError::PlanUnseen { .. })), "{found:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_the_node_shows_later_is_waited_for() -> Result<()> {
+    let mine = dataset("trial", 1, &["main"])?;
+    let Some(world) = World::with(&mine).await? else { return Ok(()) };
+    let hidden = AtomicU32::new(0);
+    let proxy = Proxy::lying(world.anvil.address(), move |request, answer| {
+        if request["method"] == "eth_getLogs" && hidden.fetch_add(1, Ordering::Relaxed) == 0 {
+            answer["result"] = json!([]);
+        }
+    })?;
+    let second = world.poster_at(proxy.url(), "stranger").await?;
+    let found =
+        second.register_dataset(&world.deployment, &mine, None, account("sponsor")?.address()).await?;
+    ensure!(matches!(found[0].outcome, Registering::Elsewhere { .. }), "{found:?}");
     Ok(())
 }
 

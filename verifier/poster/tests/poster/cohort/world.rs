@@ -25,6 +25,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -91,6 +92,12 @@ impl World {
     /// The same through another URL.
     pub(super) async fn poster_at(&self, url: &str, who: &str) -> Result<Poster> {
         open(url, &self.path(&format!("{who}.sqlite")), who, |terms| terms).await
+    }
+
+    /// The same, which waits no longer than so.
+    pub(super) async fn poster_within(&self, timeout: Duration, url: &str, who: &str) -> Result<Poster> {
+        let terms = |terms| Terms { timeout, ..terms };
+        open(url, &self.path(&format!("{who}.sqlite")), who, terms).await
     }
 
     /// Logs proofs of the fixture from an account's outbox.
