@@ -17,6 +17,7 @@ pub mod keys;
 pub mod ledger;
 pub mod lifecycle;
 pub mod master;
+mod meta;
 mod migrations;
 mod owner;
 mod postgres;

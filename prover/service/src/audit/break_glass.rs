@@ -18,13 +18,7 @@ use crate::{
 };
 use rustix::fs::OFlags;
 use serde_json::json;
-use std::{
-    fs::{File, OpenOptions},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-    process::Stdio,
-    time::Duration,
-};
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, process::Stdio, time::Duration};
 use tokio::io::AsyncWriteExt;
 use tonic::{Code, Status};
 
@@ -111,8 +105,7 @@ pub(crate) fn check(alarm: &Alarm) -> Result<(), ServiceError> {
     let Alarm::File(path) = alarm else { return Ok(()) };
     // A pipe that nobody reads is not waited for.
     let now = OFlags::NONBLOCK.bits().cast_signed();
-    let opened = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(now).open(path);
-    opened.map(drop).map_err(|error| ServiceError::Config {
+    to_append().custom_flags(now).open(path).map(drop).map_err(|error| ServiceError::Config {
         key: "audit.break_glass_file".into(),
         problem: format!(
             "{} cannot be written: {error}; name a file in a folder of the service's user, as /var/lib/nightingale, or a pipe that is read",
@@ -121,8 +114,10 @@ pub(crate) fn check(alarm: &Alarm) -> Result<(), ServiceError> {
     })
 }
 
-fn to_append(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+fn to_append() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o600);
+    options
 }
 
 /// A command and all that it started, killed where it is dropped before the command has ended.
@@ -143,7 +138,7 @@ async fn tell(alarm: &Alarm, notice: &str, patience: Duration) -> Result<(), Str
             let (path, notice) = (path.clone(), notice.to_owned());
             let write = move || {
                 use std::io::Write;
-                let mut file = to_append(&path)?;
+                let mut file = to_append().open(&path)?;
                 file.write_all(notice.as_bytes())?;
                 file.sync_all()
             };

@@ -4,7 +4,7 @@
 //! a purge by another server that has none.
 
 use super::{
-    Store, rows,
+    Store, meta, rows,
     sql::{Connection, sql},
 };
 use crate::{error::StoreError, jobs::Instant};
@@ -24,16 +24,13 @@ const NEWEST: &str = "SELECT MAX(e.at) AS at FROM audit_logs l JOIN audit_entrie
                       AND e.sequence = (SELECT MAX(sequence) FROM audit_entries WHERE tenant = l.tenant)";
 
 async fn held(connection: &mut Connection, name: &str) -> Result<Option<Instant>, StoreError> {
-    let select = "SELECT value FROM meta WHERE name = $1";
-    let Some(row) = connection.optional(sql(select).bind(name)).await? else { return Ok(None) };
-    let bytes = rows::column::<&[u8]>(&row, "value")?.try_into();
-    Ok(Some(Instant(i64::from_be_bytes(bytes.map_err(|_| rows::damaged("value"))?))))
+    let Some(bytes) = meta::held(connection, name).await? else { return Ok(None) };
+    let bytes = bytes.try_into().map_err(|_| rows::damaged("value"))?;
+    Ok(Some(Instant(i64::from_be_bytes(bytes))))
 }
 
 async fn note(connection: &mut Connection, name: &str, at: Instant) -> Result<(), StoreError> {
-    let text = "INSERT INTO meta (name, value) VALUES ($1, $2) \
-                ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-    connection.execute(sql(text).bind(name).bind(at.0.to_be_bytes().as_slice())).await.map(drop)
+    meta::put(connection, name, &at.0.to_be_bytes()).await
 }
 
 /// Begins a doubt: nothing is purged for a day by servers that start.
@@ -79,7 +76,7 @@ impl Store {
         let mut tx = self.begin().await?;
         note(&mut tx, PURGED, now).await?;
         if held(&mut tx, DOUBTED).await?.is_some_and(|until| until <= now) {
-            tx.execute(sql("DELETE FROM meta WHERE name = $1").bind(DOUBTED)).await?;
+            meta::removed(&mut tx, DOUBTED).await?;
         }
         tx.commit().await
     }

@@ -17,7 +17,7 @@ use super::{
         self, KEY_BYTES, KeyId, MasterKeys,
         source::{MasterSource, Place},
     },
-    rows,
+    meta, rows,
     seal::{DataKey, Seal, TenantKeys},
     sql::{Connection, Dialect, Pools, Row, Statement, Wait, sql},
     times::Times,
@@ -221,8 +221,7 @@ async fn bring_over(pools: &Pools, source: &MasterSource, fingerprint: &[u8]) ->
     let master = source.find_earlier(fingerprint)?;
     // Once in a database's life: not among the times that are told.
     let mut tx = pools.begin(None, Wait::Patient, &Times::new("upgrade")?).await?;
-    let still = tx.optional(sql("SELECT value FROM meta WHERE name = $1").bind(EARLIER)).await?;
-    if still.is_some() {
+    if meta::held(&mut tx, EARLIER).await?.is_some() {
         let tenants = tx
             .all(sql(
                 "SELECT tenant FROM jobs UNION SELECT tenant FROM accounts UNION SELECT tenant FROM datasets \
@@ -237,7 +236,7 @@ async fn bring_over(pools: &Pools, source: &MasterSource, fingerprint: &[u8]) ->
         }
         let name = "INSERT INTO meta (name, value) VALUES ($1, $2)";
         tx.execute(sql(name).bind(NAME).bind(master.id().as_str().as_bytes())).await?;
-        tx.execute(sql("DELETE FROM meta WHERE name = $1").bind(EARLIER)).await?;
+        meta::removed(&mut tx, EARLIER).await?;
         tracing::warn!(tenants = tenants.len(), "keys of an earlier release were wrapped as data keys");
     }
     tx.commit().await?;

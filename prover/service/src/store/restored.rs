@@ -2,7 +2,7 @@
 //!
 //! Nothing else shows it. What was revoked since the copy stands again, and what was in the audit logs since is not there any more.
 
-use super::{Store, audit, rows, sql::sql};
+use super::{Store, audit, meta, rows, sql::sql};
 use crate::{
     audit::{Draft, Event},
     error::StoreError,
@@ -29,7 +29,7 @@ impl Store {
         }
         let mut tx = self.begin().await?;
         // Another server may have been quicker.
-        if tx.execute(sql("DELETE FROM meta WHERE name = $1").bind(NAME)).await? == 0 {
+        if !meta::removed(&mut tx, NAME).await? {
             return Ok(());
         }
         let all = "SELECT tenant FROM audit_logs WHERE tenant <> $1 UNION SELECT tenant FROM tenant_keys";

@@ -4,10 +4,7 @@
 //! a server says what differs, and purges nothing for a day: one that was told nothing would otherwise remove within a second what the others keep
 //! for years. To change a value, change it on every machine and start servers, then workers, anew, one after the other.
 
-use super::{
-    Store, doubt, rows,
-    sql::{Connection, sql},
-};
+use super::{Store, doubt, meta, rows, sql::Connection};
 use crate::{
     config::{Config, Consent, Retention},
     error::{ServiceError, StoreError},
@@ -61,9 +58,8 @@ fn differing(own: &Rules, held: &Rules) -> Vec<Differing> {
 }
 
 async fn held(connection: &mut Connection) -> Result<Rules, StoreError> {
-    let select = "SELECT value FROM meta WHERE name = $1";
-    let Some(row) = connection.optional(sql(select).bind(NAME)).await? else { return Ok(Rules::new()) };
-    serde_json::from_slice(rows::column(&row, "value")?).map_err(|_| rows::damaged("value"))
+    let Some(rules) = meta::held(connection, NAME).await? else { return Ok(Rules::new()) };
+    serde_json::from_slice(&rules).map_err(|_| rows::damaged("value"))
 }
 
 impl Store {
@@ -78,9 +74,7 @@ impl Store {
         let (consent, keep) = (differing(&consents, &held), differing(&retention, &held));
         let own: Rules = consents.into_iter().chain(retention).collect();
         let own = serde_json::to_vec(&own).map_err(|_| rows::damaged("value"))?;
-        let text = "INSERT INTO meta (name, value) VALUES ($1, $2) \
-                    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        tx.execute(sql(text).bind(NAME).bind(own)).await?;
+        meta::put(&mut tx, NAME, &own).await?;
         if !keep.is_empty() {
             doubt::begin(&mut tx, Instant::now()).await?;
         }
