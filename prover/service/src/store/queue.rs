@@ -145,28 +145,27 @@ impl Store {
             }
         };
         let text = format!(
-            "UPDATE jobs SET state = 'leased', fence = fence + 1, attempts = attempts + 1, lease_until = $1, \
+            "WITH turns AS MATERIALIZED ({}) \
+             UPDATE jobs SET state = 'leased', fence = fence + 1, attempts = attempts + 1, lease_until = $1, \
              lease_milliseconds = $3, started = COALESCE(started, $2) \
              WHERE state = 'queued' AND sequence = ( \
                  SELECT q.sequence FROM jobs q LEFT JOIN ( \
                      SELECT tenant, {QUESTION} AS question, COUNT(*) AS held FROM jobs WHERE state = 'leased' GROUP BY tenant, {QUESTION} \
                  ) h ON h.tenant = q.tenant AND h.question = (q.{QUESTION}) \
-                 LEFT JOIN ( \
-                     SELECT tenant, {}($4, '/' || tenant || '/') AS place FROM jobs WHERE ended IS NULL GROUP BY tenant \
-                 ) t ON t.tenant = q.tenant \
+                 LEFT JOIN turns t ON t.name = q.tenant \
                  WHERE q.state = 'queued' AND {} AND (q.deadline IS NULL OR q.deadline > $2) {others}\
                  AND NOT EXISTS (SELECT 1 FROM jobs l WHERE l.state = 'leased' AND l.tenant = q.tenant \
                      AND l.account_lock = q.account_lock) \
                  AND (q.losses < {SUSPECT} OR NOT EXISTS (SELECT 1 FROM jobs s WHERE s.state = 'leased' AND s.losses >= {SUSPECT})) \
-                 ORDER BY COALESCE(h.held, 0), t.place, q.priority DESC, q.deadline IS NULL, q.deadline, q.sequence LIMIT 1{}) \
+                 ORDER BY COALESCE(h.held, 0), COALESCE(t.place, -1), q.priority DESC, q.deadline IS NULL, q.deadline, q.sequence LIMIT 1{}) \
              RETURNING tenant, id, fence, size_class, payer, account_lock, rebases_spent, accepted, witness, trace",
-            self.dialect().place_in_text(),
+            self.dialect().listed("$4"),
             share.condition(),
             self.dialect().skip_locked(),
         );
         let milliseconds = i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX);
         let statement = sql(text).bind(now.plus(lasts).0).bind(now.0).bind(milliseconds);
-        let statement = statement.bind(self.served.names(share));
+        let statement = statement.bind(self.served.list(share));
         let statement = left_out.iter().fold(statement, |statement, tenant| statement.bind(tenant.as_str()));
         match self.of_lease(statement).await {
             Ok(rows) => match rows.first() {

@@ -7,8 +7,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Tenants that are remembered. Whoever was served before all of them counts as not served: each tenant with open jobs is looked up among them.
-const REMEMBERED: usize = 1024;
+/// Tenants that are remembered: their list goes with each look for a job. Whoever was served before all of them counts as not served.
+const REMEMBERED: usize = 16_384;
 
 /// The tenants that lanes of each share served, the last one last.
 #[derive(Default)]
@@ -25,11 +25,11 @@ impl Served {
         served.push(tenant.clone());
     }
 
-    /// Their names in order, a slash before and after each: no name has one. The later a name begins, the later its tenant was served.
-    pub(super) fn names(&self, share: Share) -> String {
+    /// Their names, the one served last at the end, as a list in JSON.
+    pub(super) fn list(&self, share: Share) -> String {
         let served = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let names = served.get(&share).into_iter().flatten();
-        names.fold("/".to_owned(), |names, tenant| names + tenant.as_str() + "/")
+        serde_json::Value::from_iter(names.map(Tenant::as_str)).to_string()
     }
 }
 
@@ -43,11 +43,11 @@ mod tests {
         for name in ["north", "south", "west", "north"] {
             tenant(name).for_each(|tenant| served.note(Share::Claims, &tenant));
         }
-        assert_eq!(served.names(Share::Claims), "/south/west/north/");
-        assert_eq!(served.names(Share::Cohorts), "/", "lanes of another kind have served nobody");
+        assert_eq!(served.list(Share::Claims), r#"["south","west","north"]"#);
+        assert_eq!(served.list(Share::Cohorts), "[]", "lanes of another kind have served nobody");
         for number in 1..REMEMBERED {
             tenant(&format!("t{number}")).for_each(|tenant| served.note(Share::Claims, &tenant));
         }
-        assert!(served.names(Share::Claims).starts_with("/north/t1/"));
+        assert!(served.list(Share::Claims).starts_with(r#"["north","t1","#));
     }
 }

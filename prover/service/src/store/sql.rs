@@ -26,11 +26,13 @@ impl Dialect {
         }
     }
 
-    /// The function that says where in a text, its first parameter, another begins; 0 where it does not stand there.
-    pub(super) const fn place_in_text(self) -> &'static str {
+    /// A select of the names of a list, a parameter that holds them in JSON, each as `name` with its `place` in the list.
+    pub(super) fn listed(self, parameter: &str) -> String {
         match self {
-            Self::Sqlite => "instr",
-            Self::Postgres => "strpos",
+            Self::Sqlite => format!("SELECT value AS name, key AS place FROM json_each({parameter})"),
+            Self::Postgres => format!(
+                "SELECT name, place FROM json_array_elements_text({parameter}::text::json) WITH ORDINALITY AS l (name, place)"
+            ),
         }
     }
 
