@@ -7,6 +7,7 @@
 //! Readers are pure functions of bytes, and what they allocate is in proportion to the bytes that they are given.
 
 mod chain;
+mod check;
 mod container;
 mod digest;
 mod encoding;
@@ -24,6 +25,7 @@ mod terms;
 mod zkey;
 
 pub use chain::{Beacon, Contribution};
+pub use check::{Checked, check};
 pub use digest::{ContributionHash, FileDigest};
 pub use error::{CeremonyError, FileKind};
 pub use export::{first_empty_row, r1cs, wtns};

@@ -14,7 +14,7 @@ mod statement;
 pub use development::SetupStep;
 pub use index::Entry;
 pub(crate) use index::locked;
-pub use statement::system_digest;
+pub use statement::{constraint_system, system_digest};
 
 use crate::{ProveError, ceremony::Manifest, groth16};
 use index::Index;

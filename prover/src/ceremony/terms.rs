@@ -6,6 +6,7 @@
 
 use super::{
     chain::{Beacon, Contribution},
+    check::Checked,
     digest::ContributionHash,
     error::CeremonyError,
 };
@@ -30,9 +31,9 @@ pub struct Terms {
     pub beacon: Beacon,
     /// Contributions that must be in the key, in this order.
     pub published: Vec<Published>,
-    /// Contributions of earlier files, with all of which the key's must begin. Each vouches for its last: the file is its contributor's
+    /// Earlier files, with all of whose contributions the key's must begin. Each vouches for its last: the file is its contributor's
     /// own, never one that the coordinator hands over.
-    pub previous: Vec<Vec<ContributionHash>>,
+    pub previous: Vec<Checked>,
 }
 
 /// What of a contribution was compared with what its maker published or kept.
@@ -82,7 +83,8 @@ impl Terms {
         let hashes: Vec<ContributionHash> = contributions.iter().map(Contribution::hash).collect();
         let mut kept = vec![Compared::Nothing; hashes.len()];
         for (number, previous) in (1..).zip(&self.previous) {
-            if !hashes.starts_with(previous) {
+            let previous = previous.hashes();
+            if !hashes.starts_with(&previous) {
                 return Err(CeremonyError::NotContinued(number));
             }
             // Whoever kept a file vouches for the own contribution, its last. That the others before it were made by whom they name, nobody says.

@@ -1,10 +1,10 @@
 //! Groth16 `.zkey` files as snarkjs writes them. All that is checked here is that the bytes are such a file: the sizes fit,
-//! every element is reduced and every point is in its group. What it says is checked by [`import`](super::import).
+//! every element is reduced and every point is in its group. What it says is checked by [`check`](super::check()).
 
 use super::{
     chain::Contribution,
     container::{Container, Cursor},
-    digest::{ContributionHash, LENGTH},
+    digest::LENGTH,
     encoding::{Flaw, G1, G2, Group, WORD, limbs, point, points},
     error::{CeremonyError, FileKind},
 };
@@ -105,16 +105,6 @@ impl<'a> Zkey<'a> {
             circuit_hash,
             contributions,
         })
-    }
-
-    /// Reads only what an earlier file of a ceremony is asked for: the contributions that it had.
-    ///
-    /// # Errors
-    /// A file that has no well-formed list of contributions.
-    pub fn contributions_of(file: &[u8]) -> Result<Vec<ContributionHash>, CeremonyError> {
-        let container = Container::read(file, KIND, *b"zkey")?;
-        let (_, contributions) = contributions(container.cursor(10)?)?;
-        Ok(contributions.iter().map(Contribution::hash).collect())
     }
 
     /// Who contributed, in order.

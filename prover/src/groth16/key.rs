@@ -152,10 +152,14 @@ impl Key {
     fn hides(&self) -> Result<(), &'static str> {
         let vk = &self.verifying;
         let same = |in_g1: G1Affine, in_g2: G2Affine| {
-            let on_curve = !in_g1.is_zero() && in_g1.is_on_curve();
+            // A pairing of what is no point need not have a value at all.
+            let points = !in_g1.is_zero()
+                && in_g1.is_on_curve()
+                && in_g2.is_on_curve()
+                && in_g2.is_in_correct_subgroup_assuming_on_curve();
             let pairs = [(in_g1, G2Affine::generator()), (-G1Affine::generator(), in_g2)];
             let (in_g1, in_g2): (Vec<G1Affine>, Vec<G2Affine>) = pairs.into_iter().unzip();
-            on_curve && Bn254::multi_pairing(in_g1, in_g2).is_zero()
+            points && Bn254::multi_pairing(in_g1, in_g2).is_zero()
         };
         let (delta, beta) =
             rayon::join(|| same(self.delta_g1, vk.delta_g2), || same(self.beta_g1, vk.beta_g2));

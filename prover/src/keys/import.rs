@@ -1,12 +1,12 @@
 //! Takes a ceremony's key into a directory, after all its checks.
 
-use super::{Entry, KeyStore, file, index::Index, system_digest};
+use super::{Entry, KeyStore, constraint_system, file, index::Index};
 use crate::{
     ProveError,
     ceremony::{self, CeremonyError, CheckedPowers, Manifest, Terms},
-    groth16, reduction,
+    groth16,
 };
-use nightingale_circuits::claim::{SizeClass, circuit};
+use nightingale_circuits::claim::SizeClass;
 use nightingale_verifier::{KeyKind, VerifyingKey, key::file_name};
 use rand::CryptoRng;
 use std::{fs, path::PathBuf};
@@ -27,11 +27,7 @@ impl KeyStore {
         rng: &mut impl CryptoRng,
     ) -> Result<Self, ProveError> {
         let directory = directory.into();
-        let r1cs = circuit::r1cs(class);
-        if reduction::digest(&r1cs) != system_digest(class) {
-            return Err(ProveError::Bug("keys/statement.rs is not for this circuit".to_owned()));
-        }
-        let imported = ceremony::import(&r1cs, zkey, powers, terms, rng)?;
+        let imported = ceremony::import(&constraint_system(class)?, zkey, powers, terms, rng)?;
         let verifying = VerifyingKey::new(class, KeyKind::Production, imported.key.verifying().clone())
             .map_err(CeremonyError::UnsafeKey)?;
         fs::create_dir_all(&directory)

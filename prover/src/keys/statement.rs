@@ -3,7 +3,23 @@
 //!
 //! When the circuit changes, the test below fails and prints what to write here. All keys must then be made anew.
 
-use nightingale_circuits::claim::SizeClass;
+use crate::{ProveError, reduction};
+use nightingale_circuits::{
+    claim::{SizeClass, circuit},
+    r1cs::R1cs,
+};
+
+/// The constraint system of a class, which is the one that keys are made for.
+///
+/// # Errors
+/// [`ProveError::Bug`]: this file is not for the circuit.
+pub fn constraint_system(class: SizeClass) -> Result<R1cs, ProveError> {
+    let r1cs = circuit::r1cs(class);
+    if reduction::digest(&r1cs) == system_digest(class) {
+        return Ok(r1cs);
+    }
+    Err(ProveError::Bug("keys/statement.rs is not for this circuit".to_owned()))
+}
 
 /// [`digest`](crate::reduction::digest) of the constraint system of a class.
 #[must_use]
@@ -27,8 +43,6 @@ const EIGHT: [u8; 32] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reduction;
-    use nightingale_circuits::claim::circuit;
 
     #[test]
     fn names_the_constraint_systems_of_the_circuits() {

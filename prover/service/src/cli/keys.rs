@@ -7,6 +7,7 @@ use super::{Outcome, Remote, meter::meter, say, wait};
 use clap::{Args, Subcommand};
 use nightingale_prover::{
     KeyStore,
+    ceremony::Contribution,
     cohort::{Setups, keys::check_production},
     keys::{Entry, SetupStep},
 };
@@ -20,6 +21,8 @@ pub(super) enum Keys {
     List(List),
     /// Write a circuit for a ceremony with snarkjs, or a request's assignment.
     Export(export::Export),
+    /// Check a file of a ceremony that is under way, before contributing to it.
+    Check(import::Check),
     /// Check a ceremony and take its key.
     Import(import::Import),
     /// Check powers of tau and make the setup for cohort statistics from them.
@@ -69,6 +72,7 @@ impl Keys {
                 }),
             },
             Self::Export(command) => command.run(),
+            Self::Check(command) => command.run(),
             Self::Import(command) => command.run(),
             Self::ImportPtau(command) => command.run(),
         }
@@ -106,6 +110,18 @@ fn list(store: &KeyStore) {
                 None => say(format_args!("  {number:<12} {} {name} ({compared})", part.hash)),
             }
         }
+    }
+}
+
+/// A line for each contribution. Names are the file's word, which nobody compared.
+fn list_contributions(contributions: &[Contribution]) {
+    if contributions.is_empty() {
+        say(format_args!("  nobody contributed yet: whoever proves with it can forge"));
+    }
+    for (number, made) in (1..).zip(contributions) {
+        let name = made.name().unwrap_or("unnamed").escape_debug();
+        let kind = if made.beacon().is_some() { "beacon " } else { "" };
+        say(format_args!("  {number:<12} {kind}{} {name}", made.hash()));
     }
 }
 

@@ -116,6 +116,11 @@ async fn a_key_from_a_whole_ceremony_pays_a_claim() -> Result<()> {
         published.push(format!("{} {name}\n", hash(&said, "Contribution Hash")?));
     }
     fs::write(folder.path().join("contributions.txt"), published.concat())?;
+    // What the second contributor does before contributing.
+    let powers = ["--ptau", "powers.ptau", "--ptau-digest", &ptau];
+    let handed = ["keys", "check", "--class", "claim-2", "--zkey", "claim-2_0001.zkey"];
+    let said = place.done(ours, &[&handed[..], &powers].concat())?;
+    ensure!(said.contains(&circuit_hash) && said.contains(published[0].trim_end()), "{said}");
     let finish = format!("zkey beacon claim-2_0002.zkey claim-2_final.zkey {BEACON} 10");
     place.snarkjs(&finish, &["-n=drand round 1"])?;
     let said = place.snarkjs("zkey verify claim-2.r1cs powers.ptau claim-2_final.zkey", &[])?;

@@ -321,6 +321,14 @@ fn refuses_sections_that_would_lead_a_prover_astray() {
             }
         }
     }
+    // Reduced, and no points: on these the pairing that compares G1 with G2 has no value.
+    for (point, x) in [(0, Fq::ONE), (2, Fq::ONE), (2, Fq::from(2u64))] {
+        let at = sections[1].start + 128 * point;
+        let mut content = content.clone();
+        content[at..at + 128].fill(0);
+        content[at..at + 32].copy_from_slice(&x.0.0.map(u64::to_le_bytes).concat());
+        assert!(refused(content), "point {point} of G2");
+    }
     for (section, size) in [(14, 64), (15, 64), (16, 128), (17, 64)] {
         let at = sections[section].start + size;
         let mut content = content.clone();

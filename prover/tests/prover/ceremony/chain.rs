@@ -5,7 +5,7 @@ use ark_bn254::{Bn254, Fr, G1Projective};
 use ark_ec::{CurveGroup, VariableBaseMSM};
 use ark_groth16::{Groth16, Proof, prepare_verifying_key};
 use nightingale_circuits::claim::SizeClass;
-use nightingale_prover::ceremony::{Beacon, CeremonyError as Error, Part, Terms, Zkey};
+use nightingale_prover::ceremony::{Beacon, CeremonyError as Error, Part, Terms};
 use nightingale_verifier::{KeyKind, VerifyingKey};
 
 /// Bytes of a point of G1, and of G2.
@@ -66,10 +66,9 @@ fn a_dropped_or_replaced_contribution_is_refused() {
     let replaced = stage.read("replaced.zkey");
     assert!(matches!(stage.refused(&replaced), Error::Dropped { hash } if *hash == stage.published[1].hash));
     // Whoever kept an earlier file need not have published a hash.
-    let earlier = |name: &str| Zkey::contributions_of(&stage.read(name)).unwrap();
     let terms = |names: &[&str]| Terms {
         published: Vec::new(),
-        previous: names.iter().map(|name| earlier(name)).collect(),
+        previous: names.iter().map(|name| stage.kept(name)).collect(),
         ..stage.terms()
     };
     assert!(stage.import_on(&stage.key, &terms(&["0.zkey", "1.zkey", "2.zkey"])).is_ok());
@@ -92,7 +91,7 @@ fn too_few_contributions_that_anybody_vouches_for_are_refused() {
     terms.minimum = 0;
     assert!(matches!(stage.refused_on(&stage.key, &terms), Error::TooFew { kept: 0, minimum: 1 }));
     // The beacon is nobody's.
-    let all = Zkey::contributions_of(&stage.key).unwrap();
+    let all = stage.kept("final.zkey");
     let terms = Terms { minimum: 3, previous: vec![all], ..stage.terms() };
     assert!(matches!(stage.refused_on(&stage.key, &terms), Error::TooFew { kept: 2, minimum: 3 }));
 }
@@ -130,7 +129,7 @@ fn a_name_counts_as_published_only_where_it_was_compared() {
     let mut terms = stage.terms();
     terms.published[0].name = None;
     assert_eq!(compared(&terms), [hash_alone, "published", "not compared"]);
-    let kept = Zkey::contributions_of(&stage.read("1.zkey")).unwrap();
+    let kept = stage.kept("1.zkey");
     terms.published.remove(0);
     assert_eq!(compared(&Terms { previous: vec![kept], ..terms }), [hash_alone, "published", "not compared"]);
 }
@@ -178,13 +177,10 @@ fn a_name_with_characters_that_do_not_show_is_refused() {
 #[test]
 fn a_kept_file_vouches_for_its_own_contribution_and_no_other() {
     let Some(stage) = stage() else { return };
-    let kept = |name: &str| Terms {
-        published: Vec::new(),
-        previous: vec![Zkey::contributions_of(&stage.read(name)).unwrap()],
-        ..stage.terms()
-    };
+    let kept =
+        |name: &str| Terms { published: Vec::new(), previous: vec![stage.kept(name)], ..stage.terms() };
     // The coordinator's last file, which begins with itself, vouches for nobody.
-    let all = Terms { previous: vec![Zkey::contributions_of(&stage.key).unwrap()], ..kept("0.zkey") };
+    let all = Terms { previous: vec![stage.kept("final.zkey")], ..kept("0.zkey") };
     assert!(matches!(stage.refused_on(&stage.key, &all), Error::TooFew { kept: 0, minimum: 2 }));
     assert!(matches!(stage.refused_on(&stage.key, &kept("2.zkey")), Error::TooFew { kept: 1, minimum: 2 }));
 }

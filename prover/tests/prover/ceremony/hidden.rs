@@ -1,6 +1,7 @@
 //! The coordinator hides a point of a public input in the points of H before anybody contributes: every contribution divides it by
 //! its secret as it does with H, so that the finished key holds what turns a proof into one of other inputs. `snarkjs zkey verify`
-//! leaves the last of H's points out and sees nothing; no honest proof feels it either.
+//! leaves the last of H's points out and sees nothing; no honest proof feels it either. Nor need the point stay: who has read it
+//! can take it out of the finished key, and with it the one direction in which H was altered.
 
 use super::{
     super::system::rng,
@@ -9,7 +10,7 @@ use super::{
     snarkjs::run,
     stage::{PUBLIC, Stage, contribute, finish, put, refusal, section, stage},
 };
-use ark_bn254::{Fq, Fr, G1Affine};
+use ark_bn254::{Fq, Fr, G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{BigInt, Field};
 use ark_groth16::Proof;
@@ -72,6 +73,49 @@ fn a_point_that_the_coordinator_hid_in_h_is_found_though_it_forges_under_a_key_t
     let powers = CheckedPowers::check(&stage.ptau, &FileDigest::of(&stage.ptau), &mut rng(1)).unwrap();
     let refused = refusal(import(&stage.r1cs, &key, &powers, &terms, &mut rng(2)));
     assert!(matches!(refused, Error::Query("H points")), "{refused}");
+
+    // H without that direction, as bellman's files would have it, whatever was hidden there.
+    let direction: G1Projective =
+        (0..ROWS).map(|i| point(&key, 9, i) * (Fr::from(2u64) * odd(i).inverse().unwrap())).sum();
+    let moved = direction * -Fr::from(2 * ROWS as u64).inverse().unwrap();
+    let cleaned = hiding(&key, moved.into_affine());
+    stage.write("cleaned.zkey", &cleaned);
+    let said = run(stage.path(), "zkey verify circuit.r1cs powers.ptau cleaned.zkey");
+    assert!(said.contains("ZKey Ok!"), "{said}");
+    let refused = refusal(import(&stage.r1cs, &cleaned, &powers, &terms, &mut rng(3)));
+    assert!(matches!(refused, Error::Query("H points")), "{refused}");
+}
+
+#[test]
+fn a_file_that_would_have_a_contributor_divide_something_else_is_refused_before_and_afterwards() {
+    let Some(stage) = stage() else { return };
+    // Whoever contributes is handed these, and whoever imports is given them as kept.
+    let kept =
+        ["0.zkey", "1.zkey", "2.zkey", "final.zkey"].map(|name| stage.kept(name).contributions().len());
+    assert_eq!(kept, [0, 1, 2, 3]);
+    for name in ["0.zkey", "1.zkey"] {
+        let file = stage.read(name);
+        let hidden = refusal(stage.check(&hiding(&file, G1Affine::generator())));
+        assert!(matches!(hidden, Error::Query("H points")), "{hidden}");
+        for number in [8, 9] {
+            let longer = refusal(stage.check(&appended(&file, number, point(&file, 3, 5))));
+            assert!(matches!(longer, Error::Trailing { .. } | Error::Format { .. }), "{longer}");
+        }
+    }
+    // A whole chain with another delta than its own, before anybody contributed.
+    let first = stage.read("0.zkey");
+    let delta = section(&first, 2) + 2 * 36 + 3 * 4 + 2 * G1 + 2 * 128;
+    let forging = refusal(stage.check(&put(&first, delta, &stage.read("1.zkey")[delta..delta + G1])));
+    assert!(matches!(forging, Error::Delta), "{forging}");
+}
+
+/// A section with one point more.
+fn appended(file: &[u8], number: u32, point: G1Affine) -> Vec<u8> {
+    let range = super::stage::sections(file).into_iter().find(|(found, _)| *found == number).unwrap().1;
+    let longer = (range.len() + G1) as u64;
+    let point = [montgomery(&point.x), montgomery(&point.y)].concat();
+    let head = put(file, range.start - 8, &longer.to_le_bytes());
+    [&head[..range.end], &point[..], &head[range.end..]].concat()
 }
 
 /// Makes an honest proof with the key and, from it and the key alone, one of another fifth input that verifies.

@@ -7,7 +7,9 @@ use super::{
 use nightingale_circuits::{Fr, r1cs::R1cs};
 use nightingale_prover::{
     ProveError,
-    ceremony::{self, Beacon, CeremonyError, CheckedPowers, FileDigest, Imported, Published, Terms, import},
+    ceremony::{
+        self, Beacon, CeremonyError, Checked, CheckedPowers, FileDigest, Imported, Published, Terms, import,
+    },
 };
 use std::{fs, path::Path, sync::OnceLock};
 use tempfile::TempDir;
@@ -105,6 +107,17 @@ impl Stage {
     pub(super) fn import_on(&self, key: &[u8], terms: &Terms) -> Result<Imported, ProveError> {
         let powers = CheckedPowers::check(&self.ptau, &FileDigest::of(&self.ptau), &mut rng(1)).unwrap();
         import(&self.r1cs, key, &powers, terms, &mut rng(2))
+    }
+
+    /// What a file of the ceremony is found to be, at whatever moment.
+    pub(super) fn check(&self, file: &[u8]) -> Result<Checked, ProveError> {
+        let powers = CheckedPowers::check(&self.ptau, &FileDigest::of(&self.ptau), &mut rng(1)).unwrap();
+        ceremony::check(&self.r1cs, file, &powers, &mut rng(3))
+    }
+
+    /// A file as its contributor kept it.
+    pub(super) fn kept(&self, name: &str) -> Checked {
+        self.check(&self.read(name)).unwrap()
     }
 
     /// The check that refuses a key.

@@ -3,7 +3,10 @@
 use super::super::{Outcome, Trouble, files, say, warn};
 use clap::Args;
 use nightingale_circuits::claim::{SizeClass, circuit};
-use nightingale_prover::{ProveError, ceremony, keys::system_digest, reduction};
+use nightingale_prover::{
+    ProveError, ceremony,
+    keys::{constraint_system, system_digest},
+};
 use nightingale_verifier::key::class_from_name;
 use std::path::PathBuf;
 
@@ -45,10 +48,7 @@ impl Export {
             )));
         }
         if let (Some(path), Some(class)) = (&self.r1cs, self.class.or(asked)) {
-            let system = circuit::r1cs(class);
-            if reduction::digest(&system) != system_digest(class) {
-                return Err(ProveError::Bug("keys/statement.rs is not for this circuit".to_owned()).into());
-            }
+            let system = constraint_system(class)?;
             if let Some(row) = ceremony::first_empty_row(&system) {
                 return Err(ProveError::from(ceremony::CeremonyError::EmptyRow(row)).into());
             }

@@ -1,19 +1,20 @@
-//! `nightingale keys import` and `import-ptau`: keys of a ceremony, after all that makes them worth something was checked.
+//! `nightingale keys check`, `import` and `import-ptau`: files of a ceremony, and its keys, after all that makes them worth something was checked.
 
 use super::{
-    super::{Outcome, Trouble, files, meter},
+    super::{Outcome, Trouble, files, meter, say},
     export::class,
-    list, list_setups,
+    list, list_contributions, list_setups,
 };
 use clap::Args;
 use nightingale::CohortError;
 use nightingale_circuits::{claim::SizeClass, cohort::Size};
 use nightingale_prover::{
     KeyStore, ProveError,
-    ceremony::{self, Beacon, CheckedPowers, FileDigest, Published, Terms, Zkey},
+    ceremony::{self, Beacon, Checked, CheckedPowers, FileDigest, Published, Terms},
     cohort::CohortKeyStore,
+    keys::constraint_system,
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The powers of tau.
 #[derive(Args)]
@@ -32,6 +33,42 @@ impl Powers {
         let bytes = ceremony::load(&self.ptau)?;
         let powers = CheckedPowers::check(&bytes, &self.ptau_digest, &mut rand::rng());
         work(&powers.map_err(ProveError::from)?)
+    }
+}
+
+/// Checks a file that a ceremony had.
+fn checked(path: &Path, class: SizeClass, powers: &CheckedPowers<'_>) -> Result<Checked, Trouble> {
+    let (file, system) = (ceremony::load(path)?, constraint_system(class)?);
+    ceremony::check(&system, &file, powers, &mut rand::rng())
+        .map_err(|error| Trouble::from(error).within(path))
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "For contributors, before they contribute: a contribution divides whatever it is handed by its secret, and snarkjs does not look at all of \
+                  it. For everybody else, at any time. docs/ceremony.md has the argument of each check."
+)]
+pub(in super::super) struct Check {
+    /// The size class: claim-2 or claim-8.
+    #[arg(long, value_parser = class)]
+    class: SizeClass,
+    /// The `.zkey` file that you were handed: the setup's, or the last contributor's.
+    #[arg(long, value_name = "FILE")]
+    zkey: PathBuf,
+    #[command(flatten)]
+    powers: Powers,
+}
+
+impl Check {
+    pub(super) fn run(&self) -> Outcome {
+        let bar = meter::meter("checking the ceremony");
+        let checked = self.powers.with(|powers| checked(&self.zkey, self.class, powers));
+        bar.finish_and_clear();
+        let checked = checked?;
+        say(format_args!("{} is a key of {} and these powers", self.zkey.display(), self.class.name()));
+        say(format_args!("  circuit hash {}", hex::encode(checked.circuit_hash())));
+        list_contributions(checked.contributions());
+        Ok(())
     }
 }
 
@@ -62,7 +99,7 @@ pub(in super::super) struct Import {
     /// A published contribution hash, 128 digits, and after a blank a name; may be repeated, in order. Without the name, the one in the file is not compared.
     #[arg(long, value_name = "HASH")]
     contribution: Vec<Published>,
-    /// An earlier `.zkey` file of the ceremony, which the key must continue; may be repeated.
+    /// An earlier `.zkey` file of the ceremony, which is checked like the key and which the key must continue; may be repeated.
     #[arg(long, value_name = "FILE")]
     previous: Vec<PathBuf>,
     /// The announced value of the beacon that ended the ceremony, in hexadecimal.
@@ -85,10 +122,17 @@ fn value(text: &str) -> Result<Beaconed, String> {
 
 impl Import {
     pub(super) fn run(&self) -> Outcome {
-        let terms = self.terms()?;
+        let published = self.published()?;
         let zkey = ceremony::load(&self.zkey)?;
         let bar = meter::meter("checking the ceremony");
         let store = self.powers.with(|powers| {
+            let previous = self.previous.iter().map(|path| checked(path, self.class, powers));
+            let terms = Terms {
+                minimum: self.minimum_contributors,
+                beacon: Beacon { value: self.beacon.0.clone(), iterations: self.beacon_iterations },
+                published,
+                previous: previous.collect::<Result<_, _>>()?,
+            };
             Ok(KeyStore::import(&self.keys, self.class, &zkey, powers, &terms, &mut rand::rng())?)
         });
         bar.finish_and_clear();
@@ -96,7 +140,7 @@ impl Import {
         Ok(())
     }
 
-    fn terms(&self) -> Result<Terms, Trouble> {
+    fn published(&self) -> Result<Vec<Published>, Trouble> {
         let mut published = match &self.published {
             Some(path) => {
                 let bytes = files::read(path)?;
@@ -107,16 +151,7 @@ impl Import {
             None => Vec::new(),
         };
         published.extend(self.contribution.iter().cloned());
-        let earlier = |path: &PathBuf| {
-            let contributions = Zkey::contributions_of(&ceremony::load(path)?);
-            contributions.map_err(|error| Trouble::from(ProveError::from(error)).within(path))
-        };
-        Ok(Terms {
-            minimum: self.minimum_contributors,
-            beacon: Beacon { value: self.beacon.0.clone(), iterations: self.beacon_iterations },
-            published,
-            previous: self.previous.iter().map(earlier).collect::<Result<_, _>>()?,
-        })
+        Ok(published)
     }
 }
 
