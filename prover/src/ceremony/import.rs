@@ -3,11 +3,9 @@
 use super::{
     check,
     digest::FileDigest,
-    error::CeremonyError,
     manifest::{Manifest, Part},
     powers::CheckedPowers,
     terms::Terms,
-    zkey::Zkey,
 };
 use crate::{ProveError, groth16::Key};
 use ark_bn254::Bn254;
