@@ -24,6 +24,7 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
+    /// Of a key whose points were checked: a pairing of what is no point need not have a value at all, and ends the process.
     pub(crate) fn new(key: &VerifyingKey<Bn254>) -> Self {
         let minus = |point: G2Affine| PreparedG2::from((-point.into_group()).into_affine());
         let multiples = |point: &G1Affine| {

@@ -2,7 +2,7 @@
 
 use super::{
     chain::{self, Contribution},
-    digest::ContributionHash,
+    digest::{ContributionHash, FileDigest},
     error::CeremonyError,
     export::first_empty_row,
     initial::circuit_hash,
@@ -21,11 +21,18 @@ use rand::CryptoRng;
 /// What a file of a ceremony says of it, every point of which was checked.
 #[derive(Clone, Debug)]
 pub struct Checked {
+    digest: FileDigest,
     circuit_hash: [u8; 64],
     contributions: Vec<Contribution>,
 }
 
 impl Checked {
+    /// The file's digest: whoever publishes it says which file was checked.
+    #[must_use]
+    pub const fn digest(&self) -> &FileDigest {
+        &self.digest
+    }
+
     /// What snarkjs calls the circuit.
     #[must_use]
     pub const fn circuit_hash(&self) -> &[u8; 64] {
@@ -58,7 +65,11 @@ pub fn check(
 ) -> Result<Checked, ProveError> {
     let (system, key) = begin(r1cs, file, powers)?;
     finish(r1cs, &system, &key, powers, rng)?;
-    Ok(Checked { circuit_hash: key.circuit_hash, contributions: key.contributions })
+    Ok(Checked {
+        digest: FileDigest::of(file),
+        circuit_hash: key.circuit_hash,
+        contributions: key.contributions,
+    })
 }
 
 /// The checks that take no time: the circuit, the setup, the chain of contributions.

@@ -37,6 +37,9 @@ pub struct Part {
     /// Whether its name was compared too; lists of earlier versions do not say so. No hash binds a name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub named: bool,
+    /// Whether every point of the file that its maker kept was checked, which shows what the maker was handed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub checked: bool,
     /// The beacon that it was made from, in hexadecimal, and the logarithm of the number of hashes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beacon: Option<(String, u8)>,
@@ -48,8 +51,9 @@ impl Part {
         Self {
             hash: hash.to_string(),
             name: contribution.name().map(str::to_owned),
-            published: compared != Compared::Nothing,
-            named: compared == Compared::HashAndName,
+            published: compared.hash,
+            named: compared.name,
+            checked: compared.file,
             beacon: contribution.beacon().map(|beacon| (hex::encode(&beacon.value), beacon.iterations)),
         }
     }
@@ -57,10 +61,12 @@ impl Part {
     /// What of it was compared, in words.
     #[must_use]
     pub const fn compared(&self) -> &'static str {
-        match (self.published, self.named) {
-            (false, _) => "not compared",
-            (true, false) => "hash published, name not compared",
-            (true, true) => "published",
+        match (self.published, self.named, self.checked) {
+            (false, ..) => "not compared",
+            (true, false, false) => "hash published, name not compared",
+            (true, true, false) => "published",
+            (true, false, true) => "file checked, name not compared",
+            (true, true, true) => "published, file checked",
         }
     }
 }

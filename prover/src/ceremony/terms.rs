@@ -37,14 +37,14 @@ pub struct Terms {
 }
 
 /// What of a contribution was compared with what its maker published or kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Compared {
-    /// Nothing.
-    Nothing,
-    /// Its hash, which binds no name.
-    Hash,
-    /// Its hash and its name.
-    HashAndName,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Compared {
+    /// Its hash, which binds no name and no point but delta.
+    pub(super) hash: bool,
+    /// Its name as well.
+    pub(super) name: bool,
+    /// Every point of the file that its maker kept.
+    pub(super) file: bool,
 }
 
 impl Published {
@@ -81,7 +81,7 @@ impl Terms {
     pub(super) fn check(&self, contributions: &[Contribution]) -> Result<Vec<Compared>, CeremonyError> {
         let beacon = contributions.last().and_then(Contribution::beacon).ok_or(CeremonyError::NoBeacon)?;
         let hashes: Vec<ContributionHash> = contributions.iter().map(Contribution::hash).collect();
-        let mut kept = vec![Compared::Nothing; hashes.len()];
+        let mut kept = vec![Compared::default(); hashes.len()];
         for (number, previous) in (1..).zip(&self.previous) {
             let previous = previous.hashes();
             if !hashes.starts_with(&previous) {
@@ -89,7 +89,7 @@ impl Terms {
             }
             // Whoever kept a file vouches for the own contribution, its last. That the others before it were made by whom they name, nobody says.
             if let Some(own) = previous.len().checked_sub(1) {
-                kept[own] = Compared::Hash;
+                kept[own] = Compared { hash: true, name: false, file: true };
             }
         }
         let mut next = 0;
@@ -105,10 +105,7 @@ impl Terms {
                     published: published.clone(),
                 });
             }
-            kept[at] = match &published.name {
-                Some(_) => Compared::HashAndName,
-                None => Compared::Hash,
-            };
+            kept[at] = Compared { hash: true, name: published.name.is_some(), ..kept[at] };
             next = at + 1;
         }
         if *beacon != self.beacon {
@@ -121,7 +118,7 @@ impl Terms {
         }
         // One that nobody published, be it a beacon, could be chosen after the last beacon's value was known.
         let last = contributions.len().checked_sub(2);
-        if let Some(at) = last.filter(|at| kept[*at] == Compared::Nothing) {
+        if let Some(at) = last.filter(|at| !kept[*at].hash) {
             return Err(CeremonyError::Unvouched(at + 1));
         }
         Ok(kept)
@@ -132,10 +129,10 @@ impl Terms {
 fn contributors(kept: &[Compared], contributions: &[Contribution]) -> usize {
     let (mut names, mut unnamed) = (BTreeSet::new(), 0);
     for (kept, made) in kept.iter().zip(contributions).filter(|(_, made)| made.beacon().is_none()) {
-        match kept {
-            Compared::Nothing => (),
-            Compared::Hash => unnamed += 1,
-            Compared::HashAndName => _ = names.insert(made.name()),
+        match (kept.hash, kept.name) {
+            (false, _) => (),
+            (true, false) => unnamed += 1,
+            (true, true) => _ = names.insert(made.name()),
         }
     }
     names.len() + unnamed

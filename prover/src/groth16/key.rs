@@ -151,15 +151,18 @@ impl Key {
     /// delta, and beta with it, must be the multiples in G1 that the verifying key has in G2.
     fn hides(&self) -> Result<(), &'static str> {
         let vk = &self.verifying;
+        // A pairing of what is no point need not have a value at all.
+        let is_point = |point: G2Affine| {
+            !point.is_zero() && point.is_on_curve() && point.is_in_correct_subgroup_assuming_on_curve()
+        };
+        if ![vk.beta_g2, vk.gamma_g2, vk.delta_g2].into_iter().all(is_point) {
+            return Err("beta, gamma or delta is no point of G2");
+        }
         let same = |in_g1: G1Affine, in_g2: G2Affine| {
-            // A pairing of what is no point need not have a value at all.
-            let points = !in_g1.is_zero()
-                && in_g1.is_on_curve()
-                && in_g2.is_on_curve()
-                && in_g2.is_in_correct_subgroup_assuming_on_curve();
+            let on_curve = !in_g1.is_zero() && in_g1.is_on_curve();
             let pairs = [(in_g1, G2Affine::generator()), (-G1Affine::generator(), in_g2)];
             let (in_g1, in_g2): (Vec<G1Affine>, Vec<G2Affine>) = pairs.into_iter().unzip();
-            points && Bn254::multi_pairing(in_g1, in_g2).is_zero()
+            on_curve && Bn254::multi_pairing(in_g1, in_g2).is_zero()
         };
         let (delta, beta) =
             rayon::join(|| same(self.delta_g1, vk.delta_g2), || same(self.beta_g1, vk.beta_g2));

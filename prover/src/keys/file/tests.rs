@@ -322,7 +322,7 @@ fn refuses_sections_that_would_lead_a_prover_astray() {
         }
     }
     // Reduced, and no points: on these the pairing that compares G1 with G2 has no value.
-    for (point, x) in [(0, Fq::ONE), (2, Fq::ONE), (2, Fq::from(2u64))] {
+    for (point, x) in [(0, Fq::ONE), (1, Fq::ONE), (2, Fq::ONE), (2, Fq::from(2u64))] {
         let at = sections[1].start + 128 * point;
         let mut content = content.clone();
         content[at..at + 128].fill(0);

@@ -1,6 +1,6 @@
 //! The coordinator hides a point of a public input in the points of H before anybody contributes: every contribution divides it by
 //! its secret as it does with H, so that the finished key holds what turns a proof into one of other inputs. `snarkjs zkey verify`
-//! leaves the last of H's points out and sees nothing; no honest proof feels it either. Nor need the point stay: who has read it
+//! leaves one combination of H's points out and sees nothing; no honest proof feels it either. Nor need the point stay: who has read it
 //! can take it out of the finished key, and with it the one direction in which H was altered.
 
 use super::{
@@ -102,6 +102,12 @@ fn a_file_that_would_have_a_contributor_divide_something_else_is_refused_before_
             assert!(matches!(longer, Error::Trailing { .. } | Error::Format { .. }), "{longer}");
         }
     }
+    // Whoever does divide one hands out what forges, and once it is cut off the file is right and has the contributor's hash: so the file
+    // counts that the contributor kept, and none that is found elsewhere.
+    stage.write("longer-0.zkey", &appended(&stage.read("0.zkey"), 9, point(&stage.read("0.zkey"), 3, 5)));
+    let hash = contribute(stage.path(), "longer-0.zkey", "longer-1.zkey", "unaware");
+    let cut = stage.check(&shortened(&stage.read("longer-1.zkey"), 9)).unwrap();
+    assert_eq!(cut.contributions()[0].hash().to_string(), hash);
     // A whole chain with another delta than its own, before anybody contributed.
     let first = stage.read("0.zkey");
     let delta = section(&first, 2) + 2 * 36 + 3 * 4 + 2 * G1 + 2 * 128;
@@ -116,6 +122,13 @@ fn appended(file: &[u8], number: u32, point: G1Affine) -> Vec<u8> {
     let point = [montgomery(&point.x), montgomery(&point.y)].concat();
     let head = put(file, range.start - 8, &longer.to_le_bytes());
     [&head[..range.end], &point[..], &head[range.end..]].concat()
+}
+
+/// A section with one point fewer.
+fn shortened(file: &[u8], number: u32) -> Vec<u8> {
+    let range = super::stage::sections(file).into_iter().find(|(found, _)| *found == number).unwrap().1;
+    let head = put(file, range.start - 8, &((range.len() - G1) as u64).to_le_bytes());
+    [&head[..range.end - G1], &head[range.end..]].concat()
 }
 
 /// Makes an honest proof with the key and, from it and the key alone, one of another fifth input that verifies.

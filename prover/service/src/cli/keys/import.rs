@@ -46,13 +46,13 @@ fn checked(path: &Path, class: SizeClass, powers: &CheckedPowers<'_>) -> Result<
 #[derive(Args)]
 #[command(
     after_help = "For contributors, before they contribute: a contribution divides whatever it is handed by its secret, and snarkjs does not look at all of \
-                  it. For everybody else, at any time. docs/ceremony.md has the argument of each check."
+                  it. And of their own file before they hand it on. docs/ceremony.md has the argument of each check."
 )]
 pub(in super::super) struct Check {
     /// The size class: claim-2 or claim-8.
     #[arg(long, value_parser = class)]
     class: SizeClass,
-    /// The `.zkey` file that you were handed: the setup's, or the last contributor's.
+    /// The `.zkey` file: the setup's, or the last contributor's.
     #[arg(long, value_name = "FILE")]
     zkey: PathBuf,
     #[command(flatten)]
@@ -67,6 +67,7 @@ impl Check {
         let checked = checked?;
         say(format_args!("{} is a key of {} and these powers", self.zkey.display(), self.class.name()));
         say(format_args!("  circuit hash {}", hex::encode(checked.circuit_hash())));
+        say(format_args!("  zkey         {}", checked.digest()));
         list_contributions(checked.contributions());
         Ok(())
     }
@@ -99,7 +100,8 @@ pub(in super::super) struct Import {
     /// A published contribution hash, 128 digits, and after a blank a name; may be repeated, in order. Without the name, the one in the file is not compared.
     #[arg(long, value_name = "HASH")]
     contribution: Vec<Published>,
-    /// An earlier `.zkey` file of the ceremony, which is checked like the key and which the key must continue; may be repeated.
+    /// An earlier `.zkey` file of the ceremony, which is checked like the key and which the key must continue; may be repeated. From its contributor, or with
+    /// the digest that the contributor published: the contribution's hash does not cover the file.
     #[arg(long, value_name = "FILE")]
     previous: Vec<PathBuf>,
     /// The announced value of the beacon that ended the ceremony, in hexadecimal.
