@@ -188,7 +188,6 @@ fn item((i, line): (usize, &Line)) -> Item {
         Adjudication::amount("deductible", line.deductible_cents),
         Adjudication::amount("benefit", line.pay_cents),
     ];
-    let known = |code: &String| Reason::ALL.into_iter().find(|reason| reason.carc() == code);
-    adjudication.extend(line.reasons.iter().filter_map(known).map(Adjudication::reason));
+    adjudication.extend(reasons(line.reasons));
     Item { item_sequence: i + 1, adjudication }
 }
