@@ -3,7 +3,7 @@
 use super::golden::{NAMES, explanation, key, proof};
 use nightingale_circuits::claim::Reason;
 use nightingale_verifier::{
-    ClaimProof, Context, Decision, Explanation, Verified, VerifyError, fhir, money::decimal,
+    ClaimProof, Context, Decision, Explanation, KeyKind, Verified, VerifyError, fhir, money::decimal,
     verify_claim, x12,
 };
 use serde_json::{Value, json};
@@ -94,6 +94,34 @@ fn a_claim_response_has_what_fhir_requires_and_exact_amounts() {
         assert_eq!(json!(codes), json!(expected));
         assert_eq!(resource["item"].as_array().unwrap().len(), explanation.lines().len());
         assert_eq!(resource.get("payment").is_some(), verified.decision == Decision::Approve);
+    }
+}
+
+/// The proof hides whether the claim is professional, dental or another, and FHIR asks for it.
+#[test]
+fn the_type_of_the_claim_is_said_to_be_hidden() {
+    let (proof, verified) = verified("claim-2-approve");
+    let resource: Value = serde_json::from_str(&fhir::claim_response(&proof, &verified, None)).unwrap();
+    let absent = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
+    let expected =
+        json!({ "extension": [{ "url": absent, "valueCode": "masked" }], "text": "not disclosed" });
+    assert_eq!(resource["type"], expected);
+}
+
+#[test]
+fn a_claim_response_says_that_its_proof_may_be_forged_where_it_may() {
+    for (name, decided) in [("claim-2-approve", "Approved, as proven"), ("claim-2-deny", "Denied, as proven")]
+    {
+        let (proof, mut verified) = verified(name);
+        let disposition = |verified: &Verified| {
+            let resource: Value =
+                serde_json::from_str(&fhir::claim_response(&proof, verified, None)).unwrap();
+            resource["disposition"].as_str().unwrap().to_owned()
+        };
+        let warned = format!("{decided} under a development key: anybody can forge its proofs");
+        assert_eq!(disposition(&verified), warned);
+        verified.kind = KeyKind::Production;
+        assert_eq!(disposition(&verified), decided);
     }
 }
 
