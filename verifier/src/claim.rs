@@ -8,6 +8,7 @@ use nightingale_circuits::{
     claim::{Address, Date, PublicInputs, Reasons, SizeClass, commitments, public::STATEMENT_VERSION},
     field::to_be_bytes,
 };
+use std::collections::BTreeSet;
 
 /// What the reader already knows and the proof must agree with. Whatever is `None` is not checked: a proof that
 /// verifies in an empty context says that *some* payer's registers led to this decision, not that yours did.
@@ -56,7 +57,7 @@ impl Decision {
 /// What a verified proof says.
 ///
 /// Services that were billed before are not seen here: whoever settles keeps the nullifiers and the spend tags and
-/// accepts each once, also within one proof.
+/// accepts each once. A service that stands twice within the proof is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// Its size class.
@@ -65,6 +66,8 @@ pub struct Verified {
     pub decision: Decision,
     /// Its reasons, where the proof carries the outcome's opening.
     pub reasons: Option<Reasons>,
+    /// Which lines are allowed, in the claim's order: one for each line of the class, none behind the claim's last.
+    pub allowed: Vec<bool>,
     /// What the payer owes, in cents.
     pub payable_cents: u64,
     /// To whom; zero when the billing provider is not enrolled.
@@ -132,6 +135,7 @@ pub fn verify_claim(
         class: proof.class,
         decision,
         reasons,
+        allowed: public.nullifiers.iter().map(|nullifier| *nullifier != Fr::from(0u64)).collect(),
         payable_cents,
         payee,
         received,
@@ -143,9 +147,9 @@ pub fn verify_claim(
 /// The decision, which the public inputs show: only an approval spends an account version.
 fn decision(public: &PublicInputs, payable_cents: u64) -> Result<Decision, VerifyError> {
     let zero = Fr::from(0u64);
-    let allowed = public.nullifiers.iter().any(|n| *n != zero);
+    let allowed: Vec<&Fr> = public.nullifiers.iter().filter(|nullifier| **nullifier != zero).collect();
     if public.spend_tag == zero {
-        let silent = public.next_note == zero && public.authorisation_tag == zero && !allowed;
+        let silent = public.next_note == zero && public.authorisation_tag == zero && allowed.is_empty();
         if !silent {
             return Err(VerifyError::Inconsistent(
                 "a denial publishes no note, authorisation tag or nullifier",
@@ -159,8 +163,16 @@ fn decision(public: &PublicInputs, payable_cents: u64) -> Result<Decision, Verif
     if public.next_note == zero {
         return Err(VerifyError::Inconsistent("an approval publishes the account's next note"));
     }
-    if !allowed {
+    if allowed.is_empty() {
         return Err(VerifyError::Inconsistent("an approval has at least one nullifier"));
+    }
+    // The circuit compares no two lines: a service that stands twice in the claim shows here.
+    if allowed.iter().collect::<BTreeSet<_>>().len() != allowed.len() {
+        return Err(VerifyError::Inconsistent("two lines are allowed for one service"));
+    }
+    // No register of providers that its builder accepts has such a settlement address.
+    if public.payee == zero {
+        return Err(VerifyError::Inconsistent("an approval has somebody to pay"));
     }
     Ok(Decision::Approve)
 }

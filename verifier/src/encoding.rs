@@ -1,4 +1,4 @@
-//! Field elements, points and small integers as bytes: big-endian, canonical, the layout of EIP-197.
+//! Field elements, points and small integers as bytes: big-endian, canonical, the layout of EIP-197. Reasons as codes.
 //!
 //! One value has one encoding. A coordinate at or above the modulus, a point off its curve or outside the group of
 //! order r, and the point at infinity (which no honest prover or setup yields) are all refused.
@@ -7,7 +7,11 @@ use crate::VerifyError;
 use ark_bn254::{Fq, Fq2, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 use ark_ff::{BigInt, BigInteger, PrimeField};
-use nightingale_circuits::{Fr, field};
+use nightingale_circuits::{
+    Fr,
+    claim::{Reason, Reasons},
+    field,
+};
 
 /// Bytes of a field element.
 pub(crate) const WORD: usize = 32;
@@ -151,4 +155,14 @@ pub(crate) fn from_hex<const N: usize>(text: &str, element: &str) -> Result<[u8;
 /// A scalar from `0x` and 64 lower-case hexadecimal digits.
 pub(crate) fn scalar_from_hex(text: &str, element: &str) -> Result<Fr, VerifyError> {
     scalar(&from_hex(text, element)?, element)
+}
+
+/// The set of these codes; `None` when one is unknown, repeated or out of order. A set has one spelling: an 835 writes the charge of a line
+/// under the reason that comes first.
+pub(crate) fn reasons_from_codes(codes: &[String]) -> Option<Reasons> {
+    let mut reasons = Reasons::default();
+    for code in codes {
+        reasons.set(Reason::ALL.into_iter().find(|reason| reason.carc() == code)?, true);
+    }
+    reasons.iter().map(Reason::carc).eq(codes.iter().map(String::as_str)).then_some(reasons)
 }

@@ -1,4 +1,5 @@
-//! What a reader expects of a proof, as a JSON file: the names of [`Context`], each optional.
+//! What a reader expects of a proof, as a JSON file: the names of [`Context`], each optional. One that is there has a value, or what is meant to
+//! be checked would not be.
 //!
 //! The epoch may be given as its root or in full (as in a request file), so that another payer, chain or settlement
 //! contract shows as another epoch root.
@@ -6,6 +7,7 @@
 use crate::{
     Context, VerifyError,
     encoding::{from_hex, scalar_from_hex},
+    json::{self, Object, present},
 };
 use nightingale_circuits::{
     Fr,
@@ -16,14 +18,23 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ContextFile {
+    #[serde(default, deserialize_with = "present")]
     epoch_root: Option<String>,
-    epoch: Option<EpochFile>,
+    #[serde(default, deserialize_with = "present")]
+    epoch: Option<Object<EpochFile>>,
+    #[serde(default, deserialize_with = "present")]
     consent_root: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     account_root: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     claim_commitment: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     payee: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     received: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     key_digest: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     key_kind: Option<String>,
 }
 
@@ -31,7 +42,7 @@ struct ContextFile {
 #[serde(deny_unknown_fields)]
 struct EpochFile {
     payer: String,
-    venue: VenueFile,
+    venue: Object<VenueFile>,
     policy_root: String,
     diagnosis_root: String,
     enrolment_root: String,
@@ -51,13 +62,14 @@ impl Context {
     /// Reads an expectation file.
     ///
     /// # Errors
-    /// Text that is not one; an element that is not canonical; an epoch that is given twice, differently.
+    /// Text that is not one, `null` for an element included; an element that is not canonical; an epoch that is given twice, differently.
     pub fn from_json(bytes: &[u8]) -> Result<Self, VerifyError> {
-        let file: ContextFile = serde_json::from_slice(bytes)
+        let file: ContextFile = json::read(bytes)
             .map_err(|e| VerifyError::Unreadable { what: "expectation file", problem: e.to_string() })?;
         let root = |text: Option<&String>, name: &str| text.map(|text| parse_root(text, name)).transpose();
         let given = root(file.epoch_root.as_ref(), "epoch_root")?;
-        let computed = file.epoch.as_ref().map(epoch).transpose()?.map(|epoch| epoch.root());
+        let computed =
+            file.epoch.as_ref().map(|Object(file)| epoch(file)).transpose()?.map(|epoch| epoch.root());
         if let (Some(given), Some(computed)) = (given, computed)
             && given != computed
         {
@@ -79,11 +91,12 @@ impl Context {
 
 fn epoch(file: &EpochFile) -> Result<Epoch, VerifyError> {
     let root = |text: &str, name: &str| parse_root(text, &format!("epoch.{name}"));
+    let Object(venue) = &file.venue;
     Ok(Epoch {
         payer: payer(&file.payer)?,
         venue: Venue {
-            chain_id: file.venue.chain_id,
-            contract: parse_address(&file.venue.contract, "epoch.venue.contract")?,
+            chain_id: venue.chain_id,
+            contract: parse_address(&venue.contract, "epoch.venue.contract")?,
         },
         policy_root: root(&file.policy_root, "policy_root")?,
         diagnosis_root: root(&file.diagnosis_root, "diagnosis_root")?,

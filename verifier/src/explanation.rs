@@ -1,13 +1,18 @@
 //! The custodian's line-by-line account of a decision (`nightingale claim explain --json`), held against the proof.
 //!
-//! The proof shows decision, reasons and total; the split by line is the custodian's word, which must add up to them.
+//! The proof shows decision, reasons, total and which lines are allowed. How a line's charge is split, and which of the reasons stands with
+//! which line, is the custodian's word, which must come to what is proven by the statement's arithmetic.
 
-use crate::{Verified, VerifyError};
-use nightingale_circuits::claim::{Reason, Reasons};
+use crate::{
+    Verified, VerifyError,
+    encoding::reasons_from_codes,
+    json::{self, Object},
+};
+use nightingale_circuits::claim::{Balances, Reason, Reasons};
 use serde::Deserialize;
 
 /// One line of an explanation, in cents.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the statement's; `docs/statements/claim.md` defines them")]
 pub struct Line {
     pub charge_cents: u64,
@@ -19,8 +24,7 @@ pub struct Line {
     pub coinsurance_cents: u64,
     pub over_maximum_cents: u64,
     pub pay_cents: u64,
-    /// Its reasons, as CARCs.
-    pub reasons: Vec<String>,
+    pub reasons: Reasons,
 }
 
 impl Line {
@@ -30,45 +34,58 @@ impl Line {
         self.copay_cents.saturating_add(self.deductible_cents).saturating_add(self.coinsurance_cents)
     }
 
-    /// Its first reason.
-    #[must_use]
-    pub fn first_reason(&self) -> Option<Reason> {
-        self.reasons.first().and_then(|code| reason(code))
-    }
-
-    /// What its amounts and its reasons cannot both be. A line is denied as a whole, with its reasons, or it is priced, and then the benefit maximum is
-    /// the only reason that it may have. An adjustment is written under its reason: without one it would not be written.
-    fn contradiction(&self) -> Option<&'static str> {
-        let is_maximum = |code: &String| code == Reason::Maximum.carc();
-        let is_denied = self.noncovered_cents == self.charge_cents;
-        if self.noncovered_cents > 0 && self.reasons.is_empty() {
-            return Some("has an amount that is not covered, and no reason for it");
+    /// What the statement's arithmetic does not yield for a line that the proof allows, or does not allow.
+    fn contradiction(&self, is_allowed: bool) -> Option<&'static str> {
+        if self.charge_cents > u32::MAX.into() {
+            return Some("charges 42949672.96 or more, which no line does");
         }
-        if self.noncovered_cents > 0 && !is_denied {
-            return Some("is covered in part, and a line is denied as a whole or not at all");
-        }
-        if !is_denied && !self.reasons.iter().all(is_maximum) {
-            return Some("is not denied, and has a reason that denies it");
-        }
-        let is_over = self.over_maximum_cents > 0;
-        if !is_denied && is_over != self.reasons.iter().any(is_maximum) {
-            return Some("is over the benefit maximum, or has that for a reason, and not both");
-        }
-        None
-    }
-
-    /// The 835 balance: the charge is the sum of its adjustments and the payment.
-    fn balances(&self) -> bool {
         let parts = [
-            self.contractual_cents,
-            self.noncovered_cents,
             self.copay_cents,
             self.deductible_cents,
             self.coinsurance_cents,
             self.over_maximum_cents,
             self.pay_cents,
         ];
-        sum(parts) == Some(self.charge_cents)
+        if sum(parts) != Some(self.allowed_cents) {
+            return Some(
+                "does not add up: what is allowed is not the sum of the member's part, what is over the maximum, and the payment",
+            );
+        }
+        // The 835 balance.
+        if sum([self.contractual_cents, self.noncovered_cents, self.allowed_cents]) != Some(self.charge_cents)
+        {
+            return Some("does not balance: its charge is not the sum of its adjustments and its payment");
+        }
+        if is_allowed { self.contradicts_allowed() } else { self.contradicts_denied() }
+    }
+
+    /// A line that is allowed is priced, and the benefit maximum is the only reason that it may have.
+    fn contradicts_allowed(&self) -> Option<&'static str> {
+        let has_maximum = self.reasons.contains(Reason::Maximum);
+        if self.noncovered_cents > 0 {
+            return Some("is allowed by the proof, and has an amount that is not covered");
+        }
+        if self.reasons.iter().any(|reason| reason != Reason::Maximum) {
+            return Some("is allowed by the proof, and has a reason that denies it");
+        }
+        if (self.over_maximum_cents > 0) != has_maximum {
+            return Some("is over the benefit maximum, or has that for a reason, and not both");
+        }
+        None
+    }
+
+    /// A line that is not allowed is denied as a whole, with its reasons. The benefit maximum is looked at where there is no other.
+    fn contradicts_denied(&self) -> Option<&'static str> {
+        if self.noncovered_cents != self.charge_cents {
+            return Some("is denied by the proof, and a line is denied as a whole");
+        }
+        if self.reasons.is_empty() {
+            return Some("is denied by the proof, and has no reason");
+        }
+        if self.reasons.contains(Reason::Maximum) && self.reasons.iter().count() > 1 {
+            return Some("is denied for the benefit maximum, and a line that fails another rule is not");
+        }
+        None
     }
 }
 
@@ -79,59 +96,56 @@ pub struct Explanation {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ExplanationFile {
     decision: String,
     reasons: Vec<String>,
     payable_cents: u64,
-    lines: Vec<Line>,
+    lines: Vec<Object<LineFile>>,
+    /// `null` where the coverage is not enrolled. The proof hides what is left; it has to be there and to be balances.
+    #[serde(deserialize_with = "Option::deserialize")]
+    account_after: Option<Object<AccountFile>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LineFile {
+    charge_cents: u64,
+    allowed_cents: u64,
+    contractual_cents: u64,
+    noncovered_cents: u64,
+    copay_cents: u64,
+    deductible_cents: u64,
+    coinsurance_cents: u64,
+    over_maximum_cents: u64,
+    pay_cents: u64,
+    reasons: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountFile {
+    deductible_cents: u64,
+    out_of_pocket_cents: u64,
+    maximum_cents: u64,
 }
 
 impl Explanation {
     /// Reads an explanation and holds it against what the proof says.
     ///
     /// # Errors
-    /// Text that is not an explanation; one of another decision, other reasons or another total; a line that does not
-    /// balance, or whose reasons and amounts contradict each other; a reason that stands twice.
+    /// Text that is not an explanation; a proof without an opening, whose reasons nobody can compare; another decision, other reasons or
+    /// another total than the proof's; more lines than its class has, fewer than it allows, or one that is not what the statement's arithmetic
+    /// yields for a line that the proof allows or does not.
     pub fn from_json(bytes: &[u8], verified: &Verified) -> Result<Self, VerifyError> {
-        let file: ExplanationFile = serde_json::from_slice(bytes)
+        let file: ExplanationFile = json::read(bytes)
             .map_err(|e| VerifyError::Unreadable { what: "claim explanation", problem: e.to_string() })?;
-        let refuse = |element: &str, problem: String| VerifyError::Explanation {
-            element: element.to_owned(),
-            problem,
-        };
-        if file.decision != verified.decision.name() {
-            return Err(refuse(
-                "decision",
-                format!("is {}, the proof's is {}", file.decision, verified.decision.name()),
-            ));
-        }
-        if file.payable_cents != verified.payable_cents {
-            let problem = format!("is {}, the proof's is {}", file.payable_cents, verified.payable_cents);
-            return Err(refuse("payable_cents", problem));
-        }
-        let reasons = reason_set(&file.reasons, "reasons")?;
-        if verified.reasons.is_some_and(|proven| proven != reasons) {
-            return Err(refuse("reasons", "are not the proof's".to_owned()));
-        }
-        let mut all = Reasons::default();
-        for (i, line) in file.lines.iter().enumerate() {
-            if !line.balances() {
-                let problem =
-                    "does not balance: its charge is not the sum of its adjustments and its payment";
-                return Err(refuse(&format!("lines[{i}]"), problem.to_owned()));
-            }
-            if let Some(problem) = line.contradiction() {
-                return Err(refuse(&format!("lines[{i}]"), problem.to_owned()));
-            }
-            all = all.union(reason_set(&line.reasons, &format!("lines[{i}].reasons"))?);
-        }
-        if all != reasons {
-            return Err(refuse("reasons", "are not those of its lines".to_owned()));
-        }
-        if sum(file.lines.iter().map(|line| line.pay_cents)) != Some(verified.payable_cents) {
-            return Err(refuse("lines", "do not add up to the proven amount".to_owned()));
-        }
-        Ok(Self { lines: file.lines })
+        file.check(verified)?;
+        let lines = file.lines.into_iter().enumerate();
+        let lines = lines.map(|(i, Object(line))| line.read(i)).collect::<Result<Vec<Line>, _>>()?;
+        let explanation = Self { lines };
+        explanation.check(verified)?;
+        Ok(explanation)
     }
 
     /// Its lines, in the claim's order.
@@ -143,32 +157,94 @@ impl Explanation {
     /// The claim's total charge, in cents.
     #[must_use]
     pub fn charge_cents(&self) -> u64 {
-        sum(self.lines.iter().map(|line| line.charge_cents)).unwrap_or(u64::MAX)
+        self.lines.iter().map(|line| line.charge_cents).sum()
     }
 
     /// What the member owes in all, in cents.
     #[must_use]
     pub fn member_cents(&self) -> u64 {
-        sum(self.lines.iter().map(Line::member_cents)).unwrap_or(u64::MAX)
+        self.lines.iter().map(Line::member_cents).sum()
     }
-}
 
-/// The reason with this code.
-fn reason(code: &str) -> Option<Reason> {
-    Reason::ALL.into_iter().find(|reason| reason.carc() == code)
-}
-
-fn reason_set(codes: &[String], element: &str) -> Result<Reasons, VerifyError> {
-    let refuse = |problem| VerifyError::Explanation { element: element.to_owned(), problem };
-    let mut set = Reasons::default();
-    for code in codes {
-        let reason = reason(code).ok_or_else(|| refuse(format!("has the unknown code {code}")))?;
-        if set.contains(reason) {
-            return Err(refuse(format!("has the code {code} twice")));
+    fn check(&self, verified: &Verified) -> Result<(), VerifyError> {
+        let (count, most) = (self.lines.len(), verified.class.lines());
+        if count == 0 || count > most {
+            return Err(refuse("lines", format!("are {count}, and a claim of this class has 1 to {most}")));
         }
-        set.set(reason, true);
+        if let Some(missing) = verified.allowed.iter().skip(count).position(|is_allowed| *is_allowed) {
+            let missing = count.saturating_add(missing);
+            return Err(refuse("lines", format!("are {count}, and the proof allows lines[{missing}]")));
+        }
+        for (i, (line, is_allowed)) in self.lines.iter().zip(&verified.allowed).enumerate() {
+            if let Some(problem) = line.contradiction(*is_allowed) {
+                return Err(refuse(&format!("lines[{i}]"), problem));
+            }
+        }
+        let all = self.lines.iter().fold(Reasons::default(), |all, line| all.union(line.reasons));
+        if verified.reasons != Some(all) {
+            return Err(refuse("reasons", "are not those of its lines"));
+        }
+        if sum(self.lines.iter().map(|line| line.pay_cents)) != Some(verified.payable_cents) {
+            return Err(refuse("lines", "do not add up to the proven amount"));
+        }
+        Ok(())
     }
-    Ok(set)
+}
+
+impl ExplanationFile {
+    /// What it says of the claim as a whole.
+    fn check(&self, verified: &Verified) -> Result<(), VerifyError> {
+        let Some(proven) = verified.reasons else {
+            let problem = "cannot be held against this proof, whose file has no `opening`; ask the custodian for the file with it";
+            return Err(refuse("reasons", problem));
+        };
+        if self.decision != verified.decision.name() {
+            let problem = format!("is {}, the proof's is {}", self.decision, verified.decision.name());
+            return Err(refuse("decision", problem));
+        }
+        if self.payable_cents != verified.payable_cents {
+            let problem = format!("is {}, the proof's is {}", self.payable_cents, verified.payable_cents);
+            return Err(refuse("payable_cents", problem));
+        }
+        if read_reasons(&self.reasons, "reasons")? != proven {
+            return Err(refuse("reasons", "are not the proof's"));
+        }
+        let is_balance = |Object(left): &Object<AccountFile>| {
+            let (deductible, out_of_pocket) = (left.deductible_cents, left.out_of_pocket_cents);
+            Balances { deductible, out_of_pocket, maximum: left.maximum_cents }.in_range()
+        };
+        if !self.account_after.as_ref().is_none_or(is_balance) {
+            return Err(refuse("account_after", "has a balance that no account holds: they are below 2^40"));
+        }
+        Ok(())
+    }
+}
+
+impl LineFile {
+    fn read(self, i: usize) -> Result<Line, VerifyError> {
+        Ok(Line {
+            charge_cents: self.charge_cents,
+            allowed_cents: self.allowed_cents,
+            contractual_cents: self.contractual_cents,
+            noncovered_cents: self.noncovered_cents,
+            copay_cents: self.copay_cents,
+            deductible_cents: self.deductible_cents,
+            coinsurance_cents: self.coinsurance_cents,
+            over_maximum_cents: self.over_maximum_cents,
+            pay_cents: self.pay_cents,
+            reasons: read_reasons(&self.reasons, &format!("lines[{i}].reasons"))?,
+        })
+    }
+}
+
+fn read_reasons(codes: &[String], element: &str) -> Result<Reasons, VerifyError> {
+    let problem =
+        "must be known codes, each once, in the order in which `nightingale claim explain` writes them";
+    reasons_from_codes(codes).ok_or_else(|| refuse(element, problem))
+}
+
+fn refuse(element: &str, problem: impl Into<String>) -> VerifyError {
+    VerifyError::Explanation { element: element.to_owned(), problem: problem.into() }
 }
 
 fn sum(amounts: impl IntoIterator<Item = u64>) -> Option<u64> {

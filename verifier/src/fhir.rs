@@ -1,7 +1,7 @@
 //! A verified decision as a FHIR R4 `ClaimResponse`.
 //!
 //! The proof names neither the patient nor the insurer, so both are references without an identity; the claim is the
-//! identifier of its commitment. Amounts are exact decimals in US dollars.
+//! identifier of its commitment, and its type is said to be hidden. Amounts are exact decimals in US dollars.
 
 use crate::{
     ClaimProof, Decision, Explanation, Verified,
@@ -16,7 +16,9 @@ use serde_json::value::RawValue;
 
 const ADJUDICATION: &str = "http://terminology.hl7.org/CodeSystem/adjudication";
 const CARC: &str = "https://x12.org/codes/claim-adjustment-reason-codes";
-const CLAIM_TYPE: &str = "http://terminology.hl7.org/CodeSystem/claim-type";
+const DATA_ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
+/// For a person, where the proof hides what FHIR asks for.
+const HIDDEN: &str = "not disclosed";
 
 #[derive(Serialize)]
 struct Coding {
@@ -39,6 +41,25 @@ impl Concept {
     const fn reason(reason: Reason) -> Self {
         Self { coding: [Coding { system: CARC, code: reason.carc(), display: Some(reason.text()) }] }
     }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Extension {
+    url: &'static str,
+    value_code: &'static str,
+}
+
+/// An element that must be there, without the codes that the proof hides.
+#[derive(Serialize)]
+struct Absent {
+    extension: [Extension; 1],
+    text: &'static str,
+}
+
+impl Absent {
+    const MASKED: Self =
+        Self { extension: [Extension { url: DATA_ABSENT, value_code: "masked" }], text: HIDDEN };
 }
 
 #[derive(Serialize)]
@@ -115,14 +136,14 @@ struct ClaimResponse {
     resource_type: &'static str,
     identifier: [Identifier; 1],
     status: &'static str,
-    r#type: Concept,
+    r#type: Absent,
     r#use: &'static str,
     patient: Reference,
     created: String,
     insurer: Reference,
     request: Reference,
     outcome: &'static str,
-    disposition: &'static str,
+    disposition: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     item: Vec<Item>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -152,9 +173,9 @@ pub fn claim_response(proof: &ClaimProof, verified: &Verified, explanation: Opti
             value: scalar_to_hex(&proof.public.outcome_commitment),
         }],
         status: "active",
-        r#type: Concept::new(CLAIM_TYPE, "professional"),
+        r#type: Absent::MASKED,
         r#use: "claim",
-        patient: Reference { identifier: None, display: "not disclosed" },
+        patient: Reference { identifier: None, display: HIDDEN },
         created: date_text(verified.received),
         insurer: Reference { identifier: None, display: "the payer of the proof's epoch" },
         request: Reference {
@@ -162,7 +183,7 @@ pub fn claim_response(proof: &ClaimProof, verified: &Verified, explanation: Opti
             display: "the committed claim",
         },
         outcome: "complete",
-        disposition: if approved { "Approved, as proven" } else { "Denied, as proven" },
+        disposition: disposition(verified),
         item: explanation.map_or_else(Vec::new, |e| e.lines().iter().enumerate().map(item).collect()),
         adjudication: reasons(verified.reasons.unwrap_or_default()),
         total,
@@ -174,6 +195,17 @@ pub fn claim_response(proof: &ClaimProof, verified: &Verified, explanation: Opti
     };
     // Text, lists and exact decimals: JSON holds them.
     serde_json::to_string_pretty(&response).unwrap_or_default()
+}
+
+/// The decision for a person, with what there is to say of the key.
+fn disposition(verified: &Verified) -> String {
+    let decided = match verified.decision {
+        Decision::Approve => "Approved",
+        Decision::Deny => "Denied",
+    };
+    let kind = verified.kind;
+    let under = kind.warning().map(|warning| format!(" under a {kind} key: {warning}")).unwrap_or_default();
+    format!("{decided}, as proven{under}")
 }
 
 fn reasons(reasons: Reasons) -> Vec<Adjudication> {
@@ -188,7 +220,6 @@ fn item((i, line): (usize, &Line)) -> Item {
         Adjudication::amount("deductible", line.deductible_cents),
         Adjudication::amount("benefit", line.pay_cents),
     ];
-    let known = |code: &String| Reason::ALL.into_iter().find(|reason| reason.carc() == code);
-    adjudication.extend(line.reasons.iter().filter_map(known).map(Adjudication::reason));
+    adjudication.extend(reasons(line.reasons));
     Item { item_sequence: i + 1, adjudication }
 }

@@ -1,17 +1,51 @@
-//! JSON without two readings: an object that names a key twice is refused, wherever it stands.
+//! JSON without two readings: an object that names a key twice is refused, wherever it stands, and a file is an object.
 //!
-//! Readers disagree on which of two values counts, so that one file could tell two people different things.
+//! Readers disagree on which of two values counts, so that one file could tell two people different things. What is derived for a structure
+//! takes a list of its members' values, too, and for an optional member `null`: other readers take neither, and a value that somebody wrote
+//! as `null` is not one that nobody asks for.
 
 use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeOwned, Error, MapAccess, SeqAccess, Visitor},
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, marker::PhantomData};
 
 /// Reads a file.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
     serde_json::from_slice::<Unambiguous>(bytes)?;
-    serde_json::from_slice(bytes)
+    serde_json::from_slice(bytes).map(|Object(file)| file)
+}
+
+/// An optional member: whatever stands there is its value.
+pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    member: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(member).map(Some)
+}
+
+/// A structure that is written as an object and in no other way.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members(PhantomData))
+    }
+}
+
+struct Members<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(members)).map(Object)
+    }
 }
 
 /// Any value without a repeated key.

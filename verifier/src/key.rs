@@ -73,6 +73,15 @@ impl KeyKind {
         }
     }
 
+    /// What is to be said beside everything that a proof under such a key is shown by.
+    #[must_use]
+    pub const fn warning(self) -> Option<&'static str> {
+        match self {
+            Self::Development => Some("anybody can forge its proofs"),
+            Self::Production => None,
+        }
+    }
+
     pub(crate) const fn byte(self) -> u8 {
         match self {
             Self::Development => 1,

@@ -3,7 +3,7 @@
 //! The proof names neither patient nor procedures, so the segments are a fragment: CLP07 is the claim commitment and
 //! SVC01 the line's number under the mutually defined qualifier ZZ. Without an explanation only what is proven is
 //! written: no charge (CLP03) and no patient responsibility (CLP05), and the reasons stand in claim-level CAS segments
-//! without amounts.
+//! without amounts. These loops have no segment for a note: that a key is a development key has to be said beside them.
 
 use crate::{
     ClaimProof, Decision, Explanation, Verified, VerifyError, encoding::scalar_to_hex, explanation::Line,
@@ -108,8 +108,8 @@ pub fn remittance(
     Ok(out)
 }
 
-/// The line's CAS segments. Of several reasons the first bears the whole charge, the others stand with 0, so that the
-/// line balances.
+/// The line's CAS segments. Of several reasons the first by bit bears the whole charge, the others stand with 0, so that
+/// the line balances.
 fn adjustments(line: &Line) -> Vec<String> {
     let mut all: Vec<(Group, &str, u64)> = vec![
         (Group::Contractual, "45", line.contractual_cents),
@@ -121,9 +121,8 @@ fn adjustments(line: &Line) -> Vec<String> {
     all.retain(|(_, _, cents)| *cents > 0);
     if line.noncovered_cents > 0 {
         let mut left = line.noncovered_cents;
-        for code in &line.reasons {
-            let group = Reason::ALL.into_iter().find(|r| r.carc() == code).map_or(Group::Other, Group::of);
-            all.push((group, code, left));
+        for reason in line.reasons.iter() {
+            all.push((Group::of(reason), reason.carc(), left));
             left = 0;
         }
     }

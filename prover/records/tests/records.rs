@@ -6,6 +6,8 @@ mod building;
 mod consents;
 #[path = "records/corpora.rs"]
 mod corpora;
+#[path = "records/explanations.rs"]
+mod explanations;
 #[path = "records/hostile.rs"]
 mod hostile;
 #[path = "records/linear.rs"]

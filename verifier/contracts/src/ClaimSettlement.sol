@@ -115,7 +115,7 @@ contract ClaimSettlement is IClaimSettlement, Escrow, Receipts, Endorsement {
         return Verdict.Payable;
     }
 
-    /// @dev A tag that stands twice in one claim counts as used too: the circuit never makes one.
+    /// @dev A tag that stands twice in one claim counts as used too: the circuit does not compare lines.
     function _isUsed(Claim memory claim) private view returns (bool) {
         mapping(bytes32 => bool) storage spent = _spent[claim.payer];
         bytes32[] memory tags = claim.tags;

@@ -113,6 +113,14 @@ pub fn claim_context(bytes: &[u8]) {
         if let Ok(explanation) = Explanation::from_json(bytes, &verified) {
             let paid = explanation.lines().iter().map(|line| line.pay_cents).sum::<u64>();
             assert_eq!(paid, verified.payable_cents);
+            for (line, is_allowed) in explanation.lines().iter().zip(&verified.allowed) {
+                let is_priced = line.noncovered_cents == 0;
+                let is_denied = line.allowed_cents == 0 && !line.reasons.is_empty();
+                assert!(
+                    if *is_allowed { is_priced } else { is_denied },
+                    "a line is explained as the proof has it not"
+                );
+            }
             say(proof, &verified, Some(&explanation));
         }
     }

@@ -5,7 +5,7 @@ use anyhow::Result;
 use clap::Args;
 use nightingale_circuits::claim::{Reason, Reasons};
 use nightingale_verifier::{
-    KeyKind, Verified,
+    Verified,
     claim::{address_text, date_text},
     money,
 };
@@ -91,10 +91,7 @@ fn text(verified: &Verified) -> String {
         Some(reasons) if reasons.is_empty() => lines.push("reasons: none".to_owned()),
         Some(reasons) => lines.extend(reasons.iter().map(reason_line)),
     }
-    let warning = match verified.kind {
-        KeyKind::Development => ": a development key, anybody can forge its proofs",
-        KeyKind::Production => "",
-    };
+    let warning = verified.kind.warning().map(|warning| format!(": {warning}")).unwrap_or_default();
     lines.push(format!("key: {} ({}{warning})", verified.key, verified.kind));
     lines.join("\n")
 }

@@ -5,7 +5,12 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use nightingale_circuits::field::to_be_bytes;
 use nightingale_verifier::{ClaimProof, Explanation, VerifyingKey, fhir, snarkjs, x12};
-use std::{fs, path::Path, path::PathBuf, process::ExitCode};
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 #[derive(Args)]
 pub(super) struct Export {
@@ -52,6 +57,10 @@ impl Export {
             .as_deref()
             .map(|path| Explanation::from_json(&read(path)?, &verified))
             .transpose()?;
+        // Not every format has a place for it, and whoever sees an export may see nothing else of the proof.
+        if let Some(warning) = verified.kind.warning() {
+            let _ = writeln!(io::stderr(), "nightingale-verify: under a {} key: {warning}", verified.kind);
+        }
         let target = &self.target;
         if let Some(directory) = &target.snarkjs {
             write_snarkjs(directory, &proof, &key)?;

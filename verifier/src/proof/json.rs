@@ -3,13 +3,17 @@
 use super::{ClaimProof, OutcomeOpening};
 use crate::{
     VerifyError,
-    encoding::{from_hex, g1, g1_to_words, g2, g2_to_words, scalar_from_hex, scalar_to_hex, to_hex},
+    encoding::{
+        from_hex, g1, g1_to_words, g2, g2_to_words, reasons_from_codes, scalar_from_hex, scalar_to_hex,
+        to_hex,
+    },
+    json::{self, Object},
     key::{class_from_name, public_inputs},
 };
 use ark_groth16::Proof;
 use nightingale_circuits::{
     Fr,
-    claim::{PublicInputs, Reason, Reasons, account::Secret},
+    claim::{PublicInputs, account::Secret},
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,10 +25,10 @@ struct ProofFile {
     format: String,
     class: String,
     key: String,
-    public: PublicFile,
-    proof: PointsFile,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    opening: Option<OpeningFile>,
+    public: Object<PublicFile>,
+    proof: Object<PointsFile>,
+    #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
+    opening: Option<Object<OpeningFile>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,17 +71,13 @@ impl ClaimProof {
             format: FORMAT.to_owned(),
             class: self.class.name().to_owned(),
             key: self.key.to_string(),
-            public: public_to_file(&self.public),
-            proof: PointsFile {
+            public: Object(public_to_file(&self.public)),
+            proof: Object(PointsFile {
                 a: g1_to_words(&self.proof.a).map(|w| to_hex(&w)),
                 b: g2_to_words(&self.proof.b).map(|part| part.map(|w| to_hex(&w))),
                 c: g1_to_words(&self.proof.c).map(|w| to_hex(&w)),
-            },
-            opening: self.opening.as_ref().map(|opening| OpeningFile {
-                approved: opening.approved,
-                reasons: opening.reasons.iter().map(|reason| reason.carc().to_owned()).collect(),
-                salt: scalar_to_hex(&opening.salt.expose()),
             }),
+            opening: self.opening.as_ref().map(|opening| Object(opening_to_file(opening))),
         };
         // Strings, lists and objects with text keys: there is nothing that JSON cannot hold.
         let mut text = serde_json::to_string_pretty(&file).unwrap_or_default();
@@ -91,7 +91,7 @@ impl ClaimProof {
     /// Names the first element that is wrong: an unknown, missing or repeated field, a number that is not canonical
     /// or not below its modulus, a point off its curve or group, trailing text.
     pub fn from_json(bytes: &[u8]) -> Result<Self, VerifyError> {
-        let file: ProofFile = serde_json::from_slice(bytes)
+        let file: ProofFile = json::read(bytes)
             .map_err(|e| VerifyError::Unreadable { what: "claim proof", problem: e.to_string() })?;
         if file.format != FORMAT {
             return Err(VerifyError::Unreadable {
@@ -100,20 +100,21 @@ impl ClaimProof {
             });
         }
         let class = class_from_name(&file.class)?;
-        let public = public_from_file(&file.public)?;
+        let public = public_from_file(&file.public.0)?;
         if public.to_vec().len() != public_inputs(class) {
             let problem = "must hold one nullifier for each line of the class";
             return Err(VerifyError::malformed("public.nullifiers", problem));
         }
+        let Object(points) = &file.proof;
         let proof = Proof {
-            a: g1(&pair(&file.proof.a, "proof.a")?, "proof.a")?,
+            a: g1(&pair(&points.a, "proof.a")?, "proof.a")?,
             b: {
-                let [x, y] = &file.proof.b;
+                let [x, y] = &points.b;
                 g2(&[pair(x, "proof.b")?, pair(y, "proof.b")?], "proof.b")?
             },
-            c: g1(&pair(&file.proof.c, "proof.c")?, "proof.c")?,
+            c: g1(&pair(&points.c, "proof.c")?, "proof.c")?,
         };
-        let opening = file.opening.as_ref().map(opening_from_file).transpose()?;
+        let opening = file.opening.as_ref().map(|Object(file)| opening_from_file(file)).transpose()?;
         Ok(Self { class, key: file.key.parse()?, public, proof, opening })
     }
 }
@@ -157,19 +158,18 @@ fn public_from_file(file: &PublicFile) -> Result<PublicInputs, VerifyError> {
     })
 }
 
+fn opening_to_file(opening: &OutcomeOpening) -> OpeningFile {
+    OpeningFile {
+        approved: opening.approved,
+        reasons: opening.reasons.iter().map(|reason| reason.carc().to_owned()).collect(),
+        salt: scalar_to_hex(&opening.salt.expose()),
+    }
+}
+
 fn opening_from_file(file: &OpeningFile) -> Result<OutcomeOpening, VerifyError> {
     let reasons = reasons_from_codes(&file.reasons).ok_or_else(|| {
         VerifyError::malformed("opening.reasons", "must be known codes, each once, in their order")
     })?;
     let salt = Secret::new(scalar_from_hex(&file.salt, "opening.salt")?);
     Ok(OutcomeOpening { approved: file.approved, reasons, salt })
-}
-
-/// The set of these codes; `None` when one is unknown, repeated or out of order.
-fn reasons_from_codes(codes: &[String]) -> Option<Reasons> {
-    let mut reasons = Reasons::default();
-    for code in codes {
-        reasons.set(Reason::ALL.into_iter().find(|reason| reason.carc() == code)?, true);
-    }
-    reasons.iter().map(Reason::carc).eq(codes.iter().map(String::as_str)).then_some(reasons)
 }

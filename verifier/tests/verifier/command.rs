@@ -215,6 +215,17 @@ fn exports_only_what_verifies() {
     assert!(code == 0 && out.contains("\"ClaimResponse\""), "{err}");
     let (code, out, err) = export(&["--x12", "--claim-id", "77", "--explain", explain.to_str().unwrap()]);
     assert!(code == 0 && out.starts_with("CLP*77*1*"), "{err}");
+    // Whatever is exported says that it may be forged: beside it, where the format has no place for that.
+    let exported = directory.path().join("exported");
+    let (snarkjs, file) = (exported.to_str().unwrap(), target.to_str().unwrap());
+    for format in
+        [&["--fhir"][..], &["--x12"], &["--snarkjs", snarkjs], &["--binary", file], &["--json", file]]
+    {
+        let (code, out, err) = export(format);
+        assert!(code == 0 && err.contains("development key: anybody can forge"), "{format:?}: {err}");
+        assert_eq!(err.lines().count(), 1, "{err}");
+        assert!(format != ["--fhir"] || out.contains("anybody can forge"), "{out}");
+    }
     let (code, out, err) = export(&["--x12", "--production"]);
     assert_eq!((code, out.as_str()), (1, ""));
     assert!(err.contains("development key"), "{err}");

@@ -58,6 +58,40 @@ fn a_wrong_element_is_named() {
     }
 }
 
+/// What is there is meant to be checked: `null` would pass for what nobody expects anything of.
+#[test]
+fn a_member_that_is_null_and_a_list_of_values_are_refused() {
+    let members = [
+        "epoch_root",
+        "epoch",
+        "consent_root",
+        "account_root",
+        "claim_commitment",
+        "payee",
+        "received",
+        "key_digest",
+        "key_kind",
+    ];
+    for member in members {
+        let error = verify(&json!({ member: null })).unwrap_err();
+        assert!(error.to_string().contains("invalid type: null"), "{member}: {error}");
+        assert!(error.is_unreadable(), "{member}: {error}");
+    }
+    let listed = |mut file: Value, pointer: &str| {
+        let object = file.pointer_mut(pointer).unwrap();
+        *object = json!(object.as_object().unwrap().values().collect::<Vec<_>>());
+        verify(&file).unwrap_err().to_string()
+    };
+    for pointer in ["", "/epoch", "/epoch/venue"] {
+        let error = listed(json!({ "epoch": epoch() }), pointer);
+        assert!(error.contains("expected an object"), "{pointer}: {error}");
+    }
+    let twice = r#"{"payee": "0x12", "payee": "0x13"}"#;
+    let error = Context::from_json(twice.as_bytes()).unwrap_err().to_string();
+    assert!(error.contains("stands twice"), "{error}");
+    assert!(verify(&json!({})).is_ok());
+}
+
 /// A proof under a key that is labelled as a ceremony's, and has nothing of the development keys where that shows. It does not verify.
 fn of_production() -> (ClaimProof, VerifyingKey) {
     let mut proof = proof("claim-2-approve");

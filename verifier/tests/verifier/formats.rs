@@ -51,7 +51,25 @@ fn a_deviation_is_named() {
     let twice =
         String::from_utf8(bytes("claim-2-approve.proof.json")).unwrap().replacen('{', "{\"key\": \"\",", 1);
     let error = ClaimProof::from_json(twice.as_bytes()).unwrap_err().to_string();
-    assert!(error.contains("duplicate field `key`"), "{error}");
+    assert!(error.contains("the key `key` stands twice"), "{error}");
+}
+
+/// Another reader takes neither a list for an object nor a member that is `null` for one that is absent.
+#[test]
+fn a_proof_has_one_spelling_of_objects_and_of_what_is_absent() {
+    let listed = |pointer: &str| {
+        edited(|v| {
+            let object = v.pointer_mut(pointer).unwrap();
+            *object = json!(object.as_object().unwrap().values().collect::<Vec<_>>());
+        })
+    };
+    for pointer in ["", "/public", "/proof", "/opening"] {
+        let error = listed(pointer);
+        assert!(error.contains("expected an object"), "{pointer}: {error}");
+    }
+    let error = edited(|v| v["opening"] = Value::Null);
+    assert!(error.contains("invalid type: null, expected an object"), "{error}");
+    assert_eq!(edited(|v| drop(v.as_object_mut().unwrap().remove("opening"))), "accepted");
 }
 
 #[test]

@@ -48,6 +48,11 @@ fn says_what_the_native_rules_said() {
         assert_eq!(expected["reasons"], serde_json::json!(reasons));
         assert_eq!(verified.decision == Decision::Approve, name.ends_with("approve"));
         assert_eq!(verified.class == SizeClass::Two, name.starts_with("claim-2"));
+        let mut allowed = vec![false; verified.class.lines()];
+        for (i, line) in expected["lines"].as_array().unwrap().iter().enumerate() {
+            allowed[i] = line["reasons"] == serde_json::json!([]);
+        }
+        assert_eq!(verified.allowed, allowed);
     }
 }
 

@@ -47,6 +47,10 @@ fn the_proof_schema_refuses_other_fields_and_spellings() {
         *other.pointer_mut(pointer).unwrap() = value;
         assert!(!schema("proof").is_valid(&other), "{pointer}");
     }
+    let mut unopened = proof.clone();
+    unopened["opening"] = Value::Null;
+    assert!(!schema("proof").is_valid(&unopened));
+    assert!(!schema("proof").is_valid(&json!([])));
     let mut more = proof;
     more["more"] = json!(1);
     assert!(!schema("proof").is_valid(&more));
@@ -60,5 +64,7 @@ fn the_expectation_schema_takes_a_requests_epoch() {
         .validate(&json!({ "epoch": request["epoch"], "received": "2025-01-31", "key_kind": "production" }))
         .unwrap();
     assert!(!schema.is_valid(&json!({ "epoch_root": 5 })));
+    assert!(!schema.is_valid(&json!({ "epoch_root": null })));
+    assert!(!schema.is_valid(&json!([])));
     assert!(!schema.is_valid(&json!({ "surprise": true })));
 }

@@ -148,6 +148,9 @@ fn contradicting_public_inputs_are_named_before_the_pairing() {
     assert!(change("claim-2-approve", &|public| public.next_note = Fr::ZERO));
     assert!(change("claim-2-approve", &|public| public.spend_tag = Fr::ZERO));
     assert!(change("claim-2-approve", &|public| public.nullifiers.fill(Fr::ZERO)));
+    assert!(change("claim-2-approve", &|public| public.nullifiers[1] = public.nullifiers[0]));
+    assert!(change("claim-8-approve", &|public| public.nullifiers[7] = public.nullifiers[1]));
+    assert!(change("claim-2-approve", &|public| public.payee = Fr::ZERO));
 }
 
 /// Proof bytes are no identity: this is why nothing may be keyed by them.

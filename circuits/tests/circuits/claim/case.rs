@@ -254,3 +254,17 @@ pub(crate) fn prove(case: &Case) -> Adjudication {
     }
     outcome
 }
+
+/// What the circuit computes as the commitment of these inputs.
+pub(crate) fn claim_commitment(inputs: &Inputs) -> Fr {
+    use nightingale_circuits::{field::pack, poseidon::tagged, tag::Tag};
+    let npi = |digits: &[u8; 10]| digits.iter().rev().fold(0u128, |n, d| 10 * n + u128::from(*d));
+    let mut lines: Vec<Fr> = inputs.lines.iter().map(|line| line.packed).collect();
+    lines.resize(8, Fr::from(0u64));
+    let npis = pack(&[(npi(&inputs.billing_digits), 34), (npi(&inputs.rendering_digits), 34)]);
+    let mut hashed = vec![inputs.references, inputs.patient, inputs.insurer, npis];
+    hashed.extend(&inputs.diagnoses);
+    hashed.resize(8, Fr::from(0u64));
+    hashed.extend([tagged(Tag::Lines, &lines), inputs.claim_salt]);
+    tagged(Tag::Claim, &hashed)
+}

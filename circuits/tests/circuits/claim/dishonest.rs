@@ -1,6 +1,6 @@
 //! A dishonest prover: each freedom that it might want is taken away by the section that should take it.
 
-use super::case::{Case, cpt, day, icd, line, prove, row, shape, values, violated};
+use super::case::{Case, claim_commitment, cpt, day, icd, line, prove, row, shape, values, violated};
 use nightingale_circuits::{
     Fr,
     claim::{account::Secret, circuit::Inputs, *},
@@ -111,6 +111,33 @@ fn cannot_claim_that_an_enrolled_member_is_not_enrolled() {
         });
         assert!(section.is_some(), "leaf {:x}", leaf.key);
     }
+}
+
+/// No coverage and no provider has number 0, and the register's first leaf, which holds nothing, answers to it.
+#[test]
+fn cannot_be_covered_or_paid_by_the_leaf_that_holds_nothing() {
+    let case = Case::new(1);
+    let mut uncovered = honest(&case);
+    let empty = Register::build(case.enrolments.clone()).unwrap().open(0);
+    uncovered.references -= Fr::from(case.claim.coverage.number());
+    uncovered.enrolment.key = empty.leaf.key.into();
+    uncovered.enrolment.next = empty.leaf.next.into();
+    uncovered.enrolment.value = empty.leaf.value();
+    uncovered.enrolment.path = empty.path;
+    uncovered.public.claim_commitment = claim_commitment(&uncovered);
+    // Nobody was born on day 0, and no key hashes to 0.
+    assert_eq!(violated(&uncovered), Some("enrolment"));
+    let mut unpaid = honest(&case);
+    let empty = Register::build(case.providers.clone()).unwrap().open(0);
+    unpaid.billing_digits = [0; 10];
+    unpaid.billing.key = empty.leaf.key.into();
+    unpaid.billing.next = empty.leaf.next.into();
+    unpaid.billing.value = empty.leaf.value();
+    unpaid.billing.path = empty.path;
+    unpaid.public.payee = Fr::from(0u64);
+    unpaid.public.claim_commitment = claim_commitment(&unpaid);
+    // It fails Luhn: what is proven is a denial.
+    assert_eq!(violated(&unpaid), Some("outcome"));
 }
 
 #[test]
@@ -263,20 +290,6 @@ fn cannot_point_to_a_diagnosis_that_is_not_there() {
     inputs.lines[0].packed += power_of_two(142 + 3);
     inputs.public.claim_commitment = claim_commitment(&inputs);
     assert_eq!(violated(&inputs), Some("diagnoses"));
-}
-
-/// What the circuit computes as the commitment of these inputs.
-fn claim_commitment(inputs: &Inputs) -> Fr {
-    use nightingale_circuits::{field::pack, poseidon::tagged, tag::Tag};
-    let npi = |digits: &[u8; 10]| digits.iter().rev().fold(0u128, |n, d| 10 * n + u128::from(*d));
-    let mut lines: Vec<Fr> = inputs.lines.iter().map(|line| line.packed).collect();
-    lines.resize(8, Fr::from(0u64));
-    let npis = pack(&[(npi(&inputs.billing_digits), 34), (npi(&inputs.rendering_digits), 34)]);
-    let mut hashed = vec![inputs.references, inputs.patient, inputs.insurer, npis];
-    hashed.extend(&inputs.diagnoses);
-    hashed.resize(8, Fr::from(0u64));
-    hashed.extend([tagged(Tag::Lines, &lines), inputs.claim_salt]);
-    tagged(Tag::Claim, &hashed)
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! What cannot be proven is refused by name, and the circuit refuses it too.
+//! What cannot be proven is refused by name. The circuit refuses it too, all but a service that stands twice: its public inputs show that one.
 
-use super::case::{Case, cpt, day, line};
+use super::case::{Case, claim_commitment, cpt, day, line, violated};
 use nightingale_circuits::{
     Fr,
-    claim::{account::Secret, *},
+    claim::{account::Secret, circuit::Inputs, *},
     merkle::{Register, RegisterError},
 };
 
@@ -43,6 +43,21 @@ fn refuses_a_service_that_stands_twice_in_a_claim() {
     assert!(text.starts_with("lines[1].repeat: is the service of an earlier line"), "{text}");
     let text = refusal(|c| c.claim.lines[0].modifiers = vec![Modifier::new("59").unwrap(); 2]);
     assert!(text.starts_with("lines[0].modifiers: one stands twice"), "{text}");
+}
+
+/// The circuit compares no two lines. Whoever verifies refuses two nullifiers that are equal.
+#[test]
+fn the_circuit_takes_a_service_that_stands_twice_and_its_nullifiers_show_it() {
+    let mut case = Case::new(2);
+    case.claim.lines[1] = Line { repeat: 1, ..case.claim.lines[0].clone() };
+    let request = case.request();
+    let outcome = adjudicate(&request).unwrap();
+    let mut inputs = Inputs::new(&request, outcome.class, outcome.public);
+    inputs.lines[1].packed = inputs.lines[0].packed;
+    inputs.public.claim_commitment = claim_commitment(&inputs);
+    assert_eq!(violated(&inputs), Some("outcome"));
+    inputs.public.nullifiers[1] = inputs.public.nullifiers[0];
+    assert_eq!(violated(&inputs), None);
 }
 
 #[test]
