@@ -193,6 +193,26 @@ fn a_key_that_stands_twice_is_refused() {
 }
 
 #[test]
+fn a_plan_has_each_query_once_and_is_not_of_any_length() {
+    let table = |planned: &[usize]| {
+        let plan = planned.iter().map(|&place| &DATASET.plan()[place]);
+        let plan = plan.map(|planned| (planned.table.clone(), planned.query.clone()));
+        Dataset::new(DATASET.tables().to_vec(), plan.collect(), DATASET.modes().to_vec())
+    };
+    assert!(table(&[0, 1, 2]).is_ok());
+    let refused = |result: Result<Dataset, VerifyError>| result.err().map(|error| error.to_string()).unwrap();
+    assert_eq!(refused(table(&[0, 1, 0])), "plan: must have each query once");
+    let long = vec![0; Dataset::MOST_PLANNED + 1];
+    assert!(refused(table(&long)).contains("at most 1,024 queries"));
+    // In a file before any of them is looked at.
+    let mut file: Value = serde_json::from_slice(&bytes("dataset.json")).unwrap();
+    let mut planned = file["plan"][0].clone();
+    planned["query"]["groups"] = json!(["nothing"]);
+    file["plan"] = vec![planned; Dataset::MOST_PLANNED + 1].into();
+    assert!(refused(Dataset::from_json(file.to_string().as_bytes())).contains("at most 1,024 queries"));
+}
+
+#[test]
 fn integers_have_one_spelling() {
     let limit = 9_007_199_254_740_991_i128;
     for (integer, text) in [
