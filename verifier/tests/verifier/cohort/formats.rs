@@ -213,6 +213,34 @@ fn a_plan_has_each_query_once_and_is_not_of_any_length() {
 }
 
 #[test]
+fn figures_wider_than_a_proofs_inputs_are_refused_before_anything_is_computed_from_them() {
+    let most = (1 << 53) - 1;
+    let columns = vec![
+        column("ID", Kind::Key { count: 9 }),
+        column("X", Kind::Integer { minimum: -most, maximum: -most, scale: 0 }),
+        column("Y", Kind::Integer { minimum: most, maximum: most, scale: 0 }),
+    ];
+    let schema = Schema::new("t".to_owned(), columns, 0, Unit::Subject, 11).unwrap();
+    let query = Query::new(&schema, Vec::new(), vec![1, 2], Vec::new()).unwrap();
+    let file = |count: u64, sums: [&str; 2], products: &str| -> AnswerFile {
+        let text = format!(
+            r#"{{"scales": {{"X": 0, "Y": 0}}, "groups": [{{"key": {{}}, "suppressed": false, "count": {count},
+                "nonmissing": {{"X": 0, "Y": 0}}, "sums": {{"X": 0, "Y": 0}}, "squares": {{"X": 0, "Y": 0}},
+                "cross": {{"pairs": 0, "sums": {{"X": {}, "Y": {}}}, "products": {products}}}}}]}}"#,
+            sums[0], sums[1],
+        );
+        serde_json::from_str(&text).unwrap()
+    };
+    let most_rows = (1 << 20) - 1;
+    assert!(file(most_rows, ["0", "0"], "0").answer(&schema, &query).is_ok());
+    let refused = |file: &AnswerFile| file.answer(&schema, &query).err().unwrap().to_string();
+    // The first column's codes times the second's offset come close to 2^127, and the products of codes are more than is left.
+    let wide = file(0, ["\"18889465931478585049088\"", "2"], "\"170141183460469231731687303715875717120\"");
+    assert_eq!(refused(&wide), "answer: holds figures that no rows have");
+    assert_eq!(refused(&file(most_rows + 1, ["0", "0"], "0")), "answer: holds figures that no rows have");
+}
+
+#[test]
 fn integers_have_one_spelling() {
     let limit = 9_007_199_254_740_991_i128;
     for (integer, text) in [
