@@ -122,6 +122,12 @@ fn a_key_of_the_development_setup_is_no_production_key() {
         CohortKey::from_bytes(&altered)
     };
     assert!(with_tau(Fr::from(5)).is_ok());
+    // With the generator in its place every value of a polynomial is its value at 1.
+    let refused = with_tau(Fr::from(1)).err();
+    assert!(
+        matches!(refused, Some(VerifyError::UnsafeKey(why)) if why.contains("secret is 1")),
+        "{refused:?}"
+    );
     for name in ["tau", "alpha", "beta", "delta/claim-2", "delta/claim-8"] {
         let secret = development::secret(name);
         for tau in [secret, -secret] {
