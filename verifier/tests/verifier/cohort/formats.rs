@@ -15,6 +15,7 @@ use nightingale_verifier::{
         answer::AnswerFile,
         integer::Integer,
         keys::DEVELOPMENT,
+        release_rule::not_for_researchers,
         schema_file::{QueryFile, SchemaFile},
         text,
     },
@@ -216,6 +217,14 @@ fn a_plan_has_each_query_once_and_is_not_of_any_length() {
     planned["query"]["groups"] = json!(["nothing"]);
     file["plan"] = vec![planned; Dataset::MOST_PLANNED + 1].into();
     assert!(refused(Dataset::from_json(file.to_string().as_bytes())).contains("at most 1,024 queries"));
+}
+
+#[test]
+fn a_plan_says_which_of_its_queries_no_researcher_is_answered() {
+    let refused = not_for_researchers(&DATASET);
+    let digests: Vec<_> = refused.iter().map(|(planned, _)| planned.digest).collect();
+    assert_eq!(digests, [DATASET.plan()[1].digest], "the sums over two ranges of doses");
+    assert!(refused[0].1.to_string().contains("the condition on DOSE"), "{}", refused[0].1);
 }
 
 #[test]
