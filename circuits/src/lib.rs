@@ -10,5 +10,6 @@ pub mod merkle;
 pub mod poseidon;
 pub mod r1cs;
 pub mod tag;
+pub mod unseen;
 
 pub use field::Fr;

@@ -30,7 +30,7 @@ pub use link::Link;
 pub use point::Commitment;
 pub use proof::{QueryProof, Venue};
 pub use registration::{VerifiedRegistration, verify_registration};
-pub use release_rule::check_researcher;
+pub use release_rule::{check_researcher, not_for_researchers};
 pub use row::{RowProof, verify_row};
 pub use signature::{Signature, verify_sponsor};
 pub use verify::{ConsentExpectation, Expectation, VerifiedQuery, verify_query};

@@ -8,6 +8,7 @@ mod export;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
+use nightingale_circuits::unseen::is_unseen;
 use nightingale_verifier::{
     ClaimProof, KeyDirectory, Verified, VerifyError, VerifyingKey, calldata::Calldata, verify_claim,
 };
@@ -88,10 +89,10 @@ fn read_proof(path: &Path) -> Result<ClaimProof, VerifyError> {
     ClaimProof::from_file(&read(path)?)
 }
 
-/// One line of what may repeat somebody else's file: control characters, with which it could pass for several lines or hide some, are shown as
-/// their codes.
+/// One line of what may repeat somebody else's file: characters that do not show, with which it could pass for several lines or for another
+/// one, are shown as their codes.
 fn one_line(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    text.chars().flat_map(|c| if is_unseen(c) { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 /// Writes to stdout. A reader that went away is no error.

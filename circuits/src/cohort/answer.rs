@@ -45,7 +45,8 @@ pub struct PairFigures {
 }
 
 impl PairFigures {
-    /// The sum of products of values: `(a + p)(b + q) = ab + qa + pb + pq`.
+    /// The sum of products of values: `(a + p)(b + q) = ab + qa + pb + pq`. It has less than 127 bits, and so has each partial sum, where the figures
+    /// are no wider than [`super::instances`] packs them and of less than 2^20 rows.
     #[must_use]
     pub fn cross(&self, first_offset: i64, second_offset: i64) -> i128 {
         let (p, q) = (i128::from(first_offset), i128::from(second_offset));

@@ -18,6 +18,12 @@ impl Words {
         Self(Keccak256::new()).digest(&keccak(name.as_bytes()))
     }
 
+    /// Starts with nothing: what only stands within another digest has no name.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self(Keccak256::new())
+    }
+
     /// One unsigned integer, big-endian in a word.
     #[must_use]
     pub fn number(mut self, value: u128) -> Self {

@@ -6,6 +6,7 @@ use super::{
     Keccak,
     digest::{Words, keccak},
 };
+use crate::unseen::is_shown;
 use std::fmt;
 use thiserror::Error;
 
@@ -147,9 +148,9 @@ pub enum SchemaError {
     /// More decimals than there is room for.
     #[error("column {0}: a scale is at most 9 decimals")]
     Scale(String),
-    /// A dictionary that is empty, has a word twice, or has a word that is empty or holds control characters.
+    /// A dictionary that is empty, has a word twice, or has one that does not show all that it holds.
     #[error(
-        "column {0}: its dictionary is empty, or holds one word twice, an empty word, or one with a line break or another control character"
+        "column {0}: its dictionary is empty, or holds one word twice, an empty word, or one with outer white space, a line break or another character that does not show"
     )]
     Dictionary(String),
     /// The subject column, or the unit's dimension, is not what it should be.
@@ -298,9 +299,8 @@ fn check_kind(column: &Column) -> Result<(), SchemaError> {
             let mut words: Vec<&String> = dictionary.iter().collect();
             words.sort_unstable();
             let repeated = words.windows(2).any(|pair| pair[0] == pair[1]);
-            // Words are printed: none may look like the end of a line, or like more than itself.
-            let unreadable = |word: &String| word.is_empty() || word.chars().any(char::is_control);
-            let unusable = dictionary.is_empty() || dictionary.iter().any(unreadable) || repeated;
+            // Words are printed: none may look like another, like the end of a line, or like more than itself.
+            let unusable = dictionary.is_empty() || !dictionary.iter().all(|word| is_shown(word)) || repeated;
             if unusable { Err(SchemaError::Dictionary(name())) } else { Ok(()) }
         }
         Kind::Key { count: 0 } => Err(SchemaError::Range(name())),

@@ -1,6 +1,6 @@
 //! A table's codes, column by column: the private half of a registration.
 
-use super::{Keccak, Schema, Unit};
+use super::{Keccak, Kind, Schema, Unit};
 use crate::claim::Address;
 use thiserror::Error;
 use zeroize::Zeroize;
@@ -49,9 +49,11 @@ pub enum TableError {
         /// The row, counted from 1.
         row: usize,
     },
-    /// A key or dimension that is missing.
-    #[error("row {row}: its key is missing")]
+    /// A key or dimension that is missing: every row has all of its keys, and its registration proves it.
+    #[error("column {column}, row {row}: a key is missing")]
     NoKey {
+        /// The column's name.
+        column: String,
         /// The row, counted from 1.
         row: usize,
     },
@@ -87,16 +89,16 @@ impl Table {
                 return Err(TableError::OutOfRange { column: column.name.clone(), row: row + 1 });
             }
         }
-        for row in 0..rows {
-            let key = self.key(row);
-            if key.0 == 0 || (self.dimension().is_some() && key.1 == 0) {
-                return Err(TableError::NoKey { row: row + 1 });
-            }
-            if row > 0 && self.key(row - 1) >= key {
-                return Err(TableError::Order { row: row + 1 });
+        for (place, (column, codes)) in described.iter().zip(&self.columns).enumerate() {
+            let is_key = matches!(column.kind, Kind::Key { .. }) || self.dimension() == Some(place);
+            if let Some(row) = codes.iter().position(|&code| code == 0).filter(|_| is_key) {
+                return Err(TableError::NoKey { column: column.name.clone(), row: row + 1 });
             }
         }
-        Ok(())
+        match (1..rows).find(|&row| self.key(row - 1) >= self.key(row)) {
+            Some(row) => Err(TableError::Order { row: row + 1 }),
+            None => Ok(()),
+        }
     }
 
     /// The column of the unit's dimension.
@@ -184,5 +186,29 @@ impl TableDigestParts<'_> {
             .number(self.commitments.len() as u128)
             .words(self.commitments.iter().flatten())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cohort::Column;
+
+    fn table(other_keys: Vec<u32>) -> Option<Result<Table, TableError>> {
+        let column = |name: &str, kind| Column { name: name.to_owned(), kind };
+        let columns = vec![
+            column("SUBJECT", Kind::Key { count: 3 }),
+            column("SITE", Kind::Key { count: 2 }),
+            column("AGE", Kind::Integer { minimum: 0, maximum: 99, scale: 0 }),
+        ];
+        let schema = Schema::new("t".to_owned(), columns, 0, Unit::Subject, 11).ok()?;
+        Some(Table::new(schema, vec![vec![1, 2, 3], other_keys, vec![0, 7, 0]], vec![true; 3]))
+    }
+
+    #[test]
+    fn every_row_has_all_of_its_keys() {
+        assert!(table(vec![1, 2, 2]).is_some_and(|built| built.is_ok()));
+        let missing = TableError::NoKey { column: "SITE".to_owned(), row: 2 };
+        assert_eq!(table(vec![1, 0, 2]).and_then(Result::err), Some(missing));
     }
 }

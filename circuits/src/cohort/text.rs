@@ -2,7 +2,7 @@
 
 mod sql;
 
-pub use sql::{condition, sql};
+pub use sql::{condition, condition_on, sql};
 
 use super::{Column, Kind};
 

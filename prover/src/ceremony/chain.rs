@@ -16,6 +16,7 @@ use ark_bn254::{Bn254, G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup, pairing::Pairing};
 use ark_ff::Zero;
 use blake2::{Blake2b512, Digest};
+use nightingale_circuits::unseen::is_no_part_of_a_name;
 use sha2::Sha256;
 
 /// At most 2^30 hashes are recomputed for all beacons of a file: about a minute.
@@ -76,7 +77,7 @@ impl Contribution {
         let proof = point(cursor, "its proof")?;
         let transcript = cursor.take()?;
         let kind = cursor.u32()?;
-        let (name, beacon) = parameters(cursor, kind, is_unseen)?;
+        let (name, beacon) = parameters(cursor, kind, is_no_part_of_a_name)?;
         Ok(Self { delta_after, base, multiple, proof, transcript, name, beacon })
     }
 }
@@ -120,17 +121,6 @@ pub(super) fn parameters(
         _ => return Err(cursor.format("it is neither a contribution nor a whole beacon")),
     };
     Ok((name, beacon))
-}
-
-/// Whether a character does not show, or changes how those around it do: controls, Unicode's `Default_Ignorable_Code_Point`, and separators of lines and
-/// of annotations.
-fn is_unseen(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
-            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Whether two points of G1 have the ratio that two points of G2 have: all finite, and e(a, d) = e(b, c).

@@ -103,7 +103,7 @@ pub fn answers(bytes: &[u8]) {
             AnswerFile::new(schema, &proof.query, &answer) == file,
             "an answer changes when it is written"
         );
-        if let Ok(source) = Source::new(schema.clone(), proof.query.clone(), answer) {
+        if let Ok(source) = Source::new(schema.clone(), proof.query.clone(), answer, proof.threshold) {
             let report = Statistics::of(std::slice::from_ref(&source));
             let _ = (report.to_string(), serde_json::to_string(&report), source.sql());
         }

@@ -4,7 +4,10 @@
 
 use super::{integer::Integer, text};
 use crate::VerifyError;
-use nightingale_circuits::cohort::{Answer, Cell, Figures, PairFigures, Query, Schema, ValueFigures};
+use nightingale_circuits::cohort::{
+    Answer, Cell, Class, Figures, PairFigures, Query, Schema, ValueFigures,
+    instances::{Statistic, packing},
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -89,6 +92,7 @@ impl AnswerFile {
     pub fn answer(&self, schema: &Schema, query: &Query) -> Result<Answer, VerifyError> {
         let values = value_columns(schema, query);
         let cells = self.groups.iter().map(|group| cell(&values, group)).collect::<Option<Vec<_>>>();
+        let cells = cells.filter(|cells| cells.iter().filter_map(Cell::figures).all(fits));
         let impossible = || VerifyError::malformed("answer", "holds figures that no rows have");
         let answer = Answer { cells: cells.ok_or_else(impossible)? };
         if answer.cells.len() != query.cells(schema) || Self::new(schema, query, &answer) != *self {
@@ -191,6 +195,20 @@ fn pair(first: &ValueColumn<'_>, second: &ValueColumn<'_>, cross: &Cross) -> Opt
         second_codes: natural(b)?,
         product_codes: natural(cross.products.0.checked_sub(shift)?)?,
     })
+}
+
+/// No table has as many rows.
+const MOST_ROWS: u128 = 1 << 20;
+
+/// Whether each figure is one of the public inputs of a proof, and no count above all rows: with offsets below 2^54 the sums of values,
+/// of their squares and of their products then have less than 127 bits, in whatever order they are added up.
+fn fits(figures: &Figures) -> bool {
+    let fits = |statistic: &Statistic| {
+        let counts = matches!(statistic, Statistic::Count | Statistic::Nonmissing(_) | Statistic::Pairs);
+        let figure = statistic.of(figures);
+        figure >> statistic.bits() == 0 && (!counts || figure < MOST_ROWS)
+    };
+    packing(Class::Wide).iter().copied().flatten().all(fits)
 }
 
 /// A sum of codes, or of their products, has at most 84 bits; far beyond, the arithmetic of its values would not be exact.

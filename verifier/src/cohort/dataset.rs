@@ -16,6 +16,7 @@ use nightingale_circuits::{
         table::TableDigestParts,
     },
 };
+use std::collections::{HashMap, HashSet};
 
 /// A registered dataset, as everybody sees it.
 #[derive(Clone)]
@@ -214,19 +215,21 @@ impl TableRecord {
 }
 
 impl Dataset {
+    /// The most queries of a plan. The registry keeps a word for each query, so that the plan of a table fits one transaction.
+    pub const MOST_PLANNED: usize = 1024;
+
     /// A dataset of these tables, which nobody has signed yet.
     ///
     /// # Errors
-    /// No table, two of one name, tables of several sponsors, or no mode.
+    /// No table, two of one name, tables of several sponsors, or no mode; a plan that is too long, or has a query twice.
     pub fn new(
         tables: Vec<TableRecord>,
         plan: Vec<(String, Query)>,
         modes: Vec<Mode>,
     ) -> Result<Self, VerifyError> {
-        let twice = |table: &TableRecord| {
-            tables.iter().filter(|other| other.name().eq_ignore_ascii_case(table.name())).count() > 1
-        };
-        if tables.is_empty() || tables.iter().any(twice) {
+        check_plan_length(plan.len())?;
+        let names: HashSet<String> = tables.iter().map(|table| table.name().to_ascii_lowercase()).collect();
+        if tables.is_empty() || names.len() < tables.len() {
             return Err(VerifyError::malformed("tables", "must be at least one, and have different names"));
         }
         let sponsor = tables.first().and_then(TableRecord::sponsor);
@@ -237,14 +240,16 @@ impl Dataset {
         if modes.is_empty() || !ascending {
             return Err(VerifyError::malformed("modes", "must be `exact`, `plan` or both, in this order"));
         }
+        let by_name = by_name(&tables);
         let plan = plan.into_iter().map(|(name, query)| {
-            let table = tables.iter().find(|table| table.name() == name);
-            let table =
-                table.ok_or_else(|| VerifyError::malformed("plan", "names a table that is not there"))?;
-            let digest = query.digest(table.digest());
+            let digest = query.digest(planned_table(&by_name, &name)?.digest());
             Ok::<_, VerifyError>(PlannedQuery { table: name, query, digest })
         });
         let plan = plan.collect::<Result<Vec<_>, _>>()?;
+        let different: HashSet<&Keccak> = plan.iter().map(|planned| &planned.digest).collect();
+        if different.len() < plan.len() {
+            return Err(VerifyError::malformed("plan", "must have each query once"));
+        }
         let start = Words::of("nightingale.cohort.dataset.1").number(count(&tables));
         let start = start.words(tables.iter().map(TableRecord::digest)).number(count(&modes));
         let start = modes.iter().fold(start, |words, mode| words.number(u128::from(mode_number(*mode))));
@@ -303,6 +308,29 @@ impl Dataset {
     pub const fn sponsor(&self) -> Option<Sponsor> {
         self.sponsor
     }
+}
+
+/// Before any query of the plan is looked at: a plan from a stranger's file may be of any length.
+fn check_plan_length(queries: usize) -> Result<(), VerifyError> {
+    if queries <= Dataset::MOST_PLANNED {
+        return Ok(());
+    }
+    Err(VerifyError::malformed(
+        "plan",
+        "must have at most 1,024 queries; register another dataset for the others",
+    ))
+}
+
+fn by_name(tables: &[TableRecord]) -> HashMap<&str, &TableRecord> {
+    tables.iter().map(|table| (table.name(), table)).collect()
+}
+
+fn planned_table<'a>(
+    tables: &HashMap<&str, &'a TableRecord>,
+    name: &str,
+) -> Result<&'a TableRecord, VerifyError> {
+    let found = tables.get(name).copied();
+    found.ok_or_else(|| VerifyError::malformed("plan", "names a table that is not there"))
 }
 
 /// What a table's digest holds where nobody answers for it.

@@ -75,7 +75,8 @@ impl CohortKey {
     /// The key of circuit `C` from the commitments of its fixed columns.
     ///
     /// # Errors
-    /// A circuit that this verifier cannot judge soundly: see [`VerifyError::UnsafeKey`]; a production key of the development setup.
+    /// A circuit that this verifier cannot judge soundly, or a setup of the secret 1: see [`VerifyError::UnsafeKey`]; a production key of the
+    /// development setup.
     pub fn new<C: Circuit<Fr>>(
         circuit: CircuitName,
         kind: KeyKind,
@@ -87,6 +88,9 @@ impl CohortKey {
         let mut cs = ConstraintSystem::default();
         C::configure_with_params(&mut cs, params);
         check(&cs, &fixed)?;
+        if setup.tau == G2Affine::generator() {
+            return Err(VerifyError::UnsafeKey("its setup's secret is 1, so that anybody forges its proofs"));
+        }
         if kind == KeyKind::Production {
             development::refuse_setup(&tau_to_words(&setup.tau))?;
         }

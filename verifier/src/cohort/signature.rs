@@ -72,15 +72,21 @@ pub fn registration_message(dataset: &Keccak) -> Keccak {
 /// What a sponsor signs for a version of a table's consents; `None` for a version that is not there.
 #[must_use]
 pub fn consent_message(dataset: &Keccak, table: &TableRecord, version: usize) -> Option<Keccak> {
-    let versions = table.consents.get(..=version)?;
-    let commitments: Vec<Keccak> = versions.iter().flat_map(|consent| consent.commitment.words()).collect();
-    let structure = Words::of("Consents(bytes32 dataset,bytes32 table,uint256 version,bytes32 commitments)")
+    consent_messages(dataset, table).nth(version)
+}
+
+/// The same for each version of a table's consents in turn, each commitment being hashed once.
+fn consent_messages(dataset: &Keccak, table: &TableRecord) -> impl Iterator<Item = Keccak> {
+    let start = Words::of("Consents(bytes32 dataset,bytes32 table,uint256 version,bytes32 commitments)")
         .digest(dataset)
-        .digest(table.digest())
-        .number(u128::try_from(version).ok()?)
-        .digest(&keccak(commitments.as_flattened()))
-        .finish();
-    Some(typed(&structure))
+        .digest(table.digest());
+    let versions = table.consents.iter().scan(Words::empty(), |commitments, consent| {
+        *commitments = commitments.clone().words(&consent.commitment.words());
+        Some(commitments.clone().finish())
+    });
+    (0..).zip(versions).map(move |(version, commitments)| {
+        typed(&start.clone().number(version).digest(&commitments).finish())
+    })
 }
 
 impl Dataset {
@@ -117,12 +123,10 @@ impl Dataset {
             registered.signature = Some(sign(&registration_message(&digest))?);
         }
         for table in self.tables_mut() {
-            for version in 0..table.consents.len() {
-                let message = consent_message(&digest, table, version);
-                if let (Some(consent), Some(message)) = (table.consents.get_mut(version), message)
-                    && consent.signature.is_none()
-                {
-                    consent.signature = Some(sign(&message)?);
+            let messages: Vec<Keccak> = consent_messages(&digest, table).collect();
+            for (consent, message) in table.consents.iter_mut().zip(&messages) {
+                if consent.signature.is_none() {
+                    consent.signature = Some(sign(message)?);
                 }
             }
         }
@@ -158,19 +162,19 @@ pub fn verify_sponsor(dataset: &Dataset, expected: Option<Address>) -> Result<Op
     {
         return Err(another(expected, sponsor.address));
     }
-    let is_theirs = |message: Option<Keccak>, signature: Option<Signature>| match (message, signature) {
-        (Some(message), Some(signature)) => signature.signer(&message) == Some(sponsor.address),
-        _ => false,
+    let is_theirs = |message: &Keccak, signature: Option<Signature>| {
+        signature.is_some_and(|signature| signature.signer(message) == Some(sponsor.address))
     };
-    if !is_theirs(Some(registration_message(dataset.digest())), sponsor.signature) {
+    if !is_theirs(&registration_message(dataset.digest()), sponsor.signature) {
         return Err(VerifyError::malformed(
             "sponsor.signature",
             "is missing or not the sponsor's for this dataset: get the dataset file from them again",
         ));
     }
     for table in dataset.tables() {
-        for (version, consent) in table.consents.iter().enumerate() {
-            if !is_theirs(consent_message(dataset.digest(), table, version), consent.signature) {
+        let messages = consent_messages(dataset.digest(), table);
+        for ((version, consent), message) in table.consents.iter().enumerate().zip(messages) {
+            if !is_theirs(&message, consent.signature) {
                 return Err(VerifyError::Cohort(format!(
                     "consent version {version} of {} is not signed by the sponsor {}: get the dataset file from them again",
                     table.name(),

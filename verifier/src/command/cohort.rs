@@ -265,10 +265,7 @@ fn judge(
 
 fn statistics(results: &[(&PathBuf, Result<VerifiedQuery, VerifyError>)]) -> Result<Statistics, VerifyError> {
     let verified = results.iter().filter_map(|(_, result)| result.as_ref().ok());
-    let sources = verified.map(|verified| {
-        Source::new(verified.schema.clone(), verified.query.clone(), verified.answer.clone())
-    });
-    Ok(Statistics::of(&sources.collect::<Result<Vec<_>, _>>()?))
+    Ok(Statistics::of(&verified.map(Source::of).collect::<Result<Vec<_>, _>>()?))
 }
 
 fn registration_line(result: Option<&Result<VerifiedRegistration, VerifyError>>) -> String {

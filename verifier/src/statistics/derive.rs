@@ -9,7 +9,7 @@ mod summary;
 mod survival;
 
 use super::{Finding, Kind, Roles, Row, Source, Word, roles::MOST_COMPARED, source::HiddenCell, words::word};
-use nightingale_circuits::cohort::{Column, Figures, Kind as ColumnKind, text};
+use nightingale_circuits::cohort::{Column, Figures, Kind as ColumnKind, Term, text};
 
 /// All findings: each answer on its own, then those that need several.
 pub(super) fn findings(sources: &[Source], roles: &Roles) -> Vec<Finding> {
@@ -124,15 +124,15 @@ impl<'a> Reading<'a> {
         figures.is_none_or(|figures| figures.count > 0) || !sparse
     }
 
+    /// The terms of the query's filter, with the columns that they are on.
+    fn terms(&self) -> impl Iterator<Item = (&'a Column, &'a Term)> {
+        let (schema, query) = (self.source.schema(), self.source.query());
+        query.terms().iter().filter_map(|term| Some((schema.columns().get(term.column)?, term)))
+    }
+
     /// The conditions of the query in words, with the columns that they are on.
     fn conditions(&self) -> Vec<(&'a Column, String)> {
-        let column = |index: usize| self.source.schema().columns().get(index);
-        self.source
-            .query()
-            .terms()
-            .iter()
-            .filter_map(|term| column(term.column).map(|column| (column, text::condition(column, term))))
-            .collect()
+        self.terms().map(|(column, term)| (column, text::condition(column, term))).collect()
     }
 }
 

@@ -128,6 +128,8 @@ pub enum Figure {
     Word(String),
     /// It needs this cell, which is hidden.
     Hidden(String),
+    /// Answers that are shown tell it, but it would be one that no answer may show, for this reason.
+    Withheld(&'static str),
     /// It does not exist, for this reason.
     Undefined(&'static str),
 }
@@ -230,6 +232,7 @@ impl Serialize for Figure {
             Self::Number(number) => serializer.serialize_f64(to_ten_digits(*number)),
             Self::Word(word) => serializer.serialize_str(word),
             Self::Hidden(cell) => reason(serializer, "hidden", cell),
+            Self::Withheld(why) => reason(serializer, "withheld", why),
             Self::Undefined(why) => reason(serializer, "undefined", why),
         }
     }

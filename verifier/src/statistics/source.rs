@@ -1,7 +1,7 @@
 //! One answer with what is needed to read it, checked once so that no arithmetic on it overflows.
 
 use super::words::word;
-use crate::VerifyError;
+use crate::{VerifyError, cohort::VerifiedQuery};
 use nightingale_circuits::cohort::{
     Answer, Cell, Column, Figures, PairFigures, Query, Schema, ValueFigures, text,
 };
@@ -15,6 +15,7 @@ pub struct Source {
     schema: Schema,
     query: Query,
     answer: Answer,
+    threshold: u32,
     keys: Vec<Vec<u32>>,
 }
 
@@ -23,17 +24,27 @@ pub struct Source {
 pub struct HiddenCell(pub String);
 
 impl Source {
-    /// An answer of `query`, which was made for `schema`.
+    /// What a proof showed.
+    ///
+    /// # Errors
+    /// As of [`Source::new`].
+    pub fn of(verified: &VerifiedQuery) -> Result<Self, VerifyError> {
+        let (schema, query, answer) =
+            (verified.schema.clone(), verified.query.clone(), verified.answer.clone());
+        Self::new(schema, query, answer, verified.threshold)
+    }
+
+    /// An answer of `query`, which was made for `schema`; counts below `threshold` are hidden in it: 1 of an exact one.
     ///
     /// # Errors
     /// An answer that is not this query's, or figures that no rows have, such as more values than rows.
-    pub fn new(schema: Schema, query: Query, answer: Answer) -> Result<Self, VerifyError> {
+    pub fn new(schema: Schema, query: Query, answer: Answer, threshold: u32) -> Result<Self, VerifyError> {
         let number = query.cells(&schema);
         if answer.cells.len() != number {
             return Err(refuse("answer".to_owned(), "must have one cell for each of the query's groups"));
         }
         let keys = (0..number).map(|cell| query.key(&schema, cell)).collect();
-        let source = Self { schema, query, answer, keys };
+        let source = Self { schema, query, answer, threshold, keys };
         let bounds: Vec<u128> = source.values().iter().map(|column| u128::from(column.bound())).collect();
         let mut rows = 0u64;
         for (index, cell) in source.answer.cells.iter().enumerate() {
@@ -78,6 +89,11 @@ impl Source {
     #[must_use]
     pub fn counts_subjects(&self) -> bool {
         self.query.counts_subjects(&self.schema)
+    }
+
+    /// Counts below this are hidden.
+    pub(super) const fn threshold(&self) -> u32 {
+        self.threshold
     }
 
     /// The code that a condition fixes a column to.

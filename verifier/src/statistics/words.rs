@@ -5,8 +5,8 @@ use nightingale_circuits::cohort::{
     text::{date, decimal},
 };
 
-/// What stands for the missing value.
-pub(super) const MISSING: &str = "(missing)";
+/// What stands for the missing value; a dictionary may have the same word, so that nothing is decided by it.
+const MISSING: &str = "(missing)";
 
 /// What a code of a column means.
 pub(super) fn word(column: &Column, code: u32) -> String {

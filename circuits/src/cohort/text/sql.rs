@@ -3,6 +3,7 @@
 
 use super::value;
 use crate::cohort::{Column, ColumnIndex, Interval, Kind, Query, Schema, Term};
+use std::{iter, ops::Range};
 
 /// The query.
 #[must_use]
@@ -29,7 +30,13 @@ pub fn sql(schema: &Schema, query: &Query) -> String {
 /// One of its terms, which is about this column.
 #[must_use]
 pub fn condition(column: &Column, term: &Term) -> String {
-    let name = identifier(&column.name);
+    condition_on(&column.name, column, term)
+}
+
+/// The same, the column being called by another name.
+#[must_use]
+pub fn condition_on(name: &str, column: &Column, term: &Term) -> String {
+    let name = identifier(name);
     if term.intervals.as_slice() == [(Interval { low: 1, high: column.bound() })] {
         return format!("{name} IS NOT NULL");
     }
@@ -39,22 +46,32 @@ pub fn condition(column: &Column, term: &Term) -> String {
     }
 }
 
-/// IN, or NOT IN where that is shorter.
+/// IN, or NOT IN where that is shorter. The work is that of the words which are written, not of the dictionary: a stranger's file may ask often of a
+/// long one.
 fn words(name: &str, dictionary: &[String], intervals: &[Interval]) -> String {
-    let holds = |code: u32| intervals.iter().any(|interval| interval.holds(code));
-    let (inside, outside): (Vec<_>, Vec<_>) =
-        dictionary.iter().zip(1u32..).partition(|(_, code)| holds(*code));
-    let list =
-        |words: &[(&String, u32)]| words.iter().map(|(word, _)| quoted(word)).collect::<Vec<_>>().join(", ");
-    match (inside.as_slice(), outside.as_slice()) {
-        ([], _) => dictionary.first().map_or_else(String::new, |word| {
+    // Places from 0, the end not included.
+    let place = |code: u32| usize::try_from(code).unwrap_or(usize::MAX).min(dictionary.len());
+    let inside: Vec<Range<usize>> = intervals
+        .iter()
+        .map(|interval| place(interval.low.saturating_sub(1))..place(interval.high))
+        .collect();
+    let starts = iter::once(0).chain(inside.iter().map(|range| range.end));
+    let ends = inside.iter().map(|range| range.start).chain([dictionary.len()]);
+    let outside: Vec<Range<usize>> = starts.zip(ends).map(|(start, end)| start..end).collect();
+    let count = |ranges: &[Range<usize>]| ranges.iter().map(ExactSizeIterator::len).sum::<usize>();
+    let list = |ranges: &[Range<usize>]| {
+        let words = ranges.iter().filter_map(|range| dictionary.get(range.clone())).flatten();
+        words.map(|word| quoted(word)).collect::<Vec<_>>().join(", ")
+    };
+    match (count(&inside), count(&outside)) {
+        (0, _) => dictionary.first().map_or_else(String::new, |word| {
             let word = quoted(word);
             format!("{name} = {word} AND {name} <> {word}")
         }),
-        ([_], _) => format!("{name} = {}", list(&inside)),
-        (_, [_]) => format!("{name} <> {}", list(&outside)),
-        (some, others) if some.len() <= others.len() => format!("{name} IN ({})", list(some)),
-        (_, others) => format!("{name} NOT IN ({})", list(others)),
+        (1, _) => format!("{name} = {}", list(&inside)),
+        (_, 1) => format!("{name} <> {}", list(&outside)),
+        (some, others) if some <= others => format!("{name} IN ({})", list(&inside)),
+        _ => format!("{name} NOT IN ({})", list(&outside)),
     }
 }
 

@@ -153,6 +153,9 @@ impl<'a> Draft<'a> {
                 encode(entry, raw, &self.entry.missing, &self.rows)
                     .map_err(|fault| self.fault(entry.source(), fault))?
             };
+            if matches!(kind, Kind::Key { .. }) {
+                self.require_present(&column, entry.source())?;
+            }
             columns.push(Column { name: entry.name.clone(), kind });
             codes.push(column);
         }

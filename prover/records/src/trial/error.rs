@@ -123,8 +123,10 @@ pub enum CellProblem {
     /// Not in the dictionary.
     #[error("not in the declared dictionary; add the word, or correct the cell")]
     NotInDictionary,
-    /// A missing subject or dimension.
-    #[error("missing, but rows are keyed by this column; give the row its key, or leave it out with `keep`")]
+    /// A missing subject or dimension, or another key.
+    #[error(
+        "missing, but rows are keyed by this column; give the row its key, leave it out with `keep`, or do not register the column as a key"
+    )]
     NoKey,
     /// A consent that is none.
     #[error("neither 1 nor Y, 0 nor N: whether the subject consents must be said")]

@@ -8,7 +8,7 @@ use super::{
     Cells, ColumnEntry, Content, RawColumn, RawTable, Reduce, SchemaFile, TableEntry, Texts, TrialError,
     encode::spelled, is_name, schema_file::print,
 };
-use nightingale_circuits::cohort::Schema;
+use nightingale_circuits::{cohort::Schema, unseen::is_shown};
 use std::{
     collections::{BTreeMap, HashSet},
     fmt,
@@ -122,8 +122,8 @@ fn dictionary(texts: &Texts) -> Result<Vec<String>, String> {
     if words.len() > MOST_WORDS {
         return Err(format!("more than {MOST_WORDS} different texts"));
     }
-    if words.iter().any(|word| word.len() > LONGEST_WORD || word.chars().any(char::is_control)) {
-        return Err("free text".to_owned());
+    if words.iter().any(|word| word.len() > LONGEST_WORD || !is_shown(word)) {
+        return Err("free text, or with outer white space or characters that do not show".to_owned());
     }
     if words.len() > 20 && words.len() * 2 > filled {
         return Err("nearly every row has a text of its own: a name, an identifier or free text".to_owned());

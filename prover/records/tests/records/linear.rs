@@ -1,13 +1,16 @@
 //! Reading takes time in proportion to the file: eight times the file, about eight times the time of this thread's processor.
 
-use anyhow::{Result, ensure};
-use nightingale_circuits::cohort::{Column, Kind, Schema, Unit};
+use anyhow::{Context, Result, ensure};
+use nightingale_circuits::cohort::{
+    Column, Committed, Interval, Kind, Mode, Query, Schema, Size, Term, Unit, columns::committed,
+};
 use nightingale_records::{
     ClaimFile, Registers, ingest_fhir, ingest_x12, request, sql,
     trial::{self, SchemaFile},
 };
+use nightingale_verifier::cohort::{Dataset, TableRecord};
 use rustix::time::{ClockId, clock_gettime};
-use std::{fmt::Write, fs, time::Duration};
+use std::{fmt::Write, fs, path::Path, time::Duration};
 
 /// Eight times the file may take at most so many times as long: 64 is quadratic, and memory is slower than caches.
 const MOST: u32 = 24;
@@ -221,6 +224,38 @@ fn schema_files_are_read_in_linear_time() -> Result<()> {
     linear("nesting", 4000, |number| format!("a = {}{}", "[".repeat(number), "]".repeat(number)), &read)?;
     linear("dots", 4000, |number| format!("{}a = 1", "a.".repeat(number)), &read)?;
     linear("sections", 4000, |number| format!("[{}a]", "a.".repeat(number)), &read)
+}
+
+/// A dataset's file: a dictionary of forty words for each query of the plan, each of which asks for one of them.
+fn planned(golden: &Dataset, queries: usize) -> Result<String> {
+    let words = (0..40 * queries).map(|i| format!("w{i}")).collect();
+    let columns = vec![
+        Column { name: "K".to_owned(), kind: Kind::Key { count: 9 } },
+        Column { name: "W".to_owned(), kind: Kind::Category { dictionary: words } },
+    ];
+    let schema = Schema::new("t".to_owned(), columns, 0, Unit::Subject, 11)?;
+    let known = golden.tables().first().context("no table")?;
+    let size = Size::Medium;
+    let commitment = known.commitment(Committed::Present).context("no commitment")?;
+    let commitments = vec![commitment; committed(&schema, size.layout()).len()];
+    let query = |word: u32| {
+        let term = Term { column: 1, intervals: vec![Interval { low: word, high: word }] };
+        Ok(("t".to_owned(), Query::new(&schema, vec![term], Vec::new(), Vec::new())?))
+    };
+    let plan = (1..).take(queries).map(query).collect::<Result<Vec<_>>>()?;
+    let mut table =
+        TableRecord::new(schema.clone(), size, 9, commitments, golden.sponsor().map(|by| by.address))?;
+    table.consents = known.consents.clone();
+    Ok(Dataset::new(vec![table], plan, vec![Mode::Plan])?.to_json())
+}
+
+#[test]
+fn a_datasets_plan_is_read_in_linear_time() -> Result<()> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../verifier/tests/cohort/dataset.json");
+    let golden = Dataset::from_json(&fs::read(file)?)?;
+    ensure!(Dataset::from_json(planned(&golden, 9)?.as_bytes())?.plan().len() == 9);
+    let read = |file: &[u8]| drop(Dataset::from_json(file));
+    linear("plan", 128, |queries| planned(&golden, queries).unwrap_or_default(), &read)
 }
 
 #[test]

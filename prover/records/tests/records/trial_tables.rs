@@ -91,6 +91,14 @@ fn a_cell_that_does_not_fit_is_refused_by_row_and_column() -> Result<()> {
         ),
         (("2020-01-02", "2021-01-02"), same, "people.csv, row 1, column START: outside the declared range"),
         (("c,NA", ",NA"), same, "people.csv, row 3, column id: missing, but rows are keyed by this column"),
+        (
+            ("b", "b"),
+            (
+                "{ name = \"ARM\", kind = \"category\", dictionary = [\"Control\", \"Drug\"] }",
+                "{ name = \"PARTNER\", source = \"ARM\", kind = \"key\" }",
+            ),
+            "people.csv, row 3, column ARM: missing, but rows are keyed by this column",
+        ),
         (("2020-01-01,N", "2020-01-01,"), same, "people.csv, row 2, column OK: neither 1 nor Y, 0 nor N"),
         (
             ("c,NA", "b,NA"),

@@ -149,8 +149,8 @@ impl Query {
             say("the answer is sealed to the regulator's key: `nightingale cohort open` opens it");
         } else {
             let schema = understood.table(folder.public())?.schema().clone();
-            let source =
-                Source::new(schema, proof.query.clone(), proof.answer.clone()).map_err(Trouble::unusable)?;
+            let source = Source::new(schema, proof.query.clone(), proof.answer.clone(), proof.threshold)
+                .map_err(Trouble::unusable)?;
             say(Statistics::of(&[source]));
         }
         say(format_args!(

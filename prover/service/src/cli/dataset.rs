@@ -16,7 +16,9 @@ use nightingale::{
     },
     store::consents::versions::TableVersion,
 };
+use nightingale_circuits::cohort::Mode;
 use nightingale_records::trial;
+use nightingale_verifier::cohort::{not_for_researchers, text};
 use std::path::{Path, PathBuf};
 
 #[derive(Subcommand)]
@@ -171,6 +173,15 @@ impl Commit {
             1 => "1 planned query".to_owned(),
             queries => format!("{queries} planned queries"),
         };
+        if dataset.modes().contains(&Mode::Plan) {
+            for (planned, reason) in not_for_researchers(dataset) {
+                let sql = text::sql(
+                    dataset.table(&planned.table).map_err(CohortError::Release)?.schema(),
+                    &planned.query,
+                );
+                say(format_args!("no researcher is answered {sql}: {reason}"));
+            }
+        }
         match dataset.sponsor() {
             Some(sponsor) => say(format_args!("signed by 0x{}", hex::encode(sponsor.address.0))),
             None => say("signed by nobody: --sponsor-key signs"),

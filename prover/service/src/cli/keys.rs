@@ -96,18 +96,23 @@ fn list(store: &KeyStore) {
             say(format_args!("  proving key  {}", hex::encode(proving)));
         }
         let Some(manifest) = store.manifest(entry.digest) else { continue };
-        say(format_args!("  circuit      {}", manifest.circuit));
-        say(format_args!("  circuit hash {}", manifest.circuit_hash));
-        say(format_args!("  zkey         {}", manifest.zkey));
-        say(format_args!("  ptau         {} (2^{})", manifest.ptau, manifest.power));
+        // Nothing binds what keys.json says here, and it may have characters that do not show.
+        say(format_args!("  circuit      {}", manifest.circuit.escape_debug()));
+        say(format_args!("  circuit hash {}", manifest.circuit_hash.escape_debug()));
+        say(format_args!("  zkey         {}", manifest.zkey.escape_debug()));
+        say(format_args!("  ptau         {} (2^{})", manifest.ptau.escape_debug(), manifest.power));
         for (number, part) in (1..).zip(&manifest.contributions) {
-            let name = part.name.as_deref().unwrap_or("unnamed");
+            let name = part.name.as_deref().unwrap_or("unnamed").escape_debug();
             let compared = part.compared();
             match &part.beacon {
                 Some((value, iterations)) => {
+                    let value = value.escape_debug();
                     say(format_args!("  {number:<12} beacon {value}, 2^{iterations} hashes ({name})"));
                 }
-                None => say(format_args!("  {number:<12} {} {name} ({compared})", part.hash)),
+                None => {
+                    let hash = part.hash.escape_debug();
+                    say(format_args!("  {number:<12} {hash} {name} ({compared})"));
+                }
             }
         }
     }
@@ -129,7 +134,7 @@ fn list_setups(folder: &Path) -> Outcome {
     let Some(setups) = Setups::read(folder)? else { return Ok(()) };
     check_production(folder)?;
     for setup in &setups.sizes {
-        say(format_args!("cohort.{} {} production", setup.k, setup.sha256));
+        say(format_args!("cohort.{} {} production", setup.k, setup.sha256.escape_debug()));
         say(format_args!("  setup digest {}", setup.digest));
     }
     say(format_args!("  ptau         {} (2^{})", setups.ptau, setups.power));

@@ -48,9 +48,10 @@ pub fn invent(seed: u64, rows: usize, out: &Path) -> Result<InventedTrial, Cohor
 pub fn plan_text(subjects: &str, events: &str) -> String {
     format!(
         "-- What a researcher may ask of this dataset. Each statement is answered with cells below the threshold hidden;\n\
-         -- whoever registers a plan answers for what its tables tell together.\n\n\
+         -- whoever registers a plan answers for what its tables tell together. A column is summed over rows in which it is not missing.\n\n\
          -- Table 1.\n\
-         SELECT ARM, COUNT(*), AVG(AGE), STDDEV(AGE) FROM {subjects} GROUP BY ARM;\n\
+         SELECT ARM, COUNT(*) FROM {subjects} GROUP BY ARM;\n\
+         SELECT ARM, COUNT(*), AVG(AGE), STDDEV(AGE) FROM {subjects} WHERE AGE IS NOT NULL GROUP BY ARM;\n\
          SELECT ARM, SEX, COUNT(*) FROM {subjects} GROUP BY ARM, SEX;\n\
          SELECT ARM, AGEGR, COUNT(*) FROM {subjects} GROUP BY ARM, AGEGR;\n\
          SELECT ARM, COUNT(*), AVG(BASE), AVG(CHG), CORR(BASE, CHG) FROM {subjects}\n\
@@ -60,8 +61,9 @@ pub fn plan_text(subjects: &str, events: &str) -> String {
          -- Time to event in intervals: a life table.\n\
          SELECT ARM, DAYGR, EVENT, COUNT(*) FROM {subjects} GROUP BY ARM, DAYGR, EVENT;\n\n\
          -- Change in those from 40 to 65 years of age.\n\
-         SELECT ARM, COUNT(*), AVG(CHG) FROM {subjects} WHERE AGE BETWEEN 40 AND 65 GROUP BY ARM;\n\n\
-         -- Adverse events; the first statement of Table 1 has the denominators.\n\
+         SELECT ARM, COUNT(*), AVG(CHG) FROM {subjects}\n\
+         WHERE AGE BETWEEN 40 AND 65 AND CHG IS NOT NULL GROUP BY ARM;\n\n\
+         -- Adverse events; the first statement has the denominators.\n\
          SELECT ARM, TERM, COUNT(*) FROM {events} GROUP BY ARM, TERM;\n"
     )
 }

@@ -8,6 +8,7 @@ use nightingale_records::{
     sql,
     trial::{self, RawTable, Role, SchemaFile},
 };
+use nightingale_verifier::cohort::Dataset;
 use std::path::{Path, PathBuf};
 
 /// What to register, and where.
@@ -82,7 +83,8 @@ fn plan(place: &Path, schema: &SchemaFile, schemas: &[Schema]) -> Result<Vec<(St
         path: path.clone(),
         problem: format!("{error}; the schema file's `plan` names it"),
     })?;
-    let asked = sql::parse_plan(&text, schemas).map_err(|source| CohortError::Plan { path, source })?;
+    let asked =
+        sql::parse_plan(&text, schemas).map_err(|source| CohortError::Plan { path: path.clone(), source })?;
     let named = asked.into_iter().filter_map(|asked| {
         let table = schemas.get(asked.table)?.table().to_owned();
         Some((table, asked.query))
@@ -91,6 +93,13 @@ fn plan(place: &Path, schema: &SchemaFile, schemas: &[Schema]) -> Result<Vec<(St
     for query in named {
         if !plan.contains(&query) {
             plan.push(query);
+        }
+        if plan.len() > Dataset::MOST_PLANNED {
+            let problem = format!(
+                "more than {} different queries; register another dataset for the others",
+                Dataset::MOST_PLANNED
+            );
+            return Err(CohortError::Path { path, problem });
         }
     }
     Ok(plan)

@@ -51,7 +51,7 @@ fn section(trial: &Registered, group: &[Answer], all: &[Answer]) -> String {
     let own: Vec<(&Answer, Source)> = counted.filter_map(|answer| Some((answer, answer.source()?))).collect();
     // Incidences need the subjects' table for their denominators.
     let events = own.iter().any(|(_, source)| source.schema().table().ends_with("_events"));
-    let subjects = all.iter().filter(|answer| events && answer.story.title.contains("age by arm"));
+    let subjects = all.iter().filter(|answer| events && answer.story.title.contains("subjects by arm"));
     let subjects = subjects.filter_map(|answer| Some((answer, answer.source()?))).take(1);
     let (files, sources): (Vec<&Answer>, Vec<Source>) = own.into_iter().chain(subjects).unzip();
     if sources.is_empty() {
@@ -192,6 +192,7 @@ fn cell(figure: &Figure) -> String {
         }
         Figure::Word(word) => escape(word),
         Figure::Hidden(_) => "<span class=\"hidden\">hidden</span>".to_owned(),
+        Figure::Withheld(why) => format!("<span class=\"hidden\" title=\"{}\">withheld</span>", escape(why)),
         Figure::Undefined(why) => format!("<span class=\"hidden\" title=\"{}\">none</span>", escape(why)),
     }
 }

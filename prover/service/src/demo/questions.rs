@@ -19,7 +19,7 @@ use std::{
     time::Instant,
 };
 
-const AGE_BY_ARM: &str = "SELECT ARM, AVG(AGE), STDDEV(AGE) FROM trial GROUP BY ARM";
+const AGE_BY_ARM: &str = "SELECT ARM, AVG(AGE), STDDEV(AGE) FROM trial WHERE AGE IS NOT NULL GROUP BY ARM";
 
 /// One question of the demonstration.
 pub(super) struct Story {
@@ -33,7 +33,8 @@ pub(super) struct Story {
     pub(super) on_chain: bool,
 }
 
-const STORIES: [Story; 9] = [
+const STORIES: [Story; 10] = [
+    researcher("subjects", "Table 1: subjects by arm", "SELECT ARM, COUNT(*) FROM trial GROUP BY ARM"),
     researcher("age", "Table 1: age by arm", AGE_BY_ARM),
     Story { on_chain: true, ..researcher("age-on-chain", "Table 1: age by arm", AGE_BY_ARM) },
     researcher(
@@ -218,7 +219,7 @@ impl Answer {
     /// For statistics.
     pub(super) fn source(&self) -> Option<Source> {
         let verified = self.verified.as_ref()?;
-        Source::new(verified.schema.clone(), verified.query.clone(), verified.answer.clone()).ok()
+        Source::of(verified).ok()
     }
 }
 

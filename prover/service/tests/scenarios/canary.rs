@@ -50,7 +50,7 @@ use std::{
 
 /// How long a proof may take on a busy machine, its setup and key included.
 const LONG: Duration = Duration::from_secs(900);
-const SQL: &str = "SELECT ARM, AVG(AGE) FROM t GROUP BY ARM";
+const SQL: &str = "SELECT ARM, AVG(AGE) FROM t WHERE AGE IS NOT NULL GROUP BY ARM";
 
 /// Submits, in every way that can go well or wrong. Returns a job that is still open.
 async fn adjudicate(

@@ -139,6 +139,34 @@ fn powers_that_do_not_reach_a_size_are_refused_like_any_other_check_of_a_ceremon
     Ok(())
 }
 
+/// Nothing binds what the list says of a key's ceremony, so that it is shown with what would not show.
+#[test]
+fn a_list_cannot_hide_what_it_says_of_a_ceremony() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let at = directory.path();
+    let hostile = |name: &str| format!("{name}\u{202e}\u{a0}\n  1 other");
+    let list = serde_json::json!({"keys": [{
+        "class": "claim-2",
+        "digest": "11".repeat(32),
+        "kind": "production",
+        "manifest": {
+            "circuit": hostile("circuit"), "circuit_hash": hostile("hash"), "zkey": hostile("zkey"), "ptau": hostile("ptau"),
+            "power": 4, "minimum_contributors": 1,
+            "contributions": [
+                {"hash": hostile("of"), "name": hostile("ada"), "published": true},
+                {"hash": "00", "name": hostile("drawn"), "published": true, "beacon": [hostile("value"), 10]},
+            ],
+        },
+    }]});
+    fs::write(at.join("keys.json"), list.to_string())?;
+    let output = nightingale(at, &["keys", "list", "--keys", "."])?;
+    let said = String::from_utf8(output.stdout)?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(said.lines().count() == 7 && !said.contains(['\u{202e}', '\u{a0}']), "{said}");
+    ensure!(said.contains(r"ada\u{202e}\u{a0}\n  1 other"), "{said}");
+    Ok(())
+}
+
 /// The list says of a key what it likes; the key's own file is what counts.
 #[test]
 fn a_list_that_calls_a_development_key_a_production_key_is_not_believed() -> Result<()> {

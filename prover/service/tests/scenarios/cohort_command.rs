@@ -153,7 +153,8 @@ fn rows(path: &Path) -> Result<Vec<BTreeMap<String, String>>> {
 #[test]
 fn an_answer_is_what_the_file_holds_and_verifies() -> Result<()> {
     let trial = registered()?;
-    let ran = trial.query("researcher", "select arm, avg(age), count(*) from T group by arm")?;
+    let ran = trial
+        .query("researcher", "select arm, avg(age), count(*) from T where age is not null group by arm")?;
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let answer: Value = serde_json::from_str(&ran.out)?;
     let mut expected: BTreeMap<String, (u64, u64, u64)> = BTreeMap::new();
@@ -176,7 +177,7 @@ fn an_answer_is_what_the_file_holds_and_verifies() -> Result<()> {
     }
     assert!(expected.is_empty(), "{expected:?}");
     assert_eq!((&answer["role"], &answer["threshold"]), (&"researcher".into(), &11.into()));
-    assert_eq!(answer["query"], "SELECT ARM, COUNT(*), SUM(AGE) FROM t GROUP BY ARM");
+    assert_eq!(answer["query"], "SELECT ARM, COUNT(*), SUM(AGE) FROM t WHERE AGE IS NOT NULL GROUP BY ARM");
 
     let ds = trial.path().join("ds");
     let said = verified(&ds, &trial.path().join("p.json"))?;
@@ -270,7 +271,8 @@ fn every_damaged_file_of_a_dataset_is_found_before_anything_is_proven() -> Resul
         let middle = bad.len() / 2;
         *bad.get_mut(middle).context("an empty file")? ^= 1;
         fs::write(&path, &bad)?;
-        let ran = trial.query("researcher", "SELECT ARM, AVG(AGE) FROM t GROUP BY ARM")?;
+        let ran =
+            trial.query("researcher", "SELECT ARM, AVG(AGE) FROM t WHERE AGE IS NOT NULL GROUP BY ARM")?;
         assert_eq!(ran.code, Some(2), "{name}: {}", ran.err);
         let file = path.file_name().context("no name")?.to_string_lossy().into_owned();
         assert!(ran.err.contains(&file), "{name}: {}", ran.err);
@@ -375,7 +377,17 @@ fn exact_answers_leave_only_sealed_where_a_regulators_key_was_registered() -> Re
         "--regulator-key",
         "regulator.key.pub",
     ];
-    done(folder, &commit)?;
+    let plan = folder.join("t_plan.sql");
+    let unfit = "SELECT ARM, COUNT(*), AVG(AGE) FROM t GROUP BY ARM;\n";
+    fs::write(&plan, fs::read_to_string(&plan)? + unfit)?;
+    let said = done(folder, &commit)?;
+    let named: Vec<&str> =
+        said.lines().filter(|line| line.starts_with("no researcher is answered")).collect();
+    ensure!(named.len() == 1, "{said}");
+    ensure!(
+        named[0].contains("SUM(AGE) FROM t GROUP BY ARM") && named[0].contains("AGE IS NOT NULL"),
+        "{said}"
+    );
     let sql = "SELECT SEX, COUNT(*) FROM t GROUP BY SEX";
     let query = [
         "cohort",

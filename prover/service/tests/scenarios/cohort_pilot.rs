@@ -27,7 +27,7 @@ fn ask(folder: &Path, sql: &str) -> Result<Source> {
         ["cohort", "query", "--dataset", "ds", "--role", "regulator", "--sql", sql, "--out", "p.json"];
     done(folder, &query)?;
     let said = verified(&folder.join("ds"), &folder.join("p.json"))?;
-    Ok(Source::new(said.schema, said.query, said.answer)?)
+    Ok(Source::of(&said)?)
 }
 
 fn finding(statistics: &Statistics, kind: Kind) -> Result<&Finding> {

@@ -56,7 +56,7 @@ fn question(dataset: &[u8], key: &str) -> v1::QueryRequest {
     v1::QueryRequest {
         idempotency_key: key.to_owned(),
         dataset: dataset.to_vec(),
-        sql: "SELECT ARM, AVG(AGE) FROM t GROUP BY ARM".to_owned(),
+        sql: "SELECT ARM, AVG(AGE) FROM t WHERE AGE IS NOT NULL GROUP BY ARM".to_owned(),
         role: Role::Researcher.into(),
         ..v1::QueryRequest::default()
     }

@@ -97,7 +97,7 @@ fn answers_are_proven_and_one_is_logged(
 
     let (answered, refused): (Vec<_>, Vec<_>) =
         cohort.iter().partition(|question| question.verdict == "valid");
-    assert_eq!((answered.len(), refused.len()), (8, 1));
+    assert_eq!((answered.len(), refused.len()), (9, 1));
     assert!(answered.iter().any(|question| question.suppressed > 0), "no cell was hidden");
     let page = fs::read_to_string(folder.join("report.html"))?;
     let mut answers = Vec::new();

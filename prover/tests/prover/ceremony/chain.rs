@@ -166,6 +166,12 @@ fn a_name_with_characters_that_do_not_show_is_refused() {
         '\u{e007f}',
         '\n',
         '\u{85}',
+        '\u{a0}',
+        '\u{2003}',
+        '\u{202f}',
+        '\u{205f}',
+        '\u{2800}',
+        '\u{3000}',
     ] {
         let named = put(&stage.key, at, unseen.to_string().as_bytes());
         assert!(matches!(stage.refused(&named), Error::Format { .. }), "{unseen:?}");

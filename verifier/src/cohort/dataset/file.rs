@@ -1,6 +1,9 @@
 //! `dataset.json`: `schemas/cohort-dataset.schema.json`.
 
-use super::{ConsentVersion, Dataset, LinkedProof, PlannedQuery, Sponsor, TableRecord};
+use super::{
+    ConsentVersion, Dataset, LinkedProof, PlannedQuery, Sponsor, TableRecord, by_name, check_plan_length,
+    planned_table,
+};
 use crate::{
     VerifyError,
     cohort::{
@@ -26,7 +29,7 @@ impl Dataset {
             format: FORMAT.to_owned(),
             digest: to_hex(&self.digest),
             modes: self.modes.iter().map(|mode| mode.name().to_owned()).collect(),
-            plan: self.plan.iter().filter_map(|planned| self.planned_file(planned)).collect(),
+            plan: self.planned_files(),
             tables: self.tables.iter().map(TableFile::new).collect(),
             sponsor: self.sponsor.as_ref().map(SponsorFile::new),
         };
@@ -36,10 +39,13 @@ impl Dataset {
         text
     }
 
-    fn planned_file(&self, planned: &PlannedQuery) -> Option<PlannedFile> {
-        let table = self.tables.iter().find(|table| table.name() == planned.table)?;
-        let query = QueryFile::new(table.schema(), &planned.query);
-        Some(PlannedFile { table: planned.table.clone(), query, digest: to_hex(&planned.digest) })
+    fn planned_files(&self) -> Vec<PlannedFile> {
+        let tables = by_name(&self.tables);
+        let file = |planned: &PlannedQuery| {
+            let query = QueryFile::new(planned_table(&tables, &planned.table).ok()?.schema(), &planned.query);
+            Some(PlannedFile { table: planned.table.clone(), query, digest: to_hex(&planned.digest) })
+        };
+        self.plan.iter().filter_map(file).collect()
     }
 
     /// Reads the file.
@@ -54,11 +60,11 @@ impl Dataset {
         }
         let sponsor = file.sponsor.as_ref().map(SponsorFile::sponsor).transpose()?;
         let address = sponsor.map(|sponsor| sponsor.address);
+        check_plan_length(file.plan.len())?;
         let tables = file.tables.iter().map(|table| table.record(address)).collect::<Result<Vec<_>, _>>()?;
+        let by_name = by_name(&tables);
         let plan = file.plan.iter().map(|planned| {
-            let table = tables.iter().find(|table| table.name() == planned.table);
-            let table =
-                table.ok_or_else(|| VerifyError::malformed("plan", "names a table that is not there"))?;
+            let table = planned_table(&by_name, &planned.table)?;
             Ok::<_, VerifyError>((planned.table.clone(), planned.query.query(table.schema())?))
         });
         let plan = plan.collect::<Result<Vec<_>, _>>()?;

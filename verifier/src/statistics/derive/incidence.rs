@@ -9,7 +9,7 @@ use super::{
 use crate::statistics::{
     Figure, Finding, Kind, Row, Word, fourfold::Fourfold, source::HiddenCell, words::word,
 };
-use nightingale_circuits::cohort::{Column, Unit};
+use nightingale_circuits::cohort::{Column, Unit, text};
 
 /// Incidence by the event table's dimension, such as the adverse-event term, and by arm, with each two arms compared.
 pub(super) fn incidences(readings: &[Reading<'_>]) -> Vec<Finding> {
@@ -41,10 +41,11 @@ fn incidence(events: &Reading<'_>, readings: &[Reading<'_>]) -> Option<Finding> 
     }
     let column = events.source.schema().columns().get(dimension)?;
     let fitting = readings.iter().filter_map(|subjects| Some((subjects, arms(events, subjects, dimension)?)));
-    // An answer that calls the arms alike goes before one that only has the same words.
+    // An answer that calls the arms alike goes before one that only has the same words, one of all subjects before one of some.
     let best = fitting.min_by_key(|(subjects, arms)| {
         let name = |column: Option<&Column>| column.map(|column| column.name.to_ascii_uppercase());
-        (name(arms.column) != name(subjects.arm_column()), subjects.axes.len())
+        let conditions = subjects.source.query().terms().len();
+        (name(arms.column) != name(subjects.arm_column()), conditions, subjects.axes.len())
     });
     let Some((subjects, arms)) = best else {
         let by = events
@@ -102,7 +103,8 @@ fn place_of(arm: &str, subjects: &Reading<'_>) -> Option<Option<u32>> {
     (word(column, code) == arm).then_some(None)
 }
 
-/// Whether both answers have the same conditions on the columns that both tables have; arms are matched by their words instead.
+/// Whether both answers have the same conditions on the columns that both tables have; arms are matched by their words instead. Case matters in
+/// words, and in names it does not.
 fn same_population(events: &Reading<'_>, subjects: &Reading<'_>, dimension: usize) -> bool {
     let columns = events.source.schema().columns();
     let is_dimension =
@@ -110,13 +112,12 @@ fn same_population(events: &Reading<'_>, subjects: &Reading<'_>, dimension: usiz
     let shared = |reading: &Reading<'_>, other: &Reading<'_>| {
         let arm = reading.fixed_arm().map(|(column, _)| &column.name);
         let mut conditions: Vec<String> = reading
-            .conditions()
-            .into_iter()
+            .terms()
             .filter(|(column, _)| !is_dimension(column) && Some(&column.name) != arm)
             .filter(|(column, _)| {
                 other.source.schema().find(&column.name).is_some() || reading.roles.is_arm(column)
             })
-            .map(|(_, condition)| condition.to_ascii_uppercase())
+            .map(|(column, term)| text::condition_on(&column.name.to_ascii_uppercase(), column, term))
             .collect();
         conditions.sort_unstable();
         conditions
@@ -170,6 +171,13 @@ fn terms(events: &Reading<'_>, dimension: usize) -> Vec<Option<u32>> {
 /// Subjects with the event and subjects in all.
 type Share = Result<(u64, u64), HiddenCell>;
 
+/// Whether few of a share's subjects, but some, are with the event or without it: fewer than the answers may show. Those without are in no
+/// row of the event table, so that no answer about it is judged by them.
+fn is_small(share: &Share, threshold: u32) -> bool {
+    let small = |count: u64| 0 < count && count < u64::from(threshold);
+    share.as_ref().is_ok_and(|&(with, all)| small(with) || small(all.saturating_sub(with)))
+}
+
 fn term_rows(
     events: &Reading<'_>,
     subjects: &Reading<'_>,
@@ -200,9 +208,10 @@ fn term_rows(
         let arm = arms.column.zip(word).map(|(column, word)| (column.name.clone(), word));
         label.iter().cloned().chain(arm).collect::<Vec<_>>()
     };
+    let threshold = events.source.threshold().max(subjects.source.threshold());
     let mut rows: Vec<Row> = shares
         .iter()
-        .map(|(arm, share)| share_row(Row::new(key(arm.word.clone().map(Word::One))), share))
+        .map(|(arm, share)| share_row(Row::new(key(arm.word.clone().map(Word::One))), share, threshold))
         .collect();
     let list: Vec<&(&Arm, Share)> = shares.iter().collect();
     let few = u32::try_from(list.len()).is_ok_and(|number| number <= super::MOST_COMPARED);
@@ -211,12 +220,18 @@ fn term_rows(
     for (first, second) in ordered_pairs(if few { &list } else { &[] }, is_reference) {
         let words = first.0.word.clone().zip(second.0.word.clone());
         let words = words.map(|(first, second)| Word::Versus(first, second));
-        rows.push(comparison_row(Row::new(key(words)), &first.1, &second.1));
+        rows.push(comparison_row(Row::new(key(words)), &first.1, &second.1, threshold));
     }
     rows
 }
 
-fn share_row(row: Row, share: &Share) -> Row {
+fn share_row(row: Row, share: &Share, threshold: u32) -> Row {
+    if is_small(share, threshold) {
+        return row
+            .with("subjects_with", WITHHELD)
+            .with("subjects", share.clone().map(|(_, all)| all))
+            .with("percent", WITHHELD);
+    }
     let percentage = |(with, all): &(u64, u64)| {
         if with > all { MORE_THAN_ALL } else { percent(*with, *all) }
     };
@@ -228,7 +243,14 @@ fn share_row(row: Row, share: &Share) -> Row {
 const MORE_THAN_ALL: Figure =
     Figure::Undefined("more subjects with the event than subjects: the answers are not of one population");
 
-fn comparison_row(row: Row, first: &Share, second: &Share) -> Row {
+const WITHHELD: Figure = Figure::Withheld(
+    "some subjects are with the event or without it, but fewer than the disclosure threshold",
+);
+
+fn comparison_row(row: Row, first: &Share, second: &Share, threshold: u32) -> Row {
+    if is_small(first, threshold) || is_small(second, threshold) {
+        return row.with("risk_ratio", WITHHELD);
+    }
     let both = first.clone().and_then(|first| Ok((first, second.clone()?)));
     let impossible = both.as_ref().is_ok_and(|(a, b)| a.0 > a.1 || b.0 > b.1);
     if impossible {

@@ -38,7 +38,7 @@ pub(super) fn survivals(readings: &[Reading<'_>]) -> Vec<Finding> {
         match studies.iter_mut().find(|(other, _)| *other == study) {
             Some((_, present)) => {
                 // The same arm from two answers is one arm.
-                let new = arms.into_iter().filter(|arm| !present.iter().any(|other| other.key == arm.key));
+                let new = arms.into_iter().filter(|arm| !present.iter().any(|other| other.is(arm)));
                 let new: Vec<_> = new.collect();
                 present.extend(new);
             }
@@ -72,7 +72,7 @@ fn findings_of(arms: &[Arm<'_>]) -> Vec<Finding> {
         finding(Kind::KaplanMeier, curves, Vec::new()),
         finding(Kind::MedianSurvival, medians, flat.into_iter().flatten().collect()),
     ];
-    let compared: Vec<&Arm<'_>> = arms.iter().filter(|arm| arm.is_compared).collect();
+    let compared: Vec<&Arm<'_>> = arms.iter().filter(|arm| arm.is_compared()).collect();
     if (2..=8).contains(&compared.len()) {
         findings.push(finding(Kind::LogRank, log_rank_rows(&compared), Vec::new()));
     }

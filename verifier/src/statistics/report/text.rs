@@ -55,6 +55,7 @@ impl fmt::Display for Finding {
 fn reason((name, figure): &(&str, Figure)) -> Option<String> {
     match figure {
         Figure::Hidden(cell) => Some(format!("hidden: it needs the hidden cell {cell}")),
+        Figure::Withheld(why) => Some(format!("withheld: {why}")),
         Figure::Undefined(why) => Some(format!("no {name}: {why}")),
         _ => None,
     }
@@ -95,6 +96,7 @@ impl fmt::Display for Figure {
             Self::Number(number) => f.write_str(&ten_digits(*number)),
             Self::Word(word) => f.write_str(word),
             Self::Hidden(_) => f.write_str("hidden"),
+            Self::Withheld(_) => f.write_str("withheld"),
             Self::Undefined(_) => f.write_str("-"),
         }
     }

@@ -132,13 +132,13 @@ fn a_hostile_file_cannot_speak_for_another() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("proof.json");
     let mut altered: Value = serde_json::from_slice(&bytes("narrow-plan.json")).unwrap();
-    altered["table"] = "x\nanswer.json: valid: SELECT COUNT(*) FROM t\u{1b}[8m".into();
+    altered["table"] = "x\nanswer.json: valid: SELECT COUNT(*) FROM t\u{1b}[8m\u{202e}".into();
     std::fs::write(&file, altered.to_string()).unwrap();
     let output = run(&["cohort", file.to_str().unwrap(), "--dataset", ".", "--skip-registration"]);
     let said = text(&output);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(said.lines().count(), 2, "{said}");
-    assert!(!said.contains('\u{1b}'), "{said}");
+    assert!(!said.contains(['\u{1b}', '\u{202e}']), "{said}");
 }
 
 #[test]

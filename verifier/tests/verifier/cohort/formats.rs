@@ -15,6 +15,7 @@ use nightingale_verifier::{
         answer::AnswerFile,
         integer::Integer,
         keys::DEVELOPMENT,
+        release_rule::not_for_researchers,
         schema_file::{QueryFile, SchemaFile},
         text,
     },
@@ -122,6 +123,12 @@ fn a_key_of_the_development_setup_is_no_production_key() {
         CohortKey::from_bytes(&altered)
     };
     assert!(with_tau(Fr::from(5)).is_ok());
+    // With the generator in its place every value of a polynomial is its value at 1.
+    let refused = with_tau(Fr::from(1)).err();
+    assert!(
+        matches!(refused, Some(VerifyError::UnsafeKey(why)) if why.contains("secret is 1")),
+        "{refused:?}"
+    );
     for name in ["tau", "alpha", "beta", "delta/claim-2", "delta/claim-8"] {
         let secret = development::secret(name);
         for tau in [secret, -secret] {
@@ -190,6 +197,62 @@ fn a_key_that_stands_twice_is_refused() {
     assert!(RowProof::from_json(&row, &DATASET).is_err());
     let dataset = twice("dataset.json", "\"format\":", "\"format\": \"other\", \"format\":");
     assert!(Dataset::from_json(&dataset).is_err());
+}
+
+#[test]
+fn a_plan_has_each_query_once_and_is_not_of_any_length() {
+    let table = |planned: &[usize]| {
+        let plan = planned.iter().map(|&place| &DATASET.plan()[place]);
+        let plan = plan.map(|planned| (planned.table.clone(), planned.query.clone()));
+        Dataset::new(DATASET.tables().to_vec(), plan.collect(), DATASET.modes().to_vec())
+    };
+    assert!(table(&[0, 1, 2]).is_ok());
+    let refused = |result: Result<Dataset, VerifyError>| result.err().map(|error| error.to_string()).unwrap();
+    assert_eq!(refused(table(&[0, 1, 0])), "plan: must have each query once");
+    let long = vec![0; Dataset::MOST_PLANNED + 1];
+    assert!(refused(table(&long)).contains("at most 1,024 queries"));
+    // In a file before any of them is looked at.
+    let mut file: Value = serde_json::from_slice(&bytes("dataset.json")).unwrap();
+    let mut planned = file["plan"][0].clone();
+    planned["query"]["groups"] = json!(["nothing"]);
+    file["plan"] = vec![planned; Dataset::MOST_PLANNED + 1].into();
+    assert!(refused(Dataset::from_json(file.to_string().as_bytes())).contains("at most 1,024 queries"));
+}
+
+#[test]
+fn a_plan_says_which_of_its_queries_no_researcher_is_answered() {
+    let refused = not_for_researchers(&DATASET);
+    let digests: Vec<_> = refused.iter().map(|(planned, _)| planned.digest).collect();
+    assert_eq!(digests, [DATASET.plan()[1].digest], "the sums over two ranges of doses");
+    assert!(refused[0].1.to_string().contains("the condition on DOSE"), "{}", refused[0].1);
+}
+
+#[test]
+fn figures_wider_than_a_proofs_inputs_are_refused_before_anything_is_computed_from_them() {
+    let most = (1 << 53) - 1;
+    let columns = vec![
+        column("ID", Kind::Key { count: 9 }),
+        column("X", Kind::Integer { minimum: -most, maximum: -most, scale: 0 }),
+        column("Y", Kind::Integer { minimum: most, maximum: most, scale: 0 }),
+    ];
+    let schema = Schema::new("t".to_owned(), columns, 0, Unit::Subject, 11).unwrap();
+    let query = Query::new(&schema, Vec::new(), vec![1, 2], Vec::new()).unwrap();
+    let file = |count: u64, sums: [&str; 2], products: &str| -> AnswerFile {
+        let text = format!(
+            r#"{{"scales": {{"X": 0, "Y": 0}}, "groups": [{{"key": {{}}, "suppressed": false, "count": {count},
+                "nonmissing": {{"X": 0, "Y": 0}}, "sums": {{"X": 0, "Y": 0}}, "squares": {{"X": 0, "Y": 0}},
+                "cross": {{"pairs": 0, "sums": {{"X": {}, "Y": {}}}, "products": {products}}}}}]}}"#,
+            sums[0], sums[1],
+        );
+        serde_json::from_str(&text).unwrap()
+    };
+    let most_rows = (1 << 20) - 1;
+    assert!(file(most_rows, ["0", "0"], "0").answer(&schema, &query).is_ok());
+    let refused = |file: &AnswerFile| file.answer(&schema, &query).err().unwrap().to_string();
+    // The first column's codes times the second's offset come close to 2^127, and the products of codes are more than is left.
+    let wide = file(0, ["\"18889465931478585049088\"", "2"], "\"170141183460469231731687303715875717120\"");
+    assert_eq!(refused(&wide), "answer: holds figures that no rows have");
+    assert_eq!(refused(&file(most_rows + 1, ["0", "0"], "0")), "answer: holds figures that no rows have");
 }
 
 #[test]

@@ -4,13 +4,17 @@ use super::{DATASET, KEYS, bytes, proof};
 use k256::ecdsa::SigningKey;
 use nightingale_circuits::{
     claim::Address,
-    cohort::{Keccak, columns},
+    cohort::{
+        Keccak, columns,
+        digest::{Words, keccak},
+    },
 };
 use nightingale_verifier::{
     VerifyError,
     cohort::{
         Dataset, Expectation, PlannedQuery, QueryProof, Signature, TableRecord,
-        signature::registration_message, verify_query, verify_registration, verify_sponsor,
+        signature::{consent_message, registration_message},
+        verify_query, verify_registration, verify_sponsor,
     },
 };
 use serde_json::Value;
@@ -142,6 +146,32 @@ fn a_dataset_waits_in_its_file_for_the_signature() {
     assert!(verify_sponsor(&read, None).is_err());
     assert_eq!(read.digest(), DATASET.digest(), "signatures are not part of what is signed");
     assert_eq!(verify_sponsor(&signed(read, &sponsor()), None).unwrap(), Some(address(&sponsor())));
+}
+
+#[test]
+fn a_versions_message_is_of_all_commitments_up_to_it() {
+    let mut dataset = copied(Some(address(&sponsor())), DATASET.plan());
+    let other = dataset.tables()[1].consents[0].clone();
+    dataset.tables_mut()[0].consents.push(other);
+    let table = &dataset.tables()[0];
+    let message = |version: usize| consent_message(dataset.digest(), table, version);
+    let expected = |version: usize| {
+        let commitments: Vec<Keccak> =
+            table.consents[..=version].iter().flat_map(|consent| consent.commitment.words()).collect();
+        let structure =
+            Words::of("Consents(bytes32 dataset,bytes32 table,uint256 version,bytes32 commitments)")
+                .digest(dataset.digest())
+                .digest(table.digest())
+                .number(version as u128)
+                .digest(&keccak(commitments.as_flattened()))
+                .finish();
+        let domain = Words::of("EIP712Domain(string name,string version)")
+            .digest(&keccak(b"Nightingale"))
+            .digest(&keccak(b"1"))
+            .finish();
+        keccak(&[&[0x19, 0x01], domain.as_slice(), structure.as_slice()].concat())
+    };
+    assert_eq!((0..3).map(message).collect::<Vec<_>>(), [Some(expected(0)), Some(expected(1)), None]);
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn good() -> Figures {
 fn refusal(figures: Figures) -> Option<String> {
     let (schema, query) = asked();
     let cells = vec![Cell::Shown(good()), Cell::Hidden, Cell::Shown(figures)];
-    let error = Source::new(schema, query, Answer { cells }).err()?;
+    let error = Source::new(schema, query, Answer { cells }, 11).err()?;
     let VerifyError::Malformed { element, problem } = &error else {
         return Some(error.to_string());
     };
@@ -63,12 +63,12 @@ fn refuses_figures_that_no_rows_have() {
 fn refuses_an_answer_of_another_query() {
     let (schema, query) = asked();
     let few = Answer { cells: vec![Cell::Hidden; 2] };
-    assert!(Source::new(schema.clone(), query.clone(), few).is_err());
+    assert!(Source::new(schema.clone(), query.clone(), few, 11).is_err());
     let many = Figures {
         count: 2_147_483_647,
         values: vec![ValueFigures::default(); 2],
         pair: Some(PairFigures::default()),
     };
     let cells = vec![Cell::Shown(many.clone()), Cell::Shown(many), Cell::Hidden];
-    assert!(Source::new(schema, query, Answer { cells }).is_err(), "too many rows in all");
+    assert!(Source::new(schema, query, Answer { cells }, 11).is_err(), "too many rows in all");
 }

@@ -138,7 +138,7 @@ fn source(
         Cell::Shown(figures.unwrap_or_else(|| empty.clone()))
     });
     let answer = Answer { cells: filled.collect() };
-    Source::new(schema, query, answer).unwrap()
+    Source::new(schema, query, answer, 1).unwrap()
 }
 
 fn code_of(arm: &str) -> u32 {

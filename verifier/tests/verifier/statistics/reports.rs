@@ -109,6 +109,12 @@ fn missing_values_are_in_no_mean_and_missing_groups_in_no_test() {
     let statistics = Statistics::of(&[responders().ask(&[], &["WEIGHT"], &["ARM"], 1)]);
     let all = row(only(&statistics, Kind::Summary), &[]);
     assert_eq!((number_of(all, "n"), number_of(all, "missing")), (110.0, 10.0));
+    let known = Statistics::of(&[responders().ask(&[("WEIGHT", 50)], &["WEIGHT"], &["ARM"], 1)]);
+    let row_of_all = row(only(&known, Kind::Summary), &[]);
+    assert!(
+        matches!(row_of_all.figure("missing"), Some(Figure::Undefined(_))),
+        "the condition leaves them out"
+    );
     let response = Statistics::of(&[responders().ask(&[], &[], &["ARM", "RESPONSE"], 1)]);
     assert_eq!(number_of(row(only(&response, Kind::Counts), &["control", "(missing)"]), "n"), 1.0);
     let table = row(only(&response, Kind::Fourfold), &["low/control"]);
@@ -184,6 +190,77 @@ fn incidence_finds_its_denominators_in_the_subject_table() {
     assert_eq!(row(only(&alone, Kind::Incidence), &["headache", "high"]), high);
     let one_arm = Statistics::of(&[events().ask(&[("ARM", 0)], &[], &["TERM"], 1), subjects]);
     assert_eq!(row(only(&one_arm, Kind::Incidence), &["headache", "high"]), high, "of its arm, not of all");
+}
+
+#[test]
+fn a_share_of_which_few_are_without_the_event_is_withheld() {
+    // 60 in each arm; 58, all and 49 have the event: those without it are in no row of their table.
+    let subjects = (0..180i64).map(|i| vec![Some(i % 3)]).collect();
+    let subjects = Trial::new("subjects", vec![category("ARM", &["control", "low", "high"])], subjects);
+    let rows = (0..180u32).filter(|i| i / 3 < [58, 60, 49][(i % 3) as usize]);
+    let rows = rows.map(|i| (i + 1, vec![Some(0), Some(i64::from(i % 3))])).collect();
+    let columns = vec![category("TERM", &["headache"]), category("ARM", &["control", "low", "high"])];
+    let events = Trial::events("events", columns, rows);
+    let of = |threshold: u32| {
+        let asked =
+            [events.ask(&[], &[], &["TERM", "ARM"], threshold), subjects.ask(&[], &[], &["ARM"], threshold)];
+        only(&Statistics::of(&asked), Kind::Incidence).clone()
+    };
+    let researcher = of(11);
+    let control = row(&researcher, &["headache", "control"]);
+    for name in ["subjects_with", "percent"] {
+        assert!(matches!(control.figure(name), Some(Figure::Withheld(_))), "{control:?}");
+    }
+    assert_eq!(number_of(control, "subjects"), 60.0);
+    assert_eq!(number_of(row(&researcher, &["headache", "low"]), "percent"), 100.0, "nobody is without it");
+    assert_eq!(number_of(row(&researcher, &["headache", "high"]), "subjects_with"), 49.0, "11 are without");
+    for pair in ["low/control", "high/control"] {
+        let compared = row(&researcher, &["headache", pair]);
+        assert!(compared.figures.iter().all(|(_, figure)| matches!(figure, Figure::Withheld(_))), "{pair}");
+    }
+    assert!(number_of(row(&researcher, &["headache", "low/high"]), "risk_ratio") > 1.0);
+    let text = researcher.to_string();
+    assert!(text.contains("withheld: some subjects") && !text.contains("58"), "{text}");
+    let json = serde_json::to_value(&researcher).unwrap();
+    assert!(json.to_string().contains(r#""percent":{"withheld":"some subjects"#), "{json}");
+    // Exact answers are for the regulator.
+    assert_eq!(number_of(row(&of(1), &["headache", "control"]), "subjects_with"), 58.0);
+}
+
+#[test]
+fn a_population_is_the_same_by_the_case_of_names_and_not_of_words() {
+    let rows = |number: i64| (0..number).map(|i| vec![Some(i % 2), Some(i / 2 % 2)]).collect::<Vec<_>>();
+    let of = |site: &str| {
+        let columns = vec![category("arm", &["x", "y"]), category(site, &["a", "A"])];
+        Trial::new("subjects", columns, rows(80))
+    };
+    let columns =
+        vec![category("TERM", &["headache"]), category("ARM", &["x", "y"]), category("SITE", &["a", "A"])];
+    let events = rows(40).into_iter().zip(1..).map(|(row, subject)| (subject, [vec![Some(0)], row].concat()));
+    let events = Trial::events("events", columns, events.collect());
+    let incidence = |site: &str, place: i64| {
+        let asked = [
+            events.ask(&[("SITE", 0)], &[], &["TERM", "ARM"], 1),
+            of(site).ask(&[(site, place)], &[], &["arm"], 1),
+        ];
+        only(&Statistics::of(&asked), Kind::Incidence).rows.len()
+    };
+    assert_eq!(incidence("SITE", 0), 3);
+    assert_eq!(incidence("site", 0), 3, "a name is the same in any case");
+    assert_eq!(incidence("SITE", 1), 0, "those of site A are others than those of site a");
+}
+
+#[test]
+fn a_word_that_says_missing_is_an_arm_like_others() {
+    let columns = vec![category("ARM", &["a", "(missing)"]), number("AVAL", 1, 20), number("CNSR", 0, 1)];
+    let rows = (0..60i64).map(|i| vec![(i % 3 < 2).then_some(i % 3), Some(1 + i / 3), Some(i % 2)]);
+    let trial = Trial::new("adtte", columns, rows.collect());
+    let statistics = Statistics::of(&[trial.ask(&[], &["CNSR"], &["ARM", "AVAL"], 1)]);
+    let test = only(&statistics, Kind::LogRank);
+    // The test itself, and what each of two arms adds to it: those whose arm is missing are not compared.
+    assert_eq!(test.rows.len(), 3, "{test}");
+    let medians = only(&statistics, Kind::MedianSurvival);
+    assert_eq!(medians.rows.len(), 3, "{medians}");
 }
 
 #[test]

@@ -84,7 +84,7 @@ impl Trial {
         let table = Table::new(self.schema.clone(), codes, vec![true; self.rows.len()]).unwrap();
         let totals = evaluate(&query, &table);
         let answer = answer(&totals, &hidden(&totals, threshold));
-        Source::new(self.schema.clone(), query, answer).unwrap()
+        Source::new(self.schema.clone(), query, answer, threshold).unwrap()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::statistics::{
     roles::{Event, Meaning},
     source::HiddenCell,
     survival::{Exits, Exposure},
-    words::{MISSING, value, word},
+    words::{value, word},
 };
 use nightingale_circuits::cohort::{Column, Figures, Kind};
 
@@ -45,10 +45,22 @@ pub(super) struct Arm<'a> {
     pub(super) bins: Option<Vec<u32>>,
     /// What it is, in words.
     pub(super) title: String,
-    /// Whether tests compare it: a missing arm is none.
-    pub(super) is_compared: bool,
+    /// Its code in the arm's column; `None` where there are no arms.
+    code: Option<u32>,
     /// Whether others are compared with it.
     pub(super) is_reference: bool,
+}
+
+impl Arm<'_> {
+    /// Whether tests compare it: a missing arm is none, whatever the words of the others are.
+    pub(super) fn is_compared(&self) -> bool {
+        self.code.is_some_and(|code| code != 0)
+    }
+
+    /// Whether two answers of one table are about this arm.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        (&self.key, self.code) == (&other.key, other.code)
+    }
 }
 
 impl<'a> Clock<'a> {
@@ -168,8 +180,8 @@ impl<'a> Clock<'a> {
             exposure.retain(|_, exits| exits.all() > 0);
         }
         let column = group.and_then(|(axis, _)| self.reading.axes.get(axis).copied());
-        let in_words = match (column.zip(group), self.reading.fixed_arm()) {
-            (Some((column, (_, code))), _) | (None, Some((column, code))) => Some(word(column, code)),
+        let arm = match (column.zip(group), self.reading.fixed_arm()) {
+            (Some((column, (_, code))), _) | (None, Some((column, code))) => Some((column, code)),
             (None, None) => None,
         };
         Some(Arm {
@@ -180,8 +192,9 @@ impl<'a> Clock<'a> {
             time,
             bins,
             title: self.title(),
-            is_compared: in_words.as_deref().is_some_and(|word| word != MISSING),
-            is_reference: in_words.is_some_and(|word| self.reading.roles.is_reference(&word)),
+            code: arm.map(|(_, code)| code),
+            is_reference: arm
+                .is_some_and(|(column, code)| self.reading.roles.is_reference(&word(column, code))),
         })
     }
 
