@@ -3,7 +3,7 @@
 use super::trial::{AGE, ARM, CHANGE, COST, NARROW, SEX, WIDE, between, table};
 use halo2_proofs::{dev::MockProver, halo2curves::bn256::Fr};
 use nightingale_circuits::cohort::{
-    Answer, Cell, Class, Interval, Layout, Query, QueryCircuit, Table, Term, instances::instances,
+    Answer, Cell, Class, Interval, Layout, Query, QueryCircuit, QueryError, Table, Term, instances::instances,
 };
 
 fn accepted(class: Class, layout: Layout, table: &Table, query: &Query, threshold: u32) -> Answer {
@@ -132,4 +132,24 @@ fn a_rest_that_is_small_takes_a_cell_with_it() {
     let hidden = accepted(Class::Narrow, NARROW, &few, &query, 11);
     assert_eq!(hidden.cells[2], Cell::Hidden, "the smallest cell covers the rest of 4");
     assert_ne!(hidden.cells[3], Cell::Hidden);
+}
+
+/// In the order of the tables' columns, whatever the order of the question: ties go to the cell of the lower index, and one question with
+/// two orders of cells would have two answers which together tell more than the rule lets either tell.
+#[test]
+fn a_question_has_one_order() {
+    let table = table(300, 4);
+    let one = query(&table, vec![between(AGE, 1, 60)], &[CHANGE, COST], &[ARM, SEX]);
+    let other = query(&table, vec![between(AGE, 1, 60)], &[COST, CHANGE], &[SEX, ARM]);
+    assert_eq!(one, other);
+    assert_eq!(one.digest(&[7; 32]), other.digest(&[7; 32]));
+    assert_eq!((other.values(), other.groups()), (&[CHANGE, COST][..], &[ARM, SEX][..]));
+    assert_eq!(other.key(table.schema(), 1), [0, 1], "the last group column runs fastest");
+    assert_eq!(
+        accepted(Class::Wide, WIDE, &table, &one, 11),
+        accepted(Class::Wide, WIDE, &table, &other, 11)
+    );
+    // Neither order lets a column in twice.
+    let twice = Query::new(table.schema(), vec![], vec![], vec![SEX, ARM, SEX]);
+    assert_eq!(twice, Err(QueryError::Twice("sex".to_owned())));
 }
