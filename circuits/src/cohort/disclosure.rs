@@ -1,35 +1,37 @@
 //! Which cells are hidden: the rule of `docs/statements/cohort.md`, section "Disclosure".
 //!
-//! The cells judged are those of the query and one more: the *rest*, consenting rows that the filter left out, since whoever knows the
-//! total knows it. It is never shown.
+//! Judged with the query's cells is the *rest*, consenting rows that the filter left out: whoever knows the total knows it. It is never shown,
+//! and no reader is kept from knowing it, so that it can call for hidden cells and is never one of them.
 
 use super::{Answer, Cell, Figures, evaluate::Totals};
 
-/// Which cells are hidden, and why the rule stopped.
+/// Which cells are hidden, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hidden {
-    /// Hidden on their own account, one entry a cell, the rest last.
+    /// Hidden on their own account, one entry a cell.
     pub primary: Vec<bool>,
-    /// Hidden, one entry a cell, the rest last; holds all primary ones.
+    /// Whether the rest is small, so that cells are hidden even where none is on its own account.
+    pub rest: bool,
+    /// Hidden, one entry a cell; holds all primary ones.
     pub hidden: Vec<bool>,
 }
 
 /// Applies the rule with threshold `threshold`; 1 hides nothing, which is how `exact` answers are made.
 ///
 /// 1. A cell is hidden when its count, or a non-missing count of its values, or its pair count is from 1 to `threshold - 1`.
-/// 2. If any is, the smallest remaining cells that are not empty follow, ties by index, until at least two are hidden and together
-///    they hold at least `threshold` rows, or none remains.
+/// 2. If any is, or the rest has from 1 to `threshold - 1` rows, the smallest remaining cells that are not empty follow, ties by index,
+///    until at least two cells are hidden and together they hold at least `threshold` rows, or none remains. The rest is no cell.
 #[must_use]
 pub fn hidden(totals: &Totals, threshold: u32) -> Hidden {
     let threshold = u64::from(threshold);
     let small = |count: u64| 0 < count && count < threshold;
-    let mut primary: Vec<bool> = totals.cells.iter().map(|cell| small_counts(cell).any(small)).collect();
-    primary.push(small(totals.rest));
-    let counts: Vec<u64> = totals.cells.iter().map(|cell| cell.count).chain([totals.rest]).collect();
+    let primary: Vec<bool> = totals.cells.iter().map(|cell| small_counts(cell).any(small)).collect();
+    let rest = small(totals.rest);
+    let counts: Vec<u64> = totals.cells.iter().map(|cell| cell.count).collect();
 
     let mut hidden = primary.clone();
     let mut number = hidden.iter().filter(|&&hidden| hidden).count();
-    if number > 0 {
+    if rest || number > 0 {
         let mut held: u64 =
             counts.iter().zip(&hidden).filter(|(_, hidden)| **hidden).map(|(count, _)| count).sum();
         let mut remaining: Vec<usize> =
@@ -44,7 +46,7 @@ pub fn hidden(totals: &Totals, threshold: u32) -> Hidden {
             held += counts[cell];
         }
     }
-    Hidden { primary, hidden }
+    Hidden { primary, rest, hidden }
 }
 
 /// The counts of subjects that a cell tells.

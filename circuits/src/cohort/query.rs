@@ -1,6 +1,7 @@
 //! A query in the one form that SQL, the wire and the chain share: column indices and intervals of codes.
 //!
-//! It is a normal form: the same question, written in another order, is the same query and has the same digest.
+//! It is a normal form: the same question, its conditions, values and groups written in another order, is the same query and has the same
+//! digest. So no plan holds a question in two orders, in which the disclosure rule would decide ties differently.
 
 use super::{Class, Keccak, Kind, Schema, Unit, digest::Words};
 use thiserror::Error;
@@ -99,8 +100,8 @@ impl Query {
     /// The most conditions, and intervals of one, before they are brought into normal form.
     const MOST_WRITTEN: usize = 64;
 
-    /// A query in normal form: terms on one column are intersected, neighbouring intervals joined, terms ordered by column. Values
-    /// and groups keep their order, which is the order of the answer.
+    /// A query in normal form: terms on one column are intersected, neighbouring intervals joined; terms, values and groups are ordered by
+    /// column, whatever the order in which they are given. It is the order of the answer.
     ///
     /// # Errors
     /// What [`QueryError`] names.
@@ -129,6 +130,10 @@ impl Query {
             return Err(QueryError::Intervals { column: columns[term.column].name.clone() });
         }
         let terms = normal(terms, |column| columns[column].bound());
+        let [values, groups] = [values, groups].map(|mut list| {
+            list.sort_unstable();
+            list
+        });
         let query = Self { terms, values, groups };
         query.check(schema)?;
         Ok(query)
@@ -170,13 +175,13 @@ impl Query {
         &self.terms
     }
 
-    /// Value columns, in the order asked.
+    /// Value columns, ascending.
     #[must_use]
     pub fn values(&self) -> &[ColumnIndex] {
         &self.values
     }
 
-    /// Group columns, in the order asked.
+    /// Group columns, ascending.
     #[must_use]
     pub fn groups(&self) -> &[ColumnIndex] {
         &self.groups

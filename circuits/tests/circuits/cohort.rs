@@ -4,4 +4,5 @@ mod agreement;
 mod dishonest;
 mod edges;
 mod registration;
+mod rule;
 mod trial;

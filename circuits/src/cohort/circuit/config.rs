@@ -216,7 +216,8 @@ fn record_gates(row: &GateRow<'_, '_>) -> Vec<Expression<Fr>> {
 fn cell_gates(row: &GateRow<'_, '_>) -> Vec<Expression<Fr>> {
     let kinds = &row.config.kinds;
     let (cell, rest) = (row.fixed(kinds.cell), row.fixed(kinds.rest));
-    let mut gates = under(&(cell.clone() + rest.clone()), verdict::cell(row));
+    let mut gates = under(&(cell.clone() + rest.clone()), verdict::judged(row));
+    gates.extend(under(&cell, verdict::cell(row)));
     gates.extend(under(&rest, verdict::rest(row)));
     gates.push(rest * row.instance(0));
     gates.extend(under(&cell, released(row)));

@@ -85,7 +85,8 @@ pub(super) enum Variable {
     UpTo,
     /// Whether there is such a cell, the same in all rows.
     Extended,
-    /// Running, before this cell: hidden cells, rows in them, primary cells, shown cells that are not empty.
+    /// Running, before this cell: hidden cells, rows in them, primary cells (at the verdict with the rest, if it is small), shown cells
+    /// that are not empty.
     HiddenCells,
     HiddenRows,
     PrimaryCells,
@@ -98,7 +99,7 @@ pub(super) enum Variable {
     Below(usize),
     Small(usize),
     Margin(usize),
-    /// Small among the first tests (a chain of ors); the last is "primary".
+    /// Small among the first tests (a chain of ors); the last is "primary". The rest's variables end here.
     Primary(usize),
     /// Not above the last cell hidden, in the order of count and index.
     Within,

@@ -110,11 +110,10 @@ fn ranged<R: Row>(row: &R, number: R::Value) -> Option<Fraction<R::Value>> {
     Some(Fraction { numerator: weight(row, Identity::Range), pole: alpha(row) - number })
 }
 
-/// The lookups that the rule's comparisons need in the row of a cell or of the rest.
-fn comparisons<R: Row>(row: &R) -> impl Iterator<Item = Option<Fraction<R::Value>>> {
+/// The lookups that comparisons with the threshold need in the row of a cell or of the rest.
+fn margins<R: Row>(row: &R) -> impl Iterator<Item = Option<Fraction<R::Value>>> {
     let tests = row.shape().tested().len();
-    let margins = (0..tests).map(Variable::Margin);
-    margins.chain([Variable::Distance]).map(|checked| ranged(row, row.variable(checked)))
+    (0..tests).map(|test| ranged(row, row.variable(Variable::Margin(test))))
 }
 
 /// The row of a cell.
@@ -124,7 +123,8 @@ pub(super) fn cell<R: Row>(row: &R) -> Fractions<R::Value> {
         numerator: zero::<R::Value>() - weight(row, Identity::Group) * figures,
         pole: alpha(row) - row.key(),
     };
-    padded(row, std::iter::once(Some(key)).chain(comparisons(row)))
+    let distance = ranged(row, row.variable(Variable::Distance));
+    padded(row, std::iter::once(Some(key)).chain(margins(row)).chain([distance]))
 }
 
 /// The row of the rest.
@@ -133,7 +133,7 @@ pub(super) fn rest<R: Row>(row: &R) -> Fractions<R::Value> {
         numerator: zero::<R::Value>() - weight(row, Identity::Rest) * row.variable(Variable::Figure(0)),
         pole: row.one(),
     };
-    padded(row, std::iter::once(Some(count)).chain(comparisons(row)))
+    padded(row, std::iter::once(Some(count)).chain(margins(row)))
 }
 
 /// The row of the verdict: three range checks.

@@ -8,8 +8,7 @@ use super::{
     verdict,
 };
 use crate::cohort::{
-    Figures,
-    disclosure::{self, Hidden},
+    Figures, disclosure,
     evaluate::Totals,
     instances::{ENDPOINTS, endpoint_row},
 };
@@ -248,79 +247,93 @@ impl Builder<'_> {
 
     /// The head's variables of the disclosure rule.
     fn disclose(&mut self, totals: &Totals) {
-        let shape = self.shape;
-        let statistics = shape.statistics();
-        let tested = shape.tested();
-        let Hidden { primary, hidden } = disclosure::hidden(totals, self.asked.threshold);
-        let threshold = i128::from(self.asked.threshold);
-        let rest = Figures { count: totals.rest, ..Figures::default() };
-        let figures: Vec<&Figures> = totals.cells.iter().chain([&rest]).collect();
-        let follows = |row: &usize| hidden[*row] && !primary[*row];
-        let last = (0..figures.len()).filter(follows).max_by_key(|&row| (figures[row].count, row));
+        let disclosed = disclosure::hidden(totals, self.asked.threshold);
+        let follows = |row: &usize| disclosed.hidden[*row] && !disclosed.primary[*row];
+        let cells = &totals.cells;
+        let last = (0..cells.len()).filter(follows).max_by_key(|&row| (cells[row].count, row));
         // Without such a cell tau is free: 1 keeps the distance of a full cell in range.
-        let tau = last.map_or(1, |last| figures[last].count);
-        let up_to = |row: usize| last.is_some_and(|last| row <= last);
+        let tau = last.map_or(1, |last| cells[last].count);
 
-        let (mut cells, mut rows, mut own, mut shown) = (0u64, 0u64, 0u64, 0u64);
-        for row in 0..=shape.verdict() {
-            for (variable, value) in [
-                (Variable::Threshold, u64::from(self.asked.threshold)),
-                (Variable::Tau, tau),
-                (Variable::UpTo, u64::from(row < figures.len() && up_to(row))),
-                (Variable::Extended, u64::from(last.is_some())),
-                (Variable::HiddenCells, cells),
-                (Variable::HiddenRows, rows),
-                (Variable::PrimaryCells, own),
-                (Variable::ShownCells, shown),
-            ] {
-                self.variable(row, variable, Fr::from(value));
-            }
-            let Some(figure) = figures.get(row) else { break };
-            for (place, statistic) in statistics.iter().enumerate() {
-                self.variable(row, Variable::Figure(place), Fr::from_u128(statistic.of(figure)));
-            }
-            let mut any_small = false;
-            for (test, &place) in tested.iter().enumerate() {
-                let count = statistics[place].of(figure);
-                let below = i128::try_from(count).is_ok_and(|count| count < threshold);
-                let small = below && count > 0;
-                any_small |= small;
-                let signed = i128::try_from(count).unwrap_or(i128::MAX);
-                let margin = if below { threshold - 1 - signed } else { signed - threshold };
-                let margin = self.checked(margin);
-                let inverse = Fr::from_u128(count).invert().unwrap_or(Fr::zero());
-                self.variable(row, Variable::NotZero(test), Fr::from(u64::from(count > 0)));
-                self.variable(row, Variable::Inverse(test), inverse);
-                self.variable(row, Variable::Below(test), Fr::from(u64::from(below)));
-                self.variable(row, Variable::Small(test), Fr::from(u64::from(small)));
-                self.variable(row, Variable::Margin(test), margin);
-                if test > 0 {
-                    self.variable(row, Variable::Primary(test - 1), Fr::from(u64::from(any_small)));
-                }
-            }
-            let count = figure.count;
-            let within = count < tau || (count == tau && up_to(row));
-            let (count, tau) = (i128::from(count), i128::from(tau));
-            let tie = i128::from(up_to(row));
-            let distance = if within { tau - count - 1 + tie } else { count - tau - tie };
-            let distance = self.checked(distance);
-            let flag = |flag: bool| Fr::from(u64::from(flag));
-            self.variable(row, Variable::Within, flag(within));
-            self.variable(row, Variable::Distance, distance);
-            self.variable(row, Variable::Follows, flag(within && count > 0));
-            self.variable(row, Variable::Hidden, flag(hidden[row]));
-            cells += u64::from(hidden[row]);
-            rows += if hidden[row] { figure.count } else { 0 };
-            own += u64::from(primary[row]);
-            shown += u64::from(figure.count > 0 && !hidden[row]);
+        let mut judged = Judged { tau, last, ..Judged::default() };
+        for (row, figures) in cells.iter().enumerate() {
+            self.carry(row, &judged);
+            let primary = self.small(row, figures);
+            self.follow(row, figures.count, &judged, disclosed.hidden[row]);
+            judged.cells += u64::from(disclosed.hidden[row]);
+            judged.rows += if disclosed.hidden[row] { figures.count } else { 0 };
+            judged.small += u64::from(primary);
+            judged.shown += u64::from(figures.count > 0 && !disclosed.hidden[row]);
         }
-        self.judge(Judged { cells, rows, own, shown, tau, extended: last.is_some() });
+        self.carry(cells.len(), &judged);
+        let rest = Figures { count: totals.rest, ..Figures::default() };
+        judged.small += u64::from(self.small(cells.len(), &rest));
+        self.carry(self.shape.verdict(), &judged);
+        self.judge(&judged);
     }
 
-    fn judge(&mut self, judged: Judged) {
+    /// What a row takes over from the one before.
+    fn carry(&mut self, row: usize, judged: &Judged) {
+        for (variable, value) in [
+            (Variable::Threshold, u64::from(self.asked.threshold)),
+            (Variable::Tau, judged.tau),
+            (Variable::UpTo, u64::from(judged.up_to(row))),
+            (Variable::Extended, u64::from(judged.last.is_some())),
+            (Variable::HiddenCells, judged.cells),
+            (Variable::HiddenRows, judged.rows),
+            (Variable::PrimaryCells, judged.small),
+            (Variable::ShownCells, judged.shown),
+        ] {
+            self.variable(row, variable, Fr::from(value));
+        }
+    }
+
+    /// The figures of a cell or of the rest, and whether one of its counts is small.
+    fn small(&mut self, row: usize, figures: &Figures) -> bool {
         let threshold = i128::from(self.asked.threshold);
-        let Judged { cells, rows, own, shown, tau, extended } = judged;
-        let (any, all) = (own > 0, shown == 0);
+        let statistics = self.shape.statistics();
+        for (place, statistic) in statistics.iter().enumerate() {
+            self.variable(row, Variable::Figure(place), Fr::from_u128(statistic.of(figures)));
+        }
+        let mut any_small = false;
+        for (test, place) in self.shape.tested().into_iter().enumerate() {
+            let count = statistics[place].of(figures);
+            let below = i128::try_from(count).is_ok_and(|count| count < threshold);
+            let small = below && count > 0;
+            any_small |= small;
+            let signed = i128::try_from(count).unwrap_or(i128::MAX);
+            let margin = if below { threshold - 1 - signed } else { signed - threshold };
+            let margin = self.checked(margin);
+            let inverse = Fr::from_u128(count).invert().unwrap_or(Fr::zero());
+            self.variable(row, Variable::NotZero(test), Fr::from(u64::from(count > 0)));
+            self.variable(row, Variable::Inverse(test), inverse);
+            self.variable(row, Variable::Below(test), Fr::from(u64::from(below)));
+            self.variable(row, Variable::Small(test), Fr::from(u64::from(small)));
+            self.variable(row, Variable::Margin(test), margin);
+            if test > 0 {
+                self.variable(row, Variable::Primary(test - 1), Fr::from(u64::from(any_small)));
+            }
+        }
+        any_small
+    }
+
+    /// Whether a cell is not above the last one hidden.
+    fn follow(&mut self, row: usize, count: u64, judged: &Judged, hidden: bool) {
+        let (tau, up_to) = (judged.tau, judged.up_to(row));
+        let within = count < tau || (count == tau && up_to);
+        let (signed, tau, tie) = (i128::from(count), i128::from(tau), i128::from(up_to));
+        let distance = if within { tau - signed - 1 + tie } else { signed - tau - tie };
+        let distance = self.checked(distance);
+        let flag = |flag: bool| Fr::from(u64::from(flag));
+        self.variable(row, Variable::Within, flag(within));
+        self.variable(row, Variable::Distance, distance);
+        self.variable(row, Variable::Follows, flag(within && count > 0));
+        self.variable(row, Variable::Hidden, flag(hidden));
+    }
+
+    fn judge(&mut self, judged: &Judged) {
+        let threshold = i128::from(self.asked.threshold);
+        let &Judged { cells, rows, small, shown, tau, last } = judged;
+        let (any, all) = (small > 0, shown == 0);
         let bound = any && !all;
         let (cells, rows) = (i128::from(cells), i128::from(rows));
         let too_few = cells <= 2;
@@ -333,14 +346,14 @@ impl Builder<'_> {
         };
         let values: [Fr; verdict::FREE] = [
             flag(any),
-            Fr::from(own).invert().unwrap_or(Fr::zero()),
+            Fr::from(small).invert().unwrap_or(Fr::zero()),
             flag(all),
             flag(bound),
             flag(too_few),
             signed(missed),
             self.checked(when(bound, cells - 2)),
             self.checked(when(bound, rows - threshold)),
-            self.checked(when(extended, missed)),
+            self.checked(when(last.is_some(), missed)),
         ];
         let row = self.shape.verdict();
         for (place, value) in values.into_iter().enumerate() {
@@ -361,12 +374,25 @@ impl Builder<'_> {
     }
 }
 
-/// Totals at the verdict.
+/// What the rows of the rule have come to: totals of the cells before a row.
+#[derive(Default)]
 struct Judged {
+    /// Hidden cells.
     cells: u64,
+    /// Rows in them.
     rows: u64,
-    own: u64,
+    /// Primary cells, and the rest where it is small.
+    small: u64,
+    /// Cells that are shown and not empty.
     shown: u64,
+    /// The count of the last cell that followed.
     tau: u64,
-    extended: bool,
+    /// Its row.
+    last: Option<usize>,
+}
+
+impl Judged {
+    fn up_to(&self, row: usize) -> bool {
+        self.last.is_some_and(|last| row <= last)
+    }
 }

@@ -160,11 +160,11 @@ fn is_unused(column: usize, row: usize) -> bool {
     let (row, part) = (row % STRIDE, row / STRIDE);
     let place = part * 8 + column;
     match row {
-        // A cell: 27 variables. Of the rest, the inverse of the non-missing count, which is 0, too.
+        // A cell: 27 variables. The rest: 23, and the inverse of the non-missing count, which is 0.
         0..=15 => place >= 27,
-        16 => place >= 27 || place == 15,
-        // The verdict: 17, and the inverse of the number of small cells, of which there are none.
-        17 => place >= 17 || place == 9,
+        16 => place >= 23 || place == 15,
+        // The verdict: 16 behind `UpTo`, and the inverse of the number of small counts, of which there are none.
+        17 => place >= 17 || place == 9 || place == 0,
         // An endpoint: five variables, then two rows of a difference and its limbs.
         _ => column >= [5, 4, 4, 0][part],
     }

@@ -53,3 +53,18 @@ pub(crate) fn table(rows: usize, seed: u64) -> Table {
 pub(crate) fn between(column: usize, low: u32, high: u32) -> Term {
     Term { column, intervals: vec![Interval { low, high }] }
 }
+
+/// Women by arm, so many rows and so many of them with a known change, and men in the first arm.
+pub(crate) fn women_and_men(women: [(usize, usize); 3], men: usize) -> Table {
+    let mut rows: Vec<[u32; 3]> = Vec::new();
+    for (arm, (count, known)) in (1..).zip(women) {
+        rows.extend((0..count).map(|row| [arm, 1, u32::from(row < known)]));
+    }
+    rows.extend(std::iter::repeat_n([1, 2, 1], men));
+    let mut columns = vec![vec![1; rows.len()]; 6];
+    columns[SUBJECT] = (1..).take(rows.len()).collect();
+    for (place, column) in [ARM, SEX, CHANGE].into_iter().enumerate() {
+        columns[column] = rows.iter().map(|row| row[place]).collect();
+    }
+    Table::new(schema(), columns, vec![true; rows.len()]).expect("codes that fit")
+}

@@ -125,7 +125,7 @@ fn the_select_list_says_what_is_made_of_the_sums() -> Result<()> {
     );
     let labels: Vec<&str> = asked.select.iter().map(|item| item.label.as_str()).collect();
     ensure!(labels[..5] == ["ARM", "n", "COUNT(CHG)", "SUM(CHG)", "AVG(CHG)"], "{labels:?}");
-    ensure!(asked.query.values() == [chg, base] && asked.query.groups() == [1]);
+    ensure!(asked.query.values() == [base, chg] && asked.query.groups() == [1]);
     // Subjects are rows of the subject table, and of a term's rows in the event table.
     ensure!(ask("SELECT COUNT(DISTINCT usubjid) FROM trial")?.select[0].what == What::Rows);
     ensure!(
@@ -335,7 +335,21 @@ fn a_query_made_without_sql_is_written_too() -> Result<()> {
     let query = Query::new(&schema, Vec::new(), vec![3, 2], vec![5, 1])?;
     ensure!(
         text::sql(&schema, &query)
-            == "SELECT SEX, ARM, COUNT(*), SUM(CHG), SUM(BASE) FROM trial GROUP BY SEX, ARM"
+            == "SELECT ARM, SEX, COUNT(*), SUM(BASE), SUM(CHG) FROM trial GROUP BY ARM, SEX"
     );
+    Ok(())
+}
+
+#[test]
+fn a_question_in_another_order_is_the_same_query() -> Result<()> {
+    let one = ask(
+        "SELECT ARM, SEX, COVAR_POP(BASE, CHG) FROM trial WHERE BASE > 60 AND CHG > 0 GROUP BY ARM, SEX",
+    )?;
+    let other =
+        ask("SELECT SEX, SUM(CHG), AVG(BASE), ARM FROM trial WHERE CHG > 0 AND BASE > 60 GROUP BY SEX, ARM")?;
+    ensure!(one.query == other.query && one.sql == other.sql, "{} is not {}", one.sql, other.sql);
+    // What is shown of the answer is in the order of the question.
+    let labels: Vec<&str> = other.select.iter().map(|item| item.label.as_str()).collect();
+    ensure!(labels == ["SEX", "SUM(CHG)", "AVG(BASE)", "ARM"], "{labels:?}");
     Ok(())
 }

@@ -154,7 +154,8 @@ fn tests_of_several_groups_are_of_the_arms() {
     let two = Statistics::of(&[trial.ask(&[], &["WEIGHT"], &["SEX", "ARM"], 1)]);
     assert_eq!(only(&one, Kind::WelchT).rows, only(&two, Kind::WelchT).rows);
     let counts = only(&two, Kind::Counts);
-    let percent = number_of(row(counts, &["F", "high"]), "percent");
+    // Groups are in the order of the table's columns, however they were asked for.
+    let percent = number_of(row(counts, &["high", "F"]), "percent");
     assert_eq!(percent, 50.0, "of the arm");
 }
 
