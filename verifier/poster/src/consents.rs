@@ -136,26 +136,32 @@ impl Poster {
         }
     }
 
-    /// An open publication that is in no block and whose time is over, by the chain's clock: every block to come refuses it. None where the
-    /// wanted one is on its way under another nonce.
+    /// An open publication whose time is over, by the clock of a block up to which nothing used its nonce: every block to come refuses it. None
+    /// where the wanted one is on its way under another nonce.
     async fn outdated(
         &self,
         deployment: &Deployment,
         errand: &Errand,
     ) -> Result<Option<Transaction>, PosterError> {
-        let now = self.node.head().await?.timestamp;
+        let head = self.node.head().await?;
         for row in self.outbox.open_of(self.address()).await? {
             let call = publishConsentRootCall::abi_decode(&row.data).ok();
-            let over = row.to == Some(deployment.registry) && call.is_some_and(|call| call.notAfter < now);
+            let over = row.to == Some(deployment.registry)
+                && call.is_some_and(|call| call.notAfter < head.timestamp);
             let free = errand.row(PUBLISH).is_none_or(|known| known.id == row.id);
-            if over && free && self.receipt_of(&row).await?.is_none() {
+            if !over || !free || self.receipt_of(&row).await?.is_some() {
+                continue;
+            }
+            // Asked of that very block: another node's word of an earlier one would not do.
+            if self.node.old_nonce(row.sender, head.number).await?.is_some_and(|next| next <= row.nonce) {
                 return Ok(Some(row));
             }
         }
         Ok(None)
     }
 
-    /// Publishes under the nonce of one that is outdated; none where there is no room for a higher offer.
+    /// Publishes under the nonce of one that is outdated; none where there is no room for a higher offer, and where an older one is in the
+    /// chain all the same, after a reorganisation.
     async fn publish_instead(
         &self,
         row: &Transaction,
@@ -166,7 +172,12 @@ impl Poster {
             return Ok(None);
         }
         self.resume().await?;
-        self.ended(row.id).await.map(Some)
+        let row = self.outbox.find(row.id).await?;
+        let newest = row.newest().map(|attempt| attempt.hash);
+        match row.mined {
+            Some(mined) if newest != Some(mined.transaction) => Ok(None),
+            _ => self.ended(row.id).await.map(Some),
+        }
     }
 
     /// Whether the list's newest root is to be sent, where `newest` is the chain's.
