@@ -26,8 +26,9 @@ const payer = BigInt(claim.payer);
 const verdicts =
   "Payable NothingToSettle AlreadySettled VersionUnknown PayeeMalformed KeyDisabled PayerUnknown PayerPaused EpochUnknown " +
   "EpochStale AccountRootUnknown AccountRootStale AuthorityNotAccepted ConsentRootUnknown ConsentRootStale ReceiptMissing " +
-  "ReceiptDiffers PayeeSignatureInvalid EscrowTooSmall SettlementUnknown";
-const verdict = (number) => verdicts.split(" ")[number];
+  "ReceiptDiffers PayeeSignatureInvalid EscrowTooSmall SettlementUnknown ConsentRootOld KeyPending";
+// A later contract may have more of them.
+const verdict = (number) => verdicts.split(" ")[number] ?? `verdict ${number}`;
 
 const chain = viem.defineChain({
   id: deployment.chainId,
@@ -50,12 +51,19 @@ async function send(functionName, args) {
 // 1. The claim reaches the payer: the chain is told, and remembers the day. (Before the claim is proven, in real life.)
 await send("receiveClaim", [payer, claim.claimCommitment]);
 
-// 2. The provider signs that it claims, from this payer, here.
+// 2. The provider signs that it claims, from this payer, here, what the proof pays: the low 40 bits of its sixth public input.
+const cents = BigInt(viem.slice(claim.entry, 32 * 13, 32 * 14)) & 0xffffffffffn;
 const signature = await wallet.signTypedData({
   domain: { name: "Nightingale", version: "1", chainId: deployment.chainId, verifyingContract: address },
-  types: { Claim: [{ name: "payer", type: "uint96" }, { name: "claimCommitment", type: "bytes32" }] },
+  types: {
+    Claim: [
+      { name: "payer", type: "uint96" },
+      { name: "claimCommitment", type: "bytes32" },
+      { name: "cents", type: "uint64" },
+    ],
+  },
   primaryType: "Claim",
-  message: { payer, claimCommitment: claim.claimCommitment },
+  message: { payer, claimCommitment: claim.claimCommitment, cents },
 });
 const { r, yParityAndS } = viem.signatureToCompactSignature(viem.parseSignature(signature));
 

@@ -42,8 +42,9 @@ contract ClaimSettlement is IClaimSettlement, Escrow, Receipts, Endorsement {
     function preview(Group calldata group) external view returns (Verdict[] memory verdicts) {
         (Key memory key, uint256 count) = _open(group, 0);
         verdicts = new Verdict[](count);
+        Verdict closed = _judgeKey(key);
         for (uint256 i; i < count; ++i) {
-            verdicts[i] = key.disabled ? Verdict.KeyDisabled : _judge(group.read(key.inputs, i));
+            verdicts[i] = closed == Verdict.Payable ? _judge(group.read(key.inputs, i)) : closed;
         }
     }
 
@@ -72,13 +73,14 @@ contract ClaimSettlement is IClaimSettlement, Escrow, Receipts, Endorsement {
 
     function _settleGroup(Group calldata group, uint256 index) private returns (uint256 settled) {
         (Key memory key, uint256 count) = _open(group, index);
-        if (!key.disabled) {
+        Verdict closed = _judgeKey(key);
+        if (closed == Verdict.Payable) {
             (bool valid, bytes memory reason) = VerifierCall.verify(key.verifier, group.entries, gasleft());
             if (!valid) revert GroupRejected(index, reason);
         }
         for (uint256 i; i < count; ++i) {
             Claim memory claim = group.read(key.inputs, i);
-            Verdict verdict = key.disabled ? Verdict.KeyDisabled : _judge(claim);
+            Verdict verdict = closed == Verdict.Payable ? _judge(claim) : closed;
             if (verdict == Verdict.Payable) {
                 _pay(claim);
                 ++settled;
@@ -95,6 +97,13 @@ contract ClaimSettlement is IClaimSettlement, Escrow, Receipts, Endorsement {
         if (count == 0) revert GroupMalformed(index);
     }
 
+    /// @dev Whether proofs under a key count now: `Payable` where they do. A key that does not count is not asked.
+    function _judgeKey(Key memory key) private view returns (Verdict) {
+        if (key.disabled) return Verdict.KeyDisabled;
+        if (block.timestamp < key.activeFrom) return Verdict.KeyPending;
+        return Verdict.Payable;
+    }
+
     /// @dev Everything but the proof. What is used up comes first: it is what a sender who lost a race wants to hear.
     function _judge(Claim memory claim) private view returns (Verdict) {
         if (claim.tags.length == 0) return Verdict.NothingToSettle;
@@ -109,7 +118,7 @@ contract ClaimSettlement is IClaimSettlement, Escrow, Receipts, Endorsement {
         if (receipt.chainDay == 0 && receipt.payerDay == 0) return Verdict.ReceiptMissing;
         uint256 day = claim.receivedDay();
         if (day == 0 || (day != receipt.chainDay && day != receipt.payerDay)) return Verdict.ReceiptDiffers;
-        bytes32 digest = claimDigest(claim.payer, claim.commitment);
+        bytes32 digest = claimDigest(claim.payer, claim.commitment, uint64(claim.cents()));
         if (!_isSignedBy(address(uint160(claim.payee)), digest, claim.r, claim.vs)) return Verdict.PayeeSignatureInvalid;
         if (!_covers(claim.payer, claim.cents())) return Verdict.EscrowTooSmall;
         return Verdict.Payable;

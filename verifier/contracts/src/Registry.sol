@@ -13,7 +13,7 @@ import {Venue} from "./registry/Venue.sol";
 
 /// @title The registry: keys, payers and roots that settlement trusts, and the tables that the log of answers trusts
 /// @notice One responsibility in each parent; this file says when their roots may be used together.
-contract Registry is KeyRegister, PayerRegister, ConsentRegister, CohortKeyRegister, Venue {
+contract Registry is Venue, KeyRegister, PayerRegister, ConsentRegister, CohortKeyRegister {
     using RootLog for RootLog.Log;
 
     /// @notice Seconds for which a superseded epoch is still settled.
@@ -73,9 +73,10 @@ contract Registry is KeyRegister, PayerRegister, ConsentRegister, CohortKeyRegis
         (known, fresh) = found.accounts.look(accountRoot, accountGrace);
         if (!fresh) return known ? Verdict.AccountRootStale : Verdict.AccountRootUnknown;
         if (!authorityAccepted[authority]) return Verdict.AuthorityNotAccepted;
-        (known, fresh) = _consents[authority].look(consentRoot, consentGrace);
+        RootLog.Log storage consents = _consentsOf(authority);
+        (known, fresh) = consents.look(consentRoot, consentGrace);
         if (!fresh) return known ? Verdict.ConsentRootStale : Verdict.ConsentRootUnknown;
-        if (_consents[authority].isOlderThan(consentRoot, consentAge)) return Verdict.ConsentRootOld;
+        if (consents.isOlderThan(consentRoot, consentAge)) return Verdict.ConsentRootOld;
         return Verdict.Payable;
     }
 }

@@ -29,7 +29,7 @@ pub mod verifier {
 pub mod registry {
     alloy_sol_types::sol! {
         #[derive(Debug, PartialEq, Eq)]
-        struct Key { address verifier; uint16 inputs; uint8 kind; bool disabled; }
+        struct Key { address verifier; uint16 inputs; uint8 kind; bool disabled; uint64 activeFrom; }
 
         #[derive(Debug, PartialEq, Eq)]
         struct Dataset {
@@ -55,7 +55,8 @@ pub mod registry {
             event RoleChanged(uint8 indexed role, address indexed account, bool held);
             event PauseChanged(address indexed by, bool paused);
             event KeyRegistered(
-                bytes32 indexed digest, address indexed verifier, uint8 kind, uint256 inputs, bytes32 constantsHash
+                bytes32 indexed digest, address indexed verifier, uint8 kind, uint256 inputs, bytes32 constantsHash,
+                uint256 activeFrom
             );
             event KeyDisabled(bytes32 indexed digest);
             event PayerAdded(uint96 indexed payer, address indexed owner);
@@ -97,6 +98,7 @@ pub mod registry {
             error NotPayerOwner(uint96 payer, address caller);
             error PayerUnknown(uint96 payer);
             error NotAuthority(address caller);
+            error PublicationExpired(uint256 notAfter);
             error RootNotInField(bytes32 root);
             error RootAlreadyPublished(bytes32 root);
             error GraceTooLong(uint256 grace);
@@ -138,6 +140,8 @@ pub mod registry {
             function verifierTemplate() external view returns (bytes32);
             function verifierTemplateSize() external view returns (uint256);
             function digestOf(bytes32 constantsHash) external view returns (bytes32 digest);
+            function KEY_NOTICE() external view returns (uint256);
+            function keysPendingUntil() external view returns (uint256);
             function key(bytes32 digest) external view returns (Key memory found);
             function registerKey(bytes32 digest, uint8 kind, address verifier) external;
             function disableKey(bytes32 digest) external;
@@ -155,7 +159,7 @@ pub mod registry {
 
             function authorityAccepted(address authority) external view returns (bool);
             function setAuthority(address authority, bool accepted) external;
-            function publishConsentRoot(bytes32 consentRoot) external;
+            function publishConsentRoot(bytes32 consentRoot, uint64 notAfter) external;
             function newestConsentRoot(address authority) external view returns (bytes32);
             function consentStamp(address authority, bytes32 consentRoot)
                 external view returns (uint64 publishedAt, uint64 supersededAt);
@@ -205,7 +209,9 @@ pub mod settlement {
             event ClaimReceived(uint96 indexed payer, bytes32 indexed claimCommitment, uint256 day, bool byPayer);
             event Deposited(uint96 indexed payer, address indexed from, uint256 amount);
             event Withdrawn(address indexed payee, address indexed to, uint256 amount);
-            event ReleaseAnnounced(uint96 indexed payer, uint256 amount, uint256 from, uint256 until);
+            event ReleaseAnnounced(
+                uint96 indexed payer, uint256 amount, uint256 from, uint256 until, bool firm
+            );
             event Released(uint96 indexed payer, address indexed to, uint256 amount);
 
             error KeyUnknown(bytes32 key);
@@ -215,6 +221,7 @@ pub mod settlement {
             error RegistryMissing(address registry);
             error PayerUnknown(uint96 payer);
             error NotPayerOwner(uint96 payer, address caller);
+            error SettlementNotBound(address settlement);
             error Reentered();
             error TransferFailed(address token);
             error TokenMissing(address token);
@@ -236,7 +243,8 @@ pub mod settlement {
             function preview(Group calldata group) external view returns (uint8[] memory verdicts);
             function findInvalid(Group calldata group) external view returns (uint256[] memory culprits);
             function isSpent(uint96 payer, bytes32 tag) external view returns (bool);
-            function claimDigest(uint96 payer, bytes32 claimCommitment) external view returns (bytes32 digest);
+            function claimDigest(uint96 payer, bytes32 claimCommitment, uint64 cents)
+                external view returns (bytes32 digest);
 
             function receiveClaim(uint96 payer, bytes32 claimCommitment) external returns (uint32 day);
             function recordReceipt(uint96 payer, bytes32 claimCommitment, uint32 day) external;
@@ -250,7 +258,8 @@ pub mod settlement {
             function unitsPerCent() external view returns (uint256);
             function escrowOf(uint96 payer) external view returns (uint256);
             function creditOf(address payee) external view returns (uint256);
-            function noticeOf(uint96 payer) external view returns (uint128 amount, uint64 from, uint64 until);
+            function noticeOf(uint96 payer)
+                external view returns (uint128 amount, uint48 from, uint48 until, bool firm);
             function deposit(uint96 payer, uint256 amount) external returns (uint256 arrived);
             function withdraw(address to, uint256 amount) external;
             function announceRelease(uint96 payer, uint128 amount) external;
@@ -318,11 +327,13 @@ pub enum Verdict {
     SettlementUnknown,
     /// The authority has not published this consent root for longer than the registry allows.
     ConsentRootOld,
+    /// The key was registered so lately that payers may still leave before it settles anything.
+    KeyPending,
 }
 
 impl Verdict {
     /// Every verdict, by number.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Payable,
         Self::NothingToSettle,
         Self::AlreadySettled,
@@ -344,6 +355,7 @@ impl Verdict {
         Self::EscrowTooSmall,
         Self::SettlementUnknown,
         Self::ConsentRootOld,
+        Self::KeyPending,
     ];
 
     /// From its number; none for a number that this version of the contracts does not use.
@@ -366,6 +378,7 @@ impl Verdict {
                 | Self::ConsentRootOld
                 | Self::ReceiptMissing
                 | Self::EscrowTooSmall
+                | Self::KeyPending
         )
     }
 }

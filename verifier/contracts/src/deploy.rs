@@ -77,10 +77,12 @@ impl Plan {
                 None
             }
         };
-        steps.extend([Step::Registry, Step::Settlement, Step::BindSettlement]);
+        steps.extend([Step::Registry, Step::Settlement]);
         for index in 0..config.keys.len() {
             steps.extend([Step::Verifier(index), Step::RegisterKey(index)]);
         }
+        // Last of these: a key that is registered once a settlement is bound waits for days.
+        steps.push(Step::BindSettlement);
         if config.cohort.is_some() {
             steps.extend([
                 Step::Halo2Verifier,

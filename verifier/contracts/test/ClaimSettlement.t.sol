@@ -105,7 +105,7 @@ contract ClaimSettlementTest {
             bytes32(uint256(8))
         );
         entry = bytes.concat(entry, authorisation, tags[0], tags[1]);
-        bytes memory endorsement = _endorse(payer, commitment, seed.signed);
+        bytes memory endorsement = _endorse(payer, commitment, seed.cents, seed.signed);
         return (entry, endorsement, _ledger(payer, seed, tags, authorisation));
     }
 
@@ -114,9 +114,9 @@ contract ClaimSettlementTest {
         return value == 0 ? bytes32(0) : bytes32(domain << 64 | value);
     }
 
-    function _endorse(uint96 payer, bytes32 commitment, bool signed) private view returns (bytes memory) {
+    function _endorse(uint96 payer, bytes32 commitment, uint64 cents, bool signed) private view returns (bytes memory) {
         uint256 signer = signed ? PROVIDER_KEY : 0xbad;
-        (uint8 v, bytes32 r, bytes32 s) = VM.sign(signer, _settlement.claimDigest(payer, commitment));
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(signer, _settlement.claimDigest(payer, commitment, cents));
         return abi.encodePacked(address(0xca), payer, r, bytes32(uint256(s) | uint256(v - 27) << 255));
     }
 

@@ -69,7 +69,7 @@ contract RegistryRolesTest {
             abi.encodeCall(_registry.registerDataset, (given)),
             abi.encodeCall(_registry.confirmDatasetConsents, (word, 1, point)),
             abi.encodeCall(_registry.publishDatasetConsents, (word, 1, point)),
-            abi.encodeCall(_registry.publishConsentRoot, (word))
+            abi.encodeCall(_registry.publishConsentRoot, (word, type(uint64).max))
         ];
         for (uint256 i; i < calls.length; ++i) _refuses(caller, calls[i]);
         assert(!_registry.paused() && !_registry.payerPaused(1) && _registry.payerOwner(1) == OWNER);

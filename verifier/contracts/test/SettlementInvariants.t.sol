@@ -28,13 +28,15 @@ contract SettlementInvariantsTest {
     }
 
     TestToken private _token;
+    StandInRegistry private _registry;
     ClaimSettlement private _settlement;
     address private _provider;
 
     function setUp() public {
         VM.warp(NOON);
         _token = new TestToken();
-        _settlement = new ClaimSettlement(new StandInRegistry(), IERC20(address(_token)), 1);
+        _registry = new StandInRegistry();
+        _settlement = new ClaimSettlement(_registry, IERC20(address(_token)), 1);
         _provider = VM.addr(PROVIDER_KEY);
     }
 
@@ -80,7 +82,7 @@ contract SettlementInvariantsTest {
     function testFuzz_withoutThePayeeNothingIsPaid(Terms memory terms, uint256 key, uint128 escrow) external {
         if (key == 0 || key >= 1 << 250 || VM.addr(key) == _provider) return;
         // halmos knows whose a signature is on the path on which it was first made: so it is made before paths part.
-        VM.sign(key, _settlement.claimDigest(1, terms.commitment));
+        VM.sign(key, _settlement.claimDigest(1, terms.commitment, terms.cents));
         _deposit(1, escrow);
         assert(_settleSignedBy(key, 1, terms) == 0);
         assert(_settlement.escrowOf(1) == escrow);
@@ -135,6 +137,32 @@ contract SettlementInvariantsTest {
         assert(_token.balanceOf(address(0xbeef)) == (released ? taken : 0));
     }
 
+    /// Under a key that is pending nothing is paid and nothing is used up.
+    function testFuzz_aPendingKeySettlesNothing(Terms memory terms, uint128 escrow, uint64 activeFrom) external {
+        _deposit(1, escrow);
+        _registry.setKey(activeFrom, activeFrom);
+        uint256 settled = _settle(1, terms);
+        if (activeFrom <= NOON) return;
+        assert(settled == 0 && _settlement.escrowOf(1) == escrow);
+        assert(!_settlement.isSpent(1, terms.nullifier0));
+    }
+
+    /// A pause stops a release, unless a key was pending when it was announced: then nothing does.
+    function testFuzz_noPauseHoldsAReleaseUnderAPendingKey(uint128 escrow, uint128 amount, uint64 pendingUntil)
+        external
+    {
+        if (escrow == 0 || amount == 0) return;
+        _deposit(1, escrow);
+        _registry.setKey(pendingUntil, pendingUntil);
+        VM.prank(address(0xacce));
+        _settlement.announceRelease(1, amount);
+        _registry.setPaused(true);
+        VM.warp(NOON + 3 days);
+        VM.prank(address(0xacce));
+        (bool released,) = address(_settlement).call(abi.encodeCall(_settlement.release, (1, address(0xbeef))));
+        assert(released == (pendingUntil > NOON));
+    }
+
     function _neverBoth(Terms memory first, Terms memory second, bytes32 tag, uint128 escrow) private {
         _deposit(1, escrow);
         if (_settle(1, first) == 0) return;
@@ -170,7 +198,7 @@ contract SettlementInvariantsTest {
             uint256(8)
         );
         entry = abi.encodePacked(entry, terms.authorisationTag, terms.nullifier0, terms.nullifier1);
-        (uint8 v, bytes32 r, bytes32 s) = VM.sign(key, _settlement.claimDigest(payer, terms.commitment));
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(key, _settlement.claimDigest(payer, terms.commitment, terms.cents));
         // Signatures have the smaller s; to halmos it is any number.
         require(uint256(s) >> 255 == 0, "not a signature");
         bytes memory endorsement =

@@ -9,6 +9,20 @@ import {Verdict} from "../src/interfaces/Verdict.sol";
 contract StandInRegistry is IRegistry {
     /// @inheritdoc IRegistry
     bool public override paused;
+    /// @inheritdoc IRegistry
+    uint256 public override keysPendingUntil;
+    uint64 private _activeFrom;
+
+    /// @notice Stops everything, or lets it go on.
+    function setPaused(bool paused_) external {
+        paused = paused_;
+    }
+
+    /// @notice Has the key wait.
+    function setKey(uint64 activeFrom, uint256 pendingUntil) external {
+        _activeFrom = activeFrom;
+        keysPendingUntil = pendingUntil;
+    }
 
     /// @notice As a verifier: the word 1.
     fallback() external {
@@ -20,12 +34,17 @@ contract StandInRegistry is IRegistry {
 
     /// @inheritdoc IRegistry
     function key(bytes32) external view override returns (Key memory) {
-        return Key(address(this), 12, KeyKind.Production, false);
+        return Key(address(this), 12, KeyKind.Production, false, _activeFrom);
     }
 
     /// @inheritdoc IRegistry
     function standing(uint96, bytes32, bytes32, address, bytes32) external pure override returns (Verdict) {
         return Verdict.Payable;
+    }
+
+    /// @inheritdoc IRegistry
+    function settlement() external view override returns (address) {
+        return msg.sender;
     }
 
     /// @inheritdoc IRegistry

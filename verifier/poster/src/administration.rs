@@ -54,10 +54,11 @@ pub fn set_authority(deployment: &Deployment, authority: Address, accepted: bool
     request(format!("{verb} consent authority {authority}"), deployment.registry, &call)
 }
 
-/// Publishes a consent authority's newest root. The authority sends it.
+/// Publishes a consent authority's newest root. The authority sends it; the contract takes it until `not_after`, in seconds since
+/// 1970-01-01 UTC, and never later, whoever held it back.
 #[must_use]
-pub fn publish_consents(deployment: &Deployment, root: B256) -> Request {
-    let call = publishConsentRootCall { consentRoot: root };
+pub fn publish_consents(deployment: &Deployment, root: B256, not_after: u64) -> Request {
+    let call = publishConsentRootCall { consentRoot: root, notAfter: not_after };
     request(format!("publish consent root {root}"), deployment.registry, &call)
 }
 

@@ -110,9 +110,17 @@ pub fn read(path: &Path) -> Result<Deployment, PosterError> {
     let deployment: Deployment = serde_json::from_slice(&bytes).map_err(|error| {
         PosterError::malformed(path.display().to_string(), format!("not a deployment file: {error}"))
     })?;
-    if deployment.version != 1 {
-        let problem =
-            format!("its version is {}, this program knows 1; update this program", deployment.version);
+    if deployment.version != Deployment::VERSION {
+        let what = if deployment.version < Deployment::VERSION {
+            "its contracts take other endorsements and publications: use the release that deployed them, or deploy anew"
+        } else {
+            "update this program"
+        };
+        let problem = format!(
+            "its version is {}, this program knows {}; {what}",
+            deployment.version,
+            Deployment::VERSION
+        );
         return Err(PosterError::malformed(path.display().to_string(), problem));
     }
     Ok(deployment)

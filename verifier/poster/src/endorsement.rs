@@ -1,7 +1,8 @@
 //! The endorsement file: a payee's signature of one claim, with what has to be sent beside the proof.
 //!
-//! The payee signs EIP-712 `Claim(uint96 payer,bytes32 claimCommitment)`, bound to chain and settlement contract. The
-//! consent authority stands in the file because the transaction names it; it is not signed, the proof's root is what counts.
+//! The payee signs EIP-712 `Claim(uint96 payer,bytes32 claimCommitment,uint64 cents)`, bound to chain and settlement contract: one amount,
+//! that of the proof. The consent authority stands in the file because the transaction names it; it is not signed, the proof's root is what
+//! counts.
 
 use crate::{Account, PosterError, payer};
 use alloy_primitives::{Address, B256, Bytes, Signature};
@@ -12,7 +13,10 @@ use nightingale_contracts::{
 use nightingale_verifier::ClaimProof;
 use serde::{Deserialize, Serialize};
 
-const FORMAT: &str = "nightingale endorsement 1";
+const FORMAT: &str = "nightingale endorsement 2";
+
+/// Signed without an amount: no contract takes it any more.
+const WITHOUT_AMOUNT: &str = "nightingale endorsement 1";
 
 /// The file's content. `docs/posting.md` describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +30,8 @@ pub struct EndorsementFile {
     payer: String,
     /// The claim.
     pub claim_commitment: B256,
+    /// What the proof pays.
+    pub cents: u64,
     /// Whose consent root the proof names.
     pub authority: Address,
     /// Who signed.
@@ -52,14 +58,16 @@ impl EndorsementFile {
                 format!("is for {}; the proof pays {payee}, whose key must sign", account.address());
             return Err(PosterError::malformed("signing key", problem));
         }
-        let claim_commitment = commitment(proof);
-        let signature = account.sign_digest(claim_digest(chain_id, settlement, payer, claim_commitment))?;
+        let (claim_commitment, cents) = (commitment(proof), cents(proof));
+        let digest = claim_digest(chain_id, settlement, payer, claim_commitment, cents);
+        let signature = account.sign_digest(digest)?;
         Ok(Self {
             format: FORMAT.to_owned(),
             chain_id,
             settlement,
             payer: payer::text(payer),
             claim_commitment,
+            cents,
             authority,
             payee,
             signature: signature.to_vec().into(),
@@ -72,17 +80,34 @@ impl EndorsementFile {
     /// It is not such a file, or its payee did not sign it.
     pub fn from_json(bytes: &[u8]) -> Result<Self, PosterError> {
         let malformed = |problem: String| PosterError::malformed("endorsement", problem);
-        let file: Self = serde_json::from_slice(bytes).map_err(|error| malformed(error.to_string()))?;
-        if file.format != FORMAT {
+        #[derive(Deserialize)]
+        struct Named {
+            format: String,
+        }
+        let unreadable = |error: serde_json::Error| malformed(error.to_string());
+        let Named { format } = serde_json::from_slice(bytes).map_err(unreadable)?;
+        if format == WITHOUT_AMOUNT {
+            return Err(malformed(format!(
+                "it is `{format}`, whose signature names no amount; have the payee sign this proof again with endorse"
+            )));
+        }
+        if format != FORMAT {
             return Err(malformed(format!("its format is not `{FORMAT}`")));
         }
+        let file: Self = serde_json::from_slice(bytes).map_err(unreadable)?;
         let endorsement = file.endorsement()?;
-        let digest = claim_digest(file.chain_id, file.settlement, endorsement.payer, file.claim_commitment);
+        let digest = claim_digest(
+            file.chain_id,
+            file.settlement,
+            endorsement.payer,
+            file.claim_commitment,
+            file.cents,
+        );
         let signer = Signature::from_erc2098(&endorsement.signature).recover_address_from_prehash(&digest);
         match signer {
             Ok(signer) if signer == file.payee => Ok(file),
             _ => Err(malformed(format!(
-                "signature: not {}'s for this payer, claim, chain and contract",
+                "signature: not {}'s for this payer, claim, amount, chain and contract",
                 file.payee
             ))),
         }
@@ -117,6 +142,12 @@ impl EndorsementFile {
 #[must_use]
 pub fn commitment(proof: &ClaimProof) -> B256 {
     calldata::word(proof.public.claim_commitment)
+}
+
+/// What a proof pays, in cents.
+#[must_use]
+pub fn cents(proof: &ClaimProof) -> u64 {
+    proof.public.unpack_amount().map_or(0, |(cents, ..)| cents)
 }
 
 /// Who a proof pays.

@@ -20,6 +20,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256};
 pub(crate) use drive::Goal;
+pub(crate) use errand::Errand;
 pub(crate) use finish::LOOKS;
 pub(crate) use history::{Standing, behind};
 use nightingale_contracts::deploy::Request;

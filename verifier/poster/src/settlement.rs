@@ -13,7 +13,7 @@ pub use outcome::{Entry, Outcome, Refusal, Settlement};
 
 use crate::{
     Poster, PosterError,
-    endorsement::{commitment, payee},
+    endorsement::{cents, commitment, payee},
     outbox::{ClaimRow, State},
     poster::Goal,
 };
@@ -38,7 +38,7 @@ const ROUNDS: usize = 3;
 pub struct Claim {
     /// The proof.
     pub proof: ClaimProof,
-    /// What the payee signed, for which payer, under whose consent root. Without it, only that is said.
+    /// What the payee signed, for which payer and what this proof pays, under whose consent root. Without it, only that is said.
     pub endorsement: Option<Endorsement>,
 }
 
@@ -155,7 +155,7 @@ impl Poster {
             claim_commitment: commitment(&claim.proof),
             payer: claim.endorsement.as_ref().map(|endorsement| endorsement.payer),
             payee: payee(&claim.proof),
-            payable_cents: claim.proof.public.unpack_amount().map_or(0, |(cents, ..)| cents),
+            payable_cents: cents(&claim.proof),
             outcome: outcome.unwrap_or(Outcome::Refused(Refusal::NotPosted)),
         });
         Ok(Settlement { transactions, entries: entries.collect() })

@@ -40,7 +40,8 @@ pub(super) async fn prepare(
     let requests = [
         administration::add_payer(deployment, payer, operator),
         administration::set_authority(deployment, operator, true),
-        administration::publish_consents(deployment, word(cast.consent_root)),
+        // Contracts of its own, and a key for one demonstration: nobody holds this back.
+        administration::publish_consents(deployment, word(cast.consent_root), u64::MAX),
         administration::publish_epoch(deployment, payer, word(cast.epoch.root())),
         administration::publish_accounts(deployment, payer, word(cast.account_root)),
         administration::mint(deployment, operator, ESCROW_CENTS),
@@ -77,9 +78,9 @@ pub(super) async fn batch(
     let mut claims = Vec::new();
     for proof in answers.0.iter().filter(is_due).filter_map(|answer| answer.proof.as_ref()) {
         let commitment = commitment(proof);
-        let (_, received, _) = proof.public.unpack_amount().ok_or("malformed").at("reading a proof")?;
+        let (cents, received, _) = proof.public.unpack_amount().ok_or("malformed").at("reading a proof")?;
         ledger.send(administration::record_receipt(deployment, payer, commitment, received.days())).await?;
-        let digest = claim_digest(deployment.chain_id, deployment.settlement, payer, commitment);
+        let digest = claim_digest(deployment.chain_id, deployment.settlement, payer, commitment, cents);
         let signature = cast.provider.sign_hash_sync(&digest).at("signing as the provider")?.as_erc2098();
         let endorsement = Some(Endorsement { payer, authority: ledger.operator(), signature });
         claims.push(Claim { proof: proof.clone(), endorsement });

@@ -9,6 +9,7 @@ mod typed {
         struct Claim {
             uint96 payer;
             bytes32 claimCommitment;
+            uint64 cents;
         }
     }
 }
@@ -36,14 +37,21 @@ impl Endorsement {
     }
 }
 
-/// What the payee signs: EIP-712 `Claim(uint96 payer,bytes32 claimCommitment)`, bound to chain and contract.
+/// What the payee signs: EIP-712 `Claim(uint96 payer,bytes32 claimCommitment,uint64 cents)`, bound to chain and contract. The amount is
+/// what the proof pays: a claim may have several proofs, and the payee agrees to one amount.
 #[must_use]
-pub fn claim_digest(chain_id: u64, settlement: Address, payer: PayerId, claim_commitment: B256) -> B256 {
+pub fn claim_digest(
+    chain_id: u64,
+    settlement: Address,
+    payer: PayerId,
+    claim_commitment: B256,
+    cents: u64,
+) -> B256 {
     let domain = eip712_domain! {
         name: "Nightingale",
         version: "1",
         chain_id: chain_id,
         verifying_contract: settlement,
     };
-    typed::Claim { payer, claimCommitment: claim_commitment }.eip712_signing_hash(&domain)
+    typed::Claim { payer, claimCommitment: claim_commitment, cents }.eip712_signing_hash(&domain)
 }

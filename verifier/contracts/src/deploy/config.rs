@@ -132,6 +132,11 @@ pub struct Deployment {
     pub cohort: Option<DeployedCohort>,
 }
 
+impl Deployment {
+    /// The file's version. Contracts of version 1 take other endorsements and publications.
+    pub const VERSION: u32 = 2;
+}
+
 /// A key of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -203,7 +208,7 @@ impl Config {
             verifier: *verifier,
         });
         Deployment {
-            version: 1,
+            version: Deployment::VERSION,
             chain_id: self.chain_id,
             deployer,
             admin: self.admin,

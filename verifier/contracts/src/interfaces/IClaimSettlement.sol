@@ -34,8 +34,8 @@ interface IClaimSettlement {
         bytes32 spendTag,
         bytes32 nextNote
     );
-    /// @notice An entry was left out; the others of its transaction were not touched by that. For `KeyDisabled` the proof was
-    /// not checked.
+    /// @notice An entry was left out; the others of its transaction were not touched by that. For `KeyDisabled` and `KeyPending` the
+    /// proof was not checked. Anybody can have this said of any claim, by a proof or a signature that is not the payee's: it is no refusal.
     /// @param payer The payer that the entry names.
     /// @param claimCommitment The claim.
     /// @param reason Why.

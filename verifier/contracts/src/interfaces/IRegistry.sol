@@ -21,6 +21,8 @@ struct Key {
     KeyKind kind;
     /// True for ever once disabled.
     bool disabled;
+    /// From when on it settles, in seconds: a key that is registered while escrow may be at stake waits.
+    uint64 activeFrom;
 }
 
 /// @title What settlement asks of the registry
@@ -29,6 +31,12 @@ interface IRegistry {
     /// @param digest The key's digest, as proofs name it.
     /// @return The key; its verifier is zero when the digest is unknown.
     function key(bytes32 digest) external view returns (Key memory);
+    /// @notice Until when the last key that was registered is pending, in seconds; in the past, or zero, where none is.
+    /// @return The time.
+    function keysPendingUntil() external view returns (uint256);
+    /// @notice The settlement that the registry serves.
+    /// @return The contract; zero until one is bound.
+    function settlement() external view returns (address);
     /// @notice Whether the caller may settle against these roots now: asked by anybody but the bound settlement, the answer is
     /// `SettlementUnknown`.
     /// @param payer The payer.
@@ -47,7 +55,7 @@ interface IRegistry {
     function payerOwner(uint96 payer) external view returns (address);
     /// @notice Whether the guardian stopped a payer.
     /// @param payer The payer.
-    /// @return True while nothing is settled from its escrow and none of it released.
+    /// @return True while nothing is settled from its escrow and none of it released, but what was announced under a pending key.
     function payerPaused(uint96 payer) external view returns (bool);
     /// @notice Whether the guardian stopped settlement.
     /// @return True while settlement is stopped. Withdrawals never ask.

@@ -45,5 +45,7 @@ enum Verdict {
     /// 19: the registry serves another settlement contract, or none yet, or was deployed on another chain.
     SettlementUnknown,
     /// 20: the authority has not published this consent root for longer than the registry allows, the newest though it may be.
-    ConsentRootOld
+    ConsentRootOld,
+    /// 21: the key was registered so lately that payers may still leave before it settles anything.
+    KeyPending
 }

@@ -2,24 +2,42 @@
 pragma solidity ^0.8.24;
 
 import {IRegistry, Key, KeyKind} from "../interfaces/IRegistry.sol";
-import {Roles, Role} from "./Roles.sol";
+import {NOTICE_SECONDS, WINDOW_SECONDS} from "../interfaces/ReleaseTimes.sol";
+import {Role} from "./Roles.sol";
+import {Venue} from "./Venue.sol";
 import {VerifierCode} from "./VerifierCode.sol";
 
-/// @title Verifying keys: append-only, with a one-way disable
-abstract contract KeyRegister is Roles {
+/// @title Verifying keys: append-only, with a one-way disable, and with a notice
+/// @notice Whoever made a key and kept its secret proves whatever it likes, and no check here can tell. So what a key could take must be
+/// able to leave first. Before a settlement is bound it takes no deposits, and a key is active at once. Afterwards a key settles nothing
+/// until `KEY_NOTICE` has passed, as long as a release's notice and window together: a payer that announces a release within a window's
+/// length of `KeyRegistered` may take its escrow before the key is active, and no pause holds that release (`Escrow`). So the notice can be
+/// counted in the time of the clock, whoever pauses what. Nothing shortens it: there is one settlement, bound once, and a digest and a key's
+/// constants are registered once, disabled or not.
+abstract contract KeyRegister is Venue {
+    /// @notice Seconds for which a key that is registered after the settlement was bound settles nothing.
+    uint256 public constant KEY_NOTICE = NOTICE_SECONDS + WINDOW_SECONDS;
     /// @notice Hash of the verifier's code without key constants: only that code may verify.
     bytes32 public immutable verifierTemplate;
     /// @notice Length of that code.
     uint256 public immutable verifierTemplateSize;
 
+    /// @inheritdoc IRegistry
+    uint256 public override keysPendingUntil;
     mapping(bytes32 digest => Key) private _keys;
     /// @notice The digest under which a key's constants are registered: the same key cannot return under another digest.
     mapping(bytes32 constantsHash => bytes32 digest) public digestOf;
 
-    /// @notice A key was registered.
+    /// @notice A key was registered. A payer that does not trust it announces a release at once.
     /// @param constantsHash Keccak-256 of the constants in the verifier's code: recompute it from the published key.
+    /// @param activeFrom From when on it settles, in seconds.
     event KeyRegistered(
-        bytes32 indexed digest, address indexed verifier, KeyKind kind, uint256 inputs, bytes32 constantsHash
+        bytes32 indexed digest,
+        address indexed verifier,
+        KeyKind kind,
+        uint256 inputs,
+        bytes32 constantsHash,
+        uint256 activeFrom
     );
     /// @notice A key was disabled, for ever.
     event KeyDisabled(bytes32 indexed digest);
@@ -36,7 +54,7 @@ abstract contract KeyRegister is Roles {
         verifierTemplateSize = templateSize;
     }
 
-    /// @notice Registers a key by the contract that holds it.
+    /// @notice Registers a key by the contract that holds it: active at once while no settlement is bound, else after `KEY_NOTICE`.
     /// @param digest The key's digest, as proofs name it.
     /// @param kind Development keys are refused on public chains.
     /// @param verifier `ClaimVerifier.yul` with the key's constants appended; its code is checked here.
@@ -46,8 +64,13 @@ abstract contract KeyRegister is Roles {
         (uint256 inputs, bytes32 constantsHash) = VerifierCode.inspect(verifier, verifierTemplate, verifierTemplateSize);
         if (digestOf[constantsHash] != 0) revert KeyAlreadyRegistered(digestOf[constantsHash]);
         digestOf[constantsHash] = digest;
-        _keys[digest] = Key({verifier: verifier, inputs: uint16(inputs), kind: kind, disabled: false});
-        emit KeyRegistered(digest, verifier, kind, inputs, constantsHash);
+        uint256 activeFrom = block.timestamp;
+        if (settlement != address(0)) {
+            activeFrom += KEY_NOTICE;
+            keysPendingUntil = activeFrom;
+        }
+        _keys[digest] = Key(verifier, uint16(inputs), kind, false, uint64(activeFrom));
+        emit KeyRegistered(digest, verifier, kind, inputs, constantsHash, activeFrom);
     }
 
     /// @notice Disables a key for ever.

@@ -72,7 +72,7 @@ abstract contract PayerRegister is Roles {
     }
 
     /// @notice Stops or resumes settlement from one payer's escrow. Credits can still be withdrawn, the escrow
-    /// not released.
+    /// not released but by a firm notice.
     function setPayerPaused(uint96 payer, bool paused_) external only(Role.Guardian) {
         if (_payers[payer].owner == address(0)) revert PayerUnknown(payer);
         _payers[payer].paused = paused_;

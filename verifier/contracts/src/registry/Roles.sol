@@ -5,7 +5,7 @@ import {IRegistry} from "../interfaces/IRegistry.sol";
 
 /// @notice What an account may be trusted with, one thing at a time.
 enum Role {
-    /// Registers and disables verifying keys.
+    /// Registers and disables verifying keys. What it registers once a settlement is bound waits for `KEY_NOTICE`.
     Keys,
     /// Adds payers.
     Payers,
@@ -89,7 +89,7 @@ abstract contract Roles is IRegistry {
         pendingAdmin = address(0);
     }
 
-    /// @notice Stops settlement. Receipts, roots, deposits and withdrawals go on.
+    /// @notice Stops settlement, without an end of its own. Receipts, roots, deposits, withdrawals and firm releases go on.
     function pause() external only(Role.Guardian) {
         paused = true;
         emit PauseChanged(msg.sender, true);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
+import {IRegistry} from "../interfaces/IRegistry.sol";
 import {Roles} from "./Roles.sol";
 
 /// @title The one contract and the one chain that settle by this registry
@@ -8,8 +9,8 @@ import {Roles} from "./Roles.sol";
 /// remember nothing and pay the same proof again: so there is one, bound once and for ever.
 abstract contract Venue is Roles {
     uint256 private immutable _chainId;
-    /// @notice The settlement that this registry serves; zero until it is bound.
-    address public settlement;
+    /// @inheritdoc IRegistry
+    address public override settlement;
 
     /// @notice The registry serves this settlement from now on, and no other ever.
     event SettlementBound(address indexed settlement);

@@ -2,14 +2,15 @@
 pragma solidity ^0.8.24;
 
 /// @title The payee's signature of a claim (EIP-712)
-/// @notice `Claim(uint96 payer,bytes32 claimCommitment)` in the domain (name "Nightingale", version "1", chain id, this
+/// @notice `Claim(uint96 payer,bytes32 claimCommitment,uint64 cents)` in the domain (name "Nightingale", version "1", chain id, this
 /// contract).
-/// So nobody claims for a provider that did not claim, or from another payer, or elsewhere. It is no replay protection:
-/// nullifiers are. Payees are externally owned accounts; ERC-1271 is not asked.
+/// So nobody claims for a provider that did not claim, or from another payer, or elsewhere, or another amount: one claim may have several
+/// proofs, as under two epochs, and a signature that everybody sees settles none but one that pays what was signed. It is no replay
+/// protection: nullifiers are. Payees are externally owned accounts; ERC-1271 is not asked.
 abstract contract Endorsement {
     bytes32 private constant DOMAIN_TYPE =
         keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
-    bytes32 private constant CLAIM_TYPE = keccak256("Claim(uint96 payer,bytes32 claimCommitment)");
+    bytes32 private constant CLAIM_TYPE = keccak256("Claim(uint96 payer,bytes32 claimCommitment,uint64 cents)");
     uint256 private constant S_MASK = type(uint256).max >> 1;
 
     uint256 private immutable _chainId;
@@ -23,10 +24,12 @@ abstract contract Endorsement {
     /// @notice What the payee signs.
     /// @param payer Who is to pay.
     /// @param claimCommitment The claim.
+    /// @param cents The amount that the proof shows.
     /// @return digest The EIP-712 digest.
-    function claimDigest(uint96 payer, bytes32 claimCommitment) public view returns (bytes32 digest) {
+    function claimDigest(uint96 payer, bytes32 claimCommitment, uint64 cents) public view returns (bytes32 digest) {
         bytes32 domain = block.chainid == _chainId ? _domain : _separator();
-        return keccak256(abi.encodePacked("\x19\x01", domain, keccak256(abi.encode(CLAIM_TYPE, payer, claimCommitment))));
+        bytes32 claim = keccak256(abi.encode(CLAIM_TYPE, payer, claimCommitment, cents));
+        return keccak256(abi.encodePacked("\x19\x01", domain, claim));
     }
 
     /// @dev EIP-2098: the top bit of `vs` is the parity, the rest is s. A zero signer is never a match: that is how the

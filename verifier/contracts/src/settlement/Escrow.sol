@@ -2,6 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {IERC20} from "../interfaces/IERC20.sol";
+import {NOTICE_SECONDS, WINDOW_SECONDS} from "../interfaces/ReleaseTimes.sol";
 import {Guarded} from "./Guarded.sol";
 import {RegistryClient} from "./RegistryClient.sol";
 import {TokenTransfer} from "./TokenTransfer.sol";
@@ -10,6 +11,9 @@ import {TokenTransfer} from "./TokenTransfer.sol";
 /// @notice Invariant: escrows and credits together never exceed the tokens that this contract holds. Settlement moves an amount
 /// from one payer's escrow to a payee's credit and calls no token; payees pull. A pause stops no
 /// withdrawal, only what a payer would take back: claims that it holds up are paid before.
+/// A release that is announced while a key is pending (`KeyRegister`) is firm: no pause stops it. Else who registers a key and pauses, all
+/// payers or one, could hold escrow until the key empties it. That costs providers nothing that a pause alone does not: it lengthens no
+/// notice, so whoever pauses for a notice's length lets a payer go unpaid claims or not.
 /// Tokens whose balances change by themselves (rebasing) are not supported.
 abstract contract Escrow is Guarded, RegistryClient {
     using TokenTransfer for IERC20;
@@ -17,14 +21,17 @@ abstract contract Escrow is Guarded, RegistryClient {
     /// @notice A payer's wish to take back what it deposited.
     struct Notice {
         uint128 amount;
-        uint64 from;
-        uint64 until;
+        uint48 from;
+        uint48 until;
+        /// Announced while a key was pending: no pause stops it.
+        bool firm;
     }
 
-    /// @notice How long before a payer takes back escrow it must say so: claims under way can be settled until then.
-    uint256 public constant RELEASE_NOTICE = 3 days;
+    /// @notice How long before a payer takes back escrow it must say so: claims under way can be settled until then. It holds no payer that
+    /// steals: one that has a consenting patient's opening publishes an epoch in which it is the provider, and pays itself at once.
+    uint256 public constant RELEASE_NOTICE = NOTICE_SECONDS;
     /// @notice How long the release may be taken after that: a notice is not an option kept open for ever.
-    uint256 public constant RELEASE_WINDOW = 1 days;
+    uint256 public constant RELEASE_WINDOW = WINDOW_SECONDS;
 
     /// @notice The token.
     IERC20 public immutable token;
@@ -41,8 +48,8 @@ abstract contract Escrow is Guarded, RegistryClient {
     event Deposited(uint96 indexed payer, address indexed from, uint256 amount);
     /// @notice A payee was paid out.
     event Withdrawn(address indexed payee, address indexed to, uint256 amount);
-    /// @notice A payer will take back escrow between these times, in seconds.
-    event ReleaseAnnounced(uint96 indexed payer, uint256 amount, uint256 from, uint256 until);
+    /// @notice A payer will take back escrow between these times, in seconds; whatever is paused, where it is firm.
+    event ReleaseAnnounced(uint96 indexed payer, uint256 amount, uint256 from, uint256 until, bool firm);
     /// @notice A payer took back escrow.
     event Released(uint96 indexed payer, address indexed to, uint256 amount);
 
@@ -66,12 +73,14 @@ abstract contract Escrow is Guarded, RegistryClient {
         unitsPerCent = unitsPerCent_;
     }
 
-    /// @notice Adds to a payer's escrow from the caller's tokens. Anybody may.
+    /// @notice Adds to a payer's escrow from the caller's tokens. Anybody may, once the registry serves this contract: keys that are
+    /// registered before that have no notice.
     /// @param payer The payer.
     /// @param amount Base units to take from the caller, who has allowed it.
     /// @return arrived What the escrow grew by.
     function deposit(uint96 payer, uint256 amount) external guarded returns (uint256 arrived) {
         _requirePayer(payer);
+        _requireVenue();
         arrived = token.take(msg.sender, amount);
         if (arrived == 0) revert NothingToMove();
         escrowOf[payer] += arrived;
@@ -90,18 +99,23 @@ abstract contract Escrow is Guarded, RegistryClient {
         token.send(to, amount);
     }
 
-    /// @notice Announces that the payer will take back escrow; replaces an earlier notice. An amount of zero takes it back.
+    /// @notice Announces that the payer will take back escrow; replaces an earlier notice. An amount of zero takes it back. No more is
+    /// announced than the escrow holds now: what is deposited later has a notice of its own.
     function announceRelease(uint96 payer, uint128 amount) external onlyPayerOwner(payer) {
+        uint256 held = escrowOf[payer];
+        if (amount > held) amount = uint128(held);
         uint256 from = block.timestamp + RELEASE_NOTICE;
         uint256 until = from + RELEASE_WINDOW;
-        noticeOf[payer] = Notice(amount, uint64(from), uint64(until));
-        emit ReleaseAnnounced(payer, amount, from, until);
+        bool firm = block.timestamp < registry.keysPendingUntil();
+        noticeOf[payer] = Notice(amount, uint48(from), uint48(until), firm);
+        emit ReleaseAnnounced(payer, amount, from, until, firm);
     }
 
-    /// @notice Takes back announced escrow, as much of it as is left. Not during a pause, which does not lengthen the window.
+    /// @notice Takes back announced escrow, as much of it as is left. Not during a pause, which does not lengthen the window, unless the
+    /// notice is firm.
     function release(uint96 payer, address to) external guarded onlyPayerOwner(payer) {
-        if (registry.paused() || registry.payerPaused(payer)) revert ReleaseWhilePaused(payer);
         Notice memory notice = noticeOf[payer];
+        if (!notice.firm && (registry.paused() || registry.payerPaused(payer))) revert ReleaseWhilePaused(payer);
         if (block.timestamp < notice.from || block.timestamp > notice.until) revert NoReleaseDue(payer);
         uint256 left = escrowOf[payer];
         uint256 amount = notice.amount < left ? notice.amount : left;

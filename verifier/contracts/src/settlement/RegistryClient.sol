@@ -14,6 +14,9 @@ abstract contract RegistryClient {
     error PayerUnknown(uint96 payer);
     /// @notice The caller does not own the payer.
     error NotPayerOwner(uint96 payer, address caller);
+    /// @notice The registry serves another settlement, or none yet: what is deposited here would be settled by nobody, or before keys
+    /// have a notice.
+    error SettlementNotBound(address settlement);
 
     constructor(IRegistry registry_) {
         if (address(registry_).code.length == 0) revert RegistryMissing(address(registry_));
@@ -22,6 +25,11 @@ abstract contract RegistryClient {
 
     function _requirePayer(uint96 payer) internal view {
         if (registry.payerOwner(payer) == address(0)) revert PayerUnknown(payer);
+    }
+
+    function _requireVenue() internal view {
+        address served = registry.settlement();
+        if (served != address(this)) revert SettlementNotBound(served);
     }
 
     /// @dev Refuses everybody who does not act for the payer.

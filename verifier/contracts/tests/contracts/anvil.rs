@@ -14,6 +14,7 @@ use nightingale_contracts::{
             addPayerCall, publishAccountRootCall, publishConsentRootCall, publishEpochCall, setAuthorityCall,
         },
         Token::{approveCall, mintCall},
+        Verdict,
     },
     deploy::{Config, Deployment, Plan},
 };
@@ -119,7 +120,8 @@ fn the_viem_example_settles_a_claim_on_a_real_node() -> Result<()> {
         registry,
         &publishAccountRootCall { payer: payer(), accountRoot: root("accounts") },
     )?;
-    anvil.call(authority, registry, &publishConsentRootCall { consentRoot: root("consents") })?;
+    let consents = publishConsentRootCall { consentRoot: root("consents"), notAfter: u64::MAX };
+    anvil.call(authority, registry, &consents)?;
     let amount = U256::from(100_000);
     anvil.call(deployer, token, &mintCall { to: insurer, amount })?;
     anvil.call(insurer, token, &approveCall { spender: settlement, amount })?;
@@ -132,19 +134,26 @@ fn the_viem_example_settles_a_claim_on_a_real_node() -> Result<()> {
     let (deployment_file, claim_file) =
         (scratch.path().join("deployment.json"), scratch.path().join("claim.json"));
     std::fs::write(&deployment_file, serde_json::to_string(&deployment)?)?;
-    let claim_json = json!({
-        "payer": payer().to_string(),
-        "claimCommitment": claim.commitment_word(),
-        "authority": authority,
-        "key": deployment.keys[0].digest,
-        "entry": hex::encode_prefixed(claim.entry()?),
-    });
-    std::fs::write(&claim_file, claim_json.to_string())?;
-    let output = run(Command::new("node")
-        .arg(contracts().join("examples/settle.mjs"))
-        .arg(format!("http://{}", anvil.address))
-        .args([&deployment_file, &claim_file])
-        .env("PRIVATE_KEY", hex::encode_prefixed(provider.to_bytes())))?;
+    let write = |claim: &Claim| -> Result<()> {
+        let claim = json!({
+            "payer": payer().to_string(),
+            "claimCommitment": claim.commitment_word(),
+            "authority": authority,
+            "key": deployment.keys[0].digest,
+            "entry": hex::encode_prefixed(claim.entry()?),
+        });
+        Ok(std::fs::write(&claim_file, claim.to_string())?)
+    };
+    let example = || {
+        let mut node = Command::new("node");
+        node.arg(contracts().join("examples/settle.mjs"))
+            .arg(format!("http://{}", anvil.address))
+            .args([&deployment_file, &claim_file])
+            .env("PRIVATE_KEY", hex::encode_prefixed(provider.to_bytes()));
+        node
+    };
+    write(&claim)?;
+    let output = run(&mut example())?;
     let said: Value =
         serde_json::from_str(output.lines().last().context("no output")?).context(output.clone())?;
     ensure!(said["settled"]["cents"] == "12345", "{said}");
@@ -153,5 +162,23 @@ fn the_viem_example_settles_a_claim_on_a_real_node() -> Result<()> {
         "{said}"
     );
     ensure!(said["again"] == "AlreadySettled" && said["withdrawn"] == "12345", "{said}");
+    // A month later nobody has published the consents again: it says so by name.
+    anvil.ask("evm_increaseTime", json!([31 * 86_400]))?;
+    write(&Claim::new("late")?)?;
+    let late = example().output()?;
+    let words = String::from_utf8_lossy(&late.stderr).into_owned();
+    ensure!(!late.status.success() && words.contains("not payable: ConsentRootOld"), "{words}");
+    Ok(())
+}
+
+#[test]
+fn the_viem_example_names_every_verdict() -> Result<()> {
+    let source = std::fs::read_to_string(contracts().join("examples/settle.mjs"))?;
+    let list = source.split_once("const verdicts =").context("no list")?.1;
+    let list = list.split_once(';').context("no end of the list")?.0;
+    let words: String = list.split('"').skip(1).step_by(2).collect();
+    let named: Vec<&str> = words.split_whitespace().collect();
+    let all: Vec<String> = Verdict::ALL.iter().map(|verdict| format!("{verdict:?}")).collect();
+    ensure!(named == all, "{named:?}");
     Ok(())
 }

@@ -22,7 +22,8 @@ use nightingale_contracts::{
         },
         ClaimVerifier::ProofRejected,
         Registry::{
-            addPayerCall, disableKeyCall, pauseCall, setAuthorityCall, setPayerPausedCall, unpauseCall,
+            addPayerCall, consentStampCall, disableKeyCall, newestConsentRootCall, pauseCall,
+            setAuthorityCall, setPayerPausedCall, unpauseCall,
         },
         Verdict,
     },
@@ -162,16 +163,19 @@ fn a_signature_for_another_payer_claim_contract_or_by_another_key_is_refused() -
     elsewhere.payer = PayerId::from(5);
     let mut other_claim = claim.clone();
     other_claim.commitment = element("another claim");
+    let mut other_amount = claim.clone();
+    other_amount.cents += 1;
     let stranger = PrivateKeySigner::from_bytes(&root("stranger"))?;
     let mut endorsements = vec![
         world.endorse(&elsewhere)?,
         world.endorse(&other_claim)?,
+        world.endorse(&other_amount)?,
         world.endorse_by(&claim, &stranger)?,
         world.endorse(&claim)?,
         world.endorse(&claim)?,
     ];
-    endorsements[3].signature = [0; 64];
-    endorsements[4].signature[32] ^= 0x80;
+    endorsements[4].signature = [0; 64];
+    endorsements[5].signature[32] ^= 0x80;
     let settlement = world.deployment.settlement;
     world.deployment.settlement = STRANGER;
     endorsements.push(world.endorse(&claim)?);
@@ -182,6 +186,21 @@ fn a_signature_for_another_payer_claim_contract_or_by_another_key_is_refused() -
         ensure!(verdicts(&world.send(vec![group])?)? == [Verdict::PayeeSignatureInvalid]);
     }
     ensure!(world.verdict(&claim)? == Verdict::Payable);
+    Ok(())
+}
+
+/// Under two epochs that are in force one claim has two proofs. Whoever sees the endorsement on its way settles the cheaper one with it?
+#[test]
+fn a_copied_endorsement_settles_no_cheaper_proof_of_the_claim() -> Result<()> {
+    let mut world = World::new()?;
+    world.publish_epoch("epoch 2")?;
+    let claim = Claim::new("a")?;
+    let group = world.group(std::slice::from_ref(&claim))?;
+    let mut cheaper = claim.clone();
+    (cheaper.epoch_root, cheaper.cents) = (element("epoch 2"), 45);
+    let copied = calldata::group(digest(SMALL), &[(cheaper.entry()?, world.endorse(&claim)?)]);
+    ensure!(verdicts(&world.send(vec![copied])?)? == [Verdict::PayeeSignatureInvalid]);
+    ensure!(verdicts(&world.send(vec![group])?)? == [Verdict::Payable]);
     Ok(())
 }
 
@@ -225,6 +244,28 @@ fn a_dropped_authority_counts_no_longer() -> Result<()> {
     let registry = world.deployment.registry;
     world.chain.send(DEPLOYER, registry, &setAuthorityCall { authority: AUTHORITY, accepted: false })?;
     ensure!(world.verdict(&Claim::new("a")?)? == Verdict::AuthorityNotAccepted);
+    Ok(())
+}
+
+/// While it was dropped it could publish nothing: nobody knows what was revoked meanwhile.
+#[test]
+fn an_authority_that_was_dropped_and_accepted_again_begins_without_roots() -> Result<()> {
+    let mut world = World::new()?;
+    let registry = world.deployment.registry;
+    let accept = |accepted| setAuthorityCall { authority: AUTHORITY, accepted };
+    // To accept it once more changes nothing.
+    world.chain.send(DEPLOYER, registry, &accept(true))?;
+    ensure!(world.verdict(&Claim::new("a")?)? == Verdict::Payable);
+    world.chain.send(DEPLOYER, registry, &accept(false))?;
+    world.chain.send(DEPLOYER, registry, &accept(false))?;
+    world.chain.send(DEPLOYER, registry, &accept(true))?;
+    ensure!(world.verdict(&Claim::new("b")?)? == Verdict::ConsentRootUnknown);
+    let newest = newestConsentRootCall { authority: AUTHORITY };
+    ensure!(world.chain.ask(registry, &newest)?.is_zero());
+    let stamp = consentStampCall { authority: AUTHORITY, consentRoot: root("consents") };
+    ensure!(world.chain.ask(registry, &stamp)?.publishedAt == 0);
+    world.publish_consents("consents")?;
+    ensure!(world.verdict(&Claim::new("b")?)? == Verdict::Payable);
     Ok(())
 }
 

@@ -24,6 +24,7 @@ fn deploys_everything_and_says_where() -> Result<()> {
     for key in &deployment.keys {
         let found = chain.ask(deployment.registry, &keyCall { digest: key.digest })?;
         ensure!(found.verifier == key.verifier && usize::from(found.inputs) == key.inputs);
+        ensure!(found.activeFrom <= chain.timestamp(), "a key has to wait");
     }
     Ok(())
 }

@@ -12,9 +12,9 @@ use nightingale_contracts::{
     bindings::{
         ClaimSettlement::{
             CreditTooSmall, NoReleaseDue, NotPayerOwner, NothingToMove, PayerUnknown, Reentered,
-            RegistryMissing, ReleaseWhilePaused, SentToSelf, TokenMissing, TokenTookMore, TransferFailed,
-            UnitsPerCentUnsupported, announceReleaseCall, constructorCall, creditOfCall, depositCall,
-            escrowOfCall, releaseCall, settleCall, withdrawCall,
+            RegistryMissing, ReleaseAnnounced, ReleaseWhilePaused, SentToSelf, TokenMissing, TokenTookMore,
+            TransferFailed, UnitsPerCentUnsupported, announceReleaseCall, constructorCall, creditOfCall,
+            depositCall, escrowOfCall, noticeOfCall, releaseCall, settleCall, withdrawCall,
         },
         Registry::{addPayerCall, pauseCall, setPayerPausedCall, unpauseCall},
         Token::{approveCall, balanceOfCall, mintCall},
@@ -160,6 +160,28 @@ fn a_payer_takes_escrow_back_only_after_its_notice_and_within_the_window() -> Re
     ensure!(escrow(&mut world, payer())?.is_zero() && credit(&mut world)? == U256::from(12_345));
     refused::<_, NoReleaseDue>(world.chain.send(INSURER, settlement, &release))?;
     withdraw(&mut world, 12_345)??;
+    Ok(())
+}
+
+/// Else a payer has a notice for ever: for what it has not deposited yet, and what providers then count on.
+#[test]
+fn no_more_is_announced_than_there_is() -> Result<()> {
+    let mut world = World::new()?;
+    let settlement = world.deployment.settlement;
+    let announce = announceReleaseCall { payer: payer(), amount: u128::MAX };
+    let receipt = world.chain.send(INSURER, settlement, &announce)?;
+    let event: ReleaseAnnounced = receipt.events().next().context("no event")?;
+    ensure!(event.amount == U256::from(ESCROW) && !event.firm);
+    ensure!(world.chain.ask(settlement, &noticeOfCall { payer: payer() })?.amount == u128::from(ESCROW));
+    world.fund(payer(), 777)?;
+    world.chain.advance(3 * DAY);
+    world.chain.send(INSURER, settlement, &releaseCall { payer: payer(), to: RECEIVER })?;
+    ensure!(balance(&mut world, RECEIVER)? == U256::from(ESCROW));
+    ensure!(escrow(&mut world, payer())? == U256::from(777));
+    // Zero still takes an announcement back.
+    world.chain.send(INSURER, settlement, &announce)?;
+    world.chain.send(INSURER, settlement, &announceReleaseCall { payer: payer(), amount: 0 })?;
+    ensure!(world.chain.ask(settlement, &noticeOfCall { payer: payer() })?.amount == 0);
     Ok(())
 }
 

@@ -3,15 +3,27 @@
 use super::{
     business::refused,
     proofs::{self, LARGE, SMALL},
-    world::{DEPLOYER, NOON, STRANGER, World, digest, registry_arguments, root},
+    world::{
+        Claim, DEPLOYER, ESCROW, INSURER, NOON, STRANGER, World, digest, payer, registry_arguments, root,
+        verdicts,
+    },
 };
 use alloy_primitives::{Address, Bytes, U256};
 use anyhow::{Context, Result, ensure};
 use nightingale_contracts::{
     Error, artefacts,
-    bindings::Registry::{
-        DevelopmentKeyOnPublicChain, InputCountUnsupported, KeyAlreadyRegistered, KeyForges, KeyPointMissing,
-        KeyRegistered, KeyUnknown, NotTheVerifier, disableKeyCall, keyCall, registerKeyCall,
+    bindings::{
+        ClaimSettlement::{
+            NoReleaseDue, RELEASE_NOTICECall, RELEASE_WINDOWCall, ReleaseAnnounced, ReleaseWhilePaused,
+            announceReleaseCall, noticeOfCall, previewCall, releaseCall,
+        },
+        Registry::{
+            DevelopmentKeyOnPublicChain, InputCountUnsupported, KEY_NOTICECall, KeyAlreadyRegistered,
+            KeyForges, KeyPointMissing, KeyRegistered, KeyUnknown, NotTheVerifier, disableKeyCall, keyCall,
+            keysPendingUntilCall, pauseCall, registerKeyCall, setPayerPausedCall, unpauseCall,
+        },
+        Token::balanceOfCall,
+        Verdict,
     },
     calldata,
     chain::{Chain, LOCAL_CHAIN, Receipt},
@@ -19,6 +31,8 @@ use nightingale_contracts::{
 
 const DEVELOPMENT: u8 = 0;
 const PRODUCTION: u8 = 1;
+const RECEIVER: Address = Address::repeat_byte(0x77);
+const DAY: u64 = 86_400;
 
 /// Deploys a verifier with these constants, whatever they are, and tries to register it.
 fn register(world: &mut World, constants: &[u8]) -> Result<Result<Receipt, Error>> {
@@ -54,6 +68,96 @@ fn a_new_key_is_logged_with_the_hash_of_its_constants() -> Result<()> {
     ensure!(
         event.constantsHash == alloy_primitives::keccak256(&constants) && event.inputs == U256::from(SMALL)
     );
+    Ok(())
+}
+
+/// The verdict of a claim under the key that [`register`] registers.
+fn verdict(world: &mut World, claim: &Claim) -> Result<Verdict> {
+    let proof = proofs::prove_under(&proofs::setup(SMALL, 4711)?, &claim.inputs())?;
+    let _ = world.receive(claim);
+    let entry = (calldata::entry(&proof, &claim.inputs()), world.endorse(claim)?);
+    let group = calldata::group(root("new key"), &[entry]);
+    let previewed = world.chain.ask(world.deployment.settlement, &previewCall { group: group.clone() })?;
+    let found = verdicts(&world.send(vec![group])?)?;
+    ensure!(found.len() == 1 && previewed == [found[0] as u8], "{found:?} {previewed:?}");
+    Ok(found[0])
+}
+
+/// Whoever may register keys may have one that forges: what it could take must be able to leave before.
+#[test]
+fn a_key_that_is_registered_after_the_binding_settles_nothing_before_payers_could_leave() -> Result<()> {
+    let mut world = World::new()?;
+    let (registry, settlement) = (world.deployment.registry, world.deployment.settlement);
+    let notice = world.chain.ask(registry, &KEY_NOTICECall {})?;
+    let leave = world.chain.ask(settlement, &RELEASE_NOTICECall {})?
+        + world.chain.ask(settlement, &RELEASE_WINDOWCall {})?;
+    ensure!(notice == leave && notice == U256::from(4 * DAY));
+    ensure!(world.chain.ask(registry, &keysPendingUntilCall {})?.is_zero());
+    let from = world.chain.timestamp() + 4 * DAY;
+    let receipt = register(&mut world, &fresh_constants(SMALL)?)??;
+    let event: KeyRegistered = receipt.events().next().context("no event")?;
+    let key = world.chain.ask(registry, &keyCall { digest: root("new key") })?;
+    ensure!(event.activeFrom == U256::from(from) && key.activeFrom == from && !key.disabled);
+    ensure!(world.chain.ask(registry, &keysPendingUntilCall {})? == U256::from(from));
+    let (claim, other) = (Claim::new("a")?, Claim::new("under a key from the beginning")?);
+    world.receive(&other)?;
+    ensure!(verdict(&mut world, &claim)? == Verdict::KeyPending);
+    // A pause changes nothing of that.
+    world.chain.send(DEPLOYER, registry, &pauseCall {})?;
+    world.chain.advance(4 * DAY - 1);
+    world.chain.send(DEPLOYER, registry, &unpauseCall {})?;
+    ensure!(verdict(&mut world, &claim)? == Verdict::KeyPending);
+    ensure!(world.verdict(&other)? == Verdict::Payable);
+    world.chain.advance(1);
+    ensure!(verdict(&mut world, &claim)? == Verdict::Payable);
+    Ok(())
+}
+
+#[test]
+fn a_pending_key_can_be_disabled_and_does_not_come_back() -> Result<()> {
+    let mut world = World::new()?;
+    let registry = world.deployment.registry;
+    register(&mut world, &fresh_constants(SMALL)?)??;
+    world.chain.send(DEPLOYER, registry, &disableKeyCall { digest: root("new key") })?;
+    refused::<_, KeyAlreadyRegistered>(register(&mut world, &fresh_constants(SMALL)?)?)?;
+    world.chain.advance(5 * DAY);
+    ensure!(verdict(&mut world, &Claim::new("a")?)? == Verdict::KeyDisabled);
+    Ok(())
+}
+
+/// Else who registers a key and pauses holds the escrow until the key empties it.
+#[test]
+fn no_pause_holds_a_release_that_was_announced_under_a_pending_key() -> Result<()> {
+    let mut world = World::new()?;
+    let (registry, settlement) = (world.deployment.registry, world.deployment.settlement);
+    let announce = announceReleaseCall { payer: payer(), amount: u128::from(ESCROW) };
+    let release = releaseCall { payer: payer(), to: RECEIVER };
+    let pause_payer = setPayerPausedCall { payer: payer(), paused_: true };
+    // Announced before there was such a key, it waits for a pause like any other.
+    world.chain.send(INSURER, settlement, &announce)?;
+    world.chain.advance(3 * DAY);
+    register(&mut world, &fresh_constants(SMALL)?)??;
+    world.chain.send(DEPLOYER, registry, &pauseCall {})?;
+    world.chain.send(DEPLOYER, registry, &pause_payer)?;
+    refused::<_, ReleaseWhilePaused>(world.chain.send(INSURER, settlement, &release))?;
+    // A payer that hears of the key in time is gone before it is active, though both pauses last.
+    world.chain.advance(DAY - 1);
+    let receipt = world.chain.send(INSURER, settlement, &announce)?;
+    ensure!(receipt.events::<ReleaseAnnounced>().all(|event| event.firm));
+    ensure!(world.chain.ask(settlement, &noticeOfCall { payer: payer() })?.firm);
+    world.chain.advance(3 * DAY - 1);
+    refused::<_, NoReleaseDue>(world.chain.send(INSURER, settlement, &release))?;
+    world.chain.advance(1);
+    let key = world.chain.ask(registry, &keyCall { digest: root("new key") })?;
+    ensure!(world.chain.timestamp() < key.activeFrom);
+    world.chain.send(INSURER, settlement, &release)?;
+    ensure!(
+        world.chain.ask(world.deployment.token, &balanceOfCall { account: RECEIVER })? == U256::from(ESCROW)
+    );
+    // Announced once the key is active, it waits for a pause again.
+    world.chain.advance(DAY);
+    world.chain.send(INSURER, settlement, &announce)?;
+    ensure!(!world.chain.ask(settlement, &noticeOfCall { payer: payer() })?.firm);
     Ok(())
 }
 

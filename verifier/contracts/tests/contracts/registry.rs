@@ -13,11 +13,11 @@ use nightingale_contracts::{
     bindings::ClaimSettlement::previewCall,
     bindings::Registry::{
         AdminChanged, ConsentAgeUnsupported, GraceTooLong, NotAdmin, NotAuthority, NotOffered, NotPayerOwner,
-        PayerExists, PayerZero, RoleMissing, RootAlreadyPublished, RootNotInField, ZeroAddress,
-        acceptAdminCall, acceptPayerCall, addPayerCall, adminCall, consentStampCall, constructorCall,
-        disableKeyCall, newestConsentRootCall, newestEpochCall, offerAdminCall, offerPayerCall, pauseCall,
-        payerOwnerCall, publishConsentRootCall, publishEpochCall, registerKeyCall, setAuthorityCall,
-        setPayerPausedCall, setRoleCall, unpauseCall,
+        PayerExists, PayerZero, PublicationExpired, RoleMissing, RootAlreadyPublished, RootNotInField,
+        ZeroAddress, acceptAdminCall, acceptPayerCall, addPayerCall, adminCall, consentStampCall,
+        constructorCall, disableKeyCall, newestConsentRootCall, newestEpochCall, offerAdminCall,
+        offerPayerCall, pauseCall, payerOwnerCall, publishConsentRootCall, publishEpochCall, registerKeyCall,
+        setAuthorityCall, setPayerPausedCall, setRoleCall, unpauseCall,
     },
     bindings::Verdict,
     calldata,
@@ -135,7 +135,7 @@ fn roots_are_appended_by_their_owner_and_never_come_back() -> Result<()> {
     refused::<_, RootAlreadyPublished>(world.chain.send(INSURER, registry, &publish(root("e2"))))?;
     refused::<_, RootAlreadyPublished>(world.chain.send(INSURER, registry, &publish(root("epoch"))))?;
     ensure!(world.chain.ask(registry, &newestEpochCall { payer: payer() })? == root("e2"));
-    let consent = publishConsentRootCall { consentRoot: root("c2") };
+    let consent = publishConsentRootCall { consentRoot: root("c2"), notAfter: u64::MAX };
     refused::<_, NotAuthority>(world.chain.send(STRANGER, registry, &consent))?;
     world.chain.send(AUTHORITY, registry, &consent)?;
     Ok(())
@@ -206,7 +206,7 @@ fn a_consent_root_grows_old_unless_its_authority_publishes_it_again() -> Result<
     world.chain.advance(2 * 3_600);
     ensure!(standing(&mut world, "epoch", "consents")? == Verdict::ConsentRootOld);
     // nobody but the authority can say that it still holds
-    let again = publishConsentRootCall { consentRoot: root("consents") };
+    let again = publishConsentRootCall { consentRoot: root("consents"), notAfter: u64::MAX };
     refused::<_, NotAuthority>(world.chain.send(STRANGER, registry, &again))?;
     ensure!(standing(&mut world, "epoch", "consents")? == Verdict::ConsentRootOld);
     world.publish_consents("consents")?;
@@ -229,13 +229,33 @@ fn a_consent_root_grows_old_unless_its_authority_publishes_it_again() -> Result<
     Ok(())
 }
 
+/// Whoever holds a signed publication back cannot make an old root look new.
+#[test]
+fn a_publication_is_taken_until_its_time_and_not_after_it() -> Result<()> {
+    let mut world = World::new()?;
+    let registry = world.deployment.registry;
+    let until = world.chain.timestamp() + DAY;
+    let renew = publishConsentRootCall { consentRoot: root("consents"), notAfter: until };
+    let other = publishConsentRootCall { consentRoot: root("c2"), ..renew.clone() };
+    world.chain.advance(DAY);
+    world.chain.send(AUTHORITY, registry, &renew)?;
+    world.chain.advance(1);
+    for late in [renew, other] {
+        let error: PublicationExpired = refused(world.chain.send(AUTHORITY, registry, &late))?;
+        ensure!(error.notAfter == U256::from(until));
+    }
+    let stamp = consentStampCall { authority: AUTHORITY, consentRoot: root("consents") };
+    ensure!(world.chain.ask(registry, &stamp)?.publishedAt == until);
+    Ok(())
+}
+
 /// Renewing is for the newest root only: it brings no superseded root back by itself, and no zero.
 #[test]
 fn an_authority_without_a_root_cannot_renew_one() -> Result<()> {
     let mut world = World::new()?;
     let registry = world.deployment.registry;
     world.chain.send(DEPLOYER, registry, &setAuthorityCall { authority: STRANGER, accepted: true })?;
-    let zero = publishConsentRootCall { consentRoot: B256::ZERO };
+    let zero = publishConsentRootCall { consentRoot: B256::ZERO, notAfter: u64::MAX };
     refused::<_, RootNotInField>(world.chain.send(STRANGER, registry, &zero))?;
     Ok(())
 }

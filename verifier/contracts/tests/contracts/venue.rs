@@ -10,11 +10,12 @@ use anyhow::{Result, ensure};
 use nightingale_contracts::{
     artefacts,
     bindings::{
-        ClaimSettlement::{constructorCall, creditOfCall, previewCall},
+        ClaimSettlement::{SettlementNotBound, constructorCall, creditOfCall, depositCall, previewCall},
         Registry::{
-            NotAdmin, SettlementAlreadyBound, SettlementBound, SettlementMissing, bindSettlementCall,
-            settlementCall,
+            NotAdmin, SettlementAlreadyBound, SettlementBound, SettlementMissing, addPayerCall,
+            bindSettlementCall, settlementCall,
         },
+        Token::{approveCall, mintCall},
         Verdict,
     },
 };
@@ -37,7 +38,10 @@ fn one_proof_that_its_payee_signs_for_two_settlements_is_paid_once() -> Result<(
     ensure!(world.verdict(&claim)? == Verdict::Payable);
     let second = second_settlement(&mut world)?;
     world.deployment.settlement = second;
-    world.fund(payer(), 1_000_000)?;
+    // It takes no money either.
+    let deposit = depositCall { payer: payer(), amount: U256::ONE };
+    let error: SettlementNotBound = refused(world.chain.send(STRANGER, second, &deposit))?;
+    ensure!(error.settlement != second);
     // received and signed for the second one too
     let group = world.group(&[claim])?;
     let previewed = world.chain.ask(second, &previewCall { group: group.clone() })?;
@@ -57,6 +61,25 @@ fn a_settlement_that_was_forked_into_another_chain_pays_nothing_there() -> Resul
     let previewed = world.chain.ask(settlement, &previewCall { group: group.clone() })?;
     ensure!(previewed == [Verdict::SettlementUnknown as u8]);
     ensure!(verdicts(&world.send(vec![group])?)? == [Verdict::SettlementUnknown]);
+    Ok(())
+}
+
+/// Keys that are registered before the binding settle at once, so nothing may be at stake by then.
+#[test]
+fn nobody_deposits_before_the_settlement_is_bound() -> Result<()> {
+    let mut world = World::new()?;
+    let registry = world.unbound_registry()?;
+    world.deployment.registry = registry;
+    let early = second_settlement(&mut world)?;
+    world.chain.send(DEPLOYER, registry, &addPayerCall { payer: payer(), owner: STRANGER })?;
+    let (token, amount) = (world.deployment.token, U256::from(100));
+    let deposit = depositCall { payer: payer(), amount };
+    world.chain.send(STRANGER, token, &mintCall { to: STRANGER, amount })?;
+    world.chain.send(STRANGER, token, &approveCall { spender: early, amount })?;
+    let error: SettlementNotBound = refused(world.chain.send(STRANGER, early, &deposit))?;
+    ensure!(error.settlement.is_zero());
+    world.chain.send(DEPLOYER, registry, &bindSettlementCall { settlement_: early })?;
+    world.chain.send(STRANGER, early, &deposit)?;
     Ok(())
 }
 

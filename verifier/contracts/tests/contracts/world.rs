@@ -200,7 +200,7 @@ impl World {
     }
 
     pub(crate) fn publish_consents(&mut self, label: &str) -> Result<(), Error> {
-        let call = publishConsentRootCall { consentRoot: root(label) };
+        let call = publishConsentRootCall { consentRoot: root(label), notAfter: u64::MAX };
         self.chain.send(AUTHORITY, self.deployment.registry, &call).map(drop)
     }
 
@@ -229,6 +229,7 @@ impl World {
             self.deployment.settlement,
             claim.payer,
             claim.commitment_word(),
+            claim.cents,
         );
         let signature = signer.sign_hash_sync(&digest)?.as_erc2098();
         Ok(Endorsement { payer: claim.payer, authority: claim.authority, signature })

@@ -204,8 +204,8 @@ impl PublishConsents {
         let (poster, deployment) = self.subject.open().await?;
         let Some(epochs) = epochs else {
             let root = self.root.unwrap_or_default();
-            let request = administration::publish_consents(&deployment, root);
-            return self.subject.post(&poster, &[request], &self.repeat).await;
+            let posted = poster.publish_consent_root(&deployment, root, self.repeat.again).await?;
+            return self.subject.report(&[PostedReport::from(&posted)]);
         };
         let posted = poster.publish_consents(&deployment, &epochs, self.renew).await?;
         let reports: Vec<PostedReport> = posted.iter().map(PostedReport::from).collect();

@@ -8,7 +8,7 @@ use nightingale_contracts::PayerId;
 use nightingale_poster::{Account, EndorsementFile, PosterError, deployment, payer};
 use std::{fs, path::PathBuf, process::ExitCode};
 
-/// Signs a proven claim as its payee. Needs no node.
+/// Signs a proven claim, for the amount that the proof pays, as its payee. Needs no node.
 ///
 /// The key is the payee's: the settlement address that the payer's provider register has.
 #[derive(Args)]
@@ -45,7 +45,8 @@ impl Endorse {
         let path = self.out.unwrap_or_else(|| self.proof.with_extension("endorsement.json"));
         fs::write(&path, file.to_json()).map_err(|source| PosterError::Io { path: path.clone(), source })?;
         show(self.json, &file, || {
-            vec![format!("claim {} endorsed in {}", file.claim_commitment, path.display())]
+            let (claim, cents) = (file.claim_commitment, file.cents);
+            vec![format!("claim {claim} endorsed for {cents} cents in {}", path.display())]
         })?;
         Ok(ExitCode::SUCCESS)
     }

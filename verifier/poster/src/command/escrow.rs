@@ -10,7 +10,11 @@ use anyhow::Result;
 use clap::Args;
 use nightingale_contracts::{
     PayerId,
-    bindings::ClaimSettlement::{creditOfCall, escrowOfCall, withdrawCall},
+    bindings::{
+        ClaimSettlement::{creditOfCall, escrowOfCall, noticeOfCall, noticeOfReturn, withdrawCall},
+        Registry::keysPendingUntilCall,
+    },
+    deploy::Deployment,
 };
 use nightingale_poster::{
     How, Node, Posted, PosterError, administration, deployment,
@@ -18,7 +22,8 @@ use nightingale_poster::{
     payer,
     report::PostedReport,
 };
-use serde_json::json;
+use nightingale_verifier::consent::time_text;
+use serde_json::{Value, json};
 use std::{path::PathBuf, process::ExitCode};
 
 /// Adds to a payer's escrow, once: the same deposit again is reported as already done, unless --again asks for another.
@@ -138,13 +143,56 @@ impl Balance {
             return Err(PosterError::WrongChain { deployment: deployment.chain_id, node: chain }.into());
         }
         let contract = deployment.settlement;
-        let units: U256 = match (self.whose.payer, self.whose.payee) {
-            (Some(payer), _) => node.ask(contract, &escrowOfCall { payer }).await?,
-            (None, payee) => node.ask(contract, &creditOfCall { payee: payee.unwrap_or_default() }).await?,
+        let Some(payer) = self.whose.payer else {
+            let call = creditOfCall { payee: self.whose.payee.unwrap_or_default() };
+            let credit: U256 = node.ask(contract, &call).await?;
+            show(self.json, &amount(&deployment, credit), || vec![told(&deployment, credit)])?;
+            return Ok(ExitCode::SUCCESS);
         };
-        let cents = units.checked_div(deployment.units_per_cent).unwrap_or_default();
-        let report = json!({ "units": units.to_string(), "cents": cents.saturating_to::<u64>() });
-        show(self.json, &report, || vec![format!("{cents} cents ({units} base units)")])?;
+        let escrow: U256 = node.ask(contract, &escrowOfCall { payer }).await?;
+        let notice = node.ask(contract, &noticeOfCall { payer }).await?;
+        let pending: u64 = node.ask(deployment.registry, &keysPendingUntilCall {}).await?.saturating_to();
+        let mut report = amount(&deployment, escrow);
+        report["release"] = release(&deployment, &notice);
+        report["keys_pending_until"] = if pending == 0 { Value::Null } else { time_text(pending).into() };
+        show(self.json, &report, || {
+            let mut lines = vec![told(&deployment, escrow)];
+            if notice.amount != 0 {
+                let (from, until) = (time_text(notice.from.to()), time_text(notice.until.to()));
+                let firm = if notice.firm { ", whatever is paused" } else { "" };
+                let announced = told(&deployment, U256::from(notice.amount));
+                lines.push(format!("release announced: {announced}, from {from} to {until}{firm}"));
+            }
+            if pending != 0 {
+                let until = time_text(pending);
+                lines.push(format!("the last key that was registered is pending until {until}"));
+            }
+            lines
+        })?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn cents(deployment: &Deployment, units: U256) -> U256 {
+    units.checked_div(deployment.units_per_cent).unwrap_or_default()
+}
+
+fn amount(deployment: &Deployment, units: U256) -> Value {
+    json!({ "units": units.to_string(), "cents": cents(deployment, units).saturating_to::<u64>() })
+}
+
+fn told(deployment: &Deployment, units: U256) -> String {
+    format!("{} cents ({units} base units)", cents(deployment, units))
+}
+
+/// The notice of a release; null where there is none.
+fn release(deployment: &Deployment, notice: &noticeOfReturn) -> Value {
+    if notice.amount == 0 {
+        return Value::Null;
+    }
+    let mut report = amount(deployment, U256::from(notice.amount));
+    report["from"] = time_text(notice.from.to()).into();
+    report["until"] = time_text(notice.until.to()).into();
+    report["firm"] = notice.firm.into();
+    report
 }

@@ -16,7 +16,7 @@ use std::{
 
 /// Settles proven claims, many in one transaction; each is settled or refused for itself.
 ///
-/// Every proof is verified here first, under its key as the registry has it. Each needs its payee's endorsement: the file
+/// Every proof is verified here first, under its key as the registry has it. Each needs its payee's endorsement of its amount: the file
 /// P.endorsement.json beside the proof P.json, or one of those named by --endorsement. It exits with 0 when every claim is
 /// paid on-chain, by this settlement or another of the same claim, and with 1 when one was refused.
 #[derive(Args)]
@@ -51,19 +51,28 @@ impl Settle {
         let mut named = HashMap::new();
         for path in &self.endorsements {
             let file = read_endorsement(path, deployment)?;
-            named.insert(file.claim_commitment, file);
+            named.insert((file.claim_commitment, file.cents), file);
         }
         let claim = |path: &PathBuf| {
             let proof = read_proof(path)?;
-            let commitment: B256 = endorsement::commitment(&proof);
+            let (commitment, cents): (B256, u64) =
+                (endorsement::commitment(&proof), endorsement::cents(&proof));
             let beside = path.with_extension("endorsement.json");
-            let file = match named.get(&commitment) {
+            let file = match named.get(&(commitment, cents)) {
                 Some(file) => Some(file.clone()),
                 None if beside.is_file() => Some(read_endorsement(&beside, deployment)?),
                 None => None,
             };
             if file.as_ref().is_some_and(|file| file.claim_commitment != commitment) {
                 let problem = format!("belongs to another claim than {}", path.display());
+                return Err(PosterError::Malformed { what: beside.display().to_string(), problem });
+            }
+            if let Some(file) = file.as_ref().filter(|file| file.cents != cents) {
+                let problem = format!(
+                    "is signed for {} cents, and {} pays {cents}: it belongs to another proof of the claim; have the payee endorse this one",
+                    file.cents,
+                    path.display()
+                );
                 return Err(PosterError::Malformed { what: beside.display().to_string(), problem });
             }
             Ok(Claim { proof, endorsement: file.map(|file| file.endorsement()).transpose()? })

@@ -1,6 +1,6 @@
 //! What changes in the outbox. Each change is one SQL transaction, guarded by the state that it expects.
 
-use super::{ClaimRow, Mined, Outbox, State, number};
+use super::{ClaimRow, Mined, Outbox, State, Transaction, number};
 use crate::{PosterError, account::Signed, node::Fees};
 use alloy_primitives::{Address, B256};
 use nightingale_contracts::{bindings::Verdict, deploy::Request};
@@ -67,6 +67,34 @@ impl Outbox {
     ) -> Result<(), PosterError> {
         let mut all = self.pool.begin().await?;
         attempt(&mut all, id, number(before)?, fees, signed).await?;
+        all.commit().await?;
+        Ok(())
+    }
+
+    /// Writes down another request under the nonce of an open row, whose own can do nothing any more; the row is the other's from now on. Only
+    /// after this may it be sent.
+    pub(crate) async fn replace(
+        &self,
+        row: &Transaction,
+        draft: &Draft<'_>,
+        fees: Fees,
+        signed: &Signed,
+    ) -> Result<(), PosterError> {
+        let mut all = self.pool.begin().await?;
+        sqlx::query(
+            "UPDATE transactions SET purpose = ?, receiver = ?, data = ?, gas_limit = ?, plan = ?, step = ? \
+             WHERE id = ? AND state = 'open'",
+        )
+        .bind(&draft.request.purpose)
+        .bind(draft.request.to.as_ref().map(|to| to.as_slice()))
+        .bind(draft.request.data.as_ref())
+        .bind(number(draft.gas_limit)?)
+        .bind(draft.plan.as_ref().map(|(plan, _)| plan.as_slice()))
+        .bind(draft.plan.map(|(_, step)| i64::from(step)))
+        .bind(row.id)
+        .execute(&mut *all)
+        .await?;
+        attempt(&mut all, row.id, number(row.attempts.len())?, fees, signed).await?;
         all.commit().await?;
         Ok(())
     }

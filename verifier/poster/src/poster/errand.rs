@@ -27,7 +27,17 @@ impl Errand {
 
     /// Whether a step was under way or done before.
     pub(crate) fn knows(&self, step: u32) -> bool {
-        self.known.iter().any(|row| row.step == Some(step))
+        self.row(step).is_some()
+    }
+
+    /// A step that was under way or done before.
+    pub(crate) fn row(&self, step: u32) -> Option<&Transaction> {
+        self.known.iter().find(|row| row.step == Some(step))
+    }
+
+    /// The command by its name in the outbox.
+    pub(crate) const fn plan(&self) -> B256 {
+        self.plan
     }
 }
 
@@ -61,21 +71,31 @@ impl Poster {
         last: u32,
         again: bool,
     ) -> Result<Errand, PosterError> {
+        let errand = self.seek(content, last, again).await?;
+        self.resume().await?;
+        Ok(errand)
+    }
+
+    /// The same, and nothing is sent yet.
+    pub(crate) async fn seek(
+        &self,
+        content: &[Request],
+        last: u32,
+        again: bool,
+    ) -> Result<Errand, PosterError> {
         let (mut time, mut done) = (0, None);
-        let errand = loop {
+        loop {
             let plan = name(content, time);
             let known = self.outbox.steps(self.address(), plan).await?;
             if !known.iter().any(|row| row.step == Some(last) && row.state == State::Done) {
                 match done {
-                    Some(done) if known.is_empty() && !again => break done,
-                    _ => break Errand { plan, finished: false, known },
+                    Some(done) if known.is_empty() && !again => return Ok(done),
+                    _ => return Ok(Errand { plan, finished: false, known }),
                 }
             }
             done = Some(Errand { plan, finished: true, known });
             time += 1;
-        };
-        self.resume().await?;
-        Ok(errand)
+        }
     }
 
     /// Posts a step, or says what became of it before.
@@ -85,7 +105,7 @@ impl Poster {
         step: u32,
         request: &Request,
     ) -> Result<Posted, PosterError> {
-        match errand.known.iter().find(|row| row.step == Some(step)) {
+        match errand.row(step) {
             Some(row) => self.recounted(row).await,
             None => self.step_anew(errand, step, request).await,
         }
@@ -116,7 +136,8 @@ impl Poster {
         Ok(all)
     }
 
-    async fn recounted(&self, row: &Transaction) -> Result<Posted, PosterError> {
+    /// What became of a step that was under way or done before.
+    pub(crate) async fn recounted(&self, row: &Transaction) -> Result<Posted, PosterError> {
         let how = if row.state == State::Open { How::Resumed } else { How::AlreadyDone };
         Ok(Posted { how, ..self.ended(row.id).await? })
     }

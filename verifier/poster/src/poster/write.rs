@@ -27,17 +27,7 @@ impl Poster {
     ) -> Result<i64, PosterError> {
         let mut step = self.span("sign");
         let sender = self.address();
-        let gas = match self.node.dry_run(sender, request).await? {
-            Ok((_, gas)) => gas,
-            Err(revert) => {
-                return Err(PosterError::Reverted {
-                    purpose: request.purpose.clone(),
-                    reason: revert.reason,
-                });
-            }
-        };
-        let head = self.node.head().await?;
-        let gas_limit = gas_limit(gas, head.gas_limit);
+        let gas_limit = self.tried(request).await?;
         let fees = self.node.fees().await?.at_most(self.terms.limits());
         self.check_funds(gas_limit, fees, &request.purpose).await?;
         let mined = self.node.nonce(sender, BlockNumberOrTag::Latest).await?;
@@ -61,6 +51,42 @@ impl Poster {
         let signed = self.sign(row.nonce, row.to, row.data.clone(), row.gas_limit, fees)?;
         step.set("chain.transaction", Value::Hash(signed.hash.0));
         self.outbox.add_attempt(row.id, row.attempts.len(), fees, &signed).await
+    }
+
+    /// Gives the nonce of an open row to another request, by a higher offer. Only where nothing that was signed for the row can do anything any
+    /// more, whatever block it comes into. Whether there was room for such an offer; where a limit leaves none, that is told.
+    ///
+    /// # Errors
+    /// It would revert, or the account cannot pay for it.
+    pub(crate) async fn replace(
+        &self,
+        row: &Transaction,
+        request: &Request,
+        plan: (B256, u32),
+    ) -> Result<bool, PosterError> {
+        let Some(newest) = row.newest().filter(|_| !self.capped(row)) else { return Ok(false) };
+        let Ok(fees) = newest.fees.raised(self.node.fees().await?, self.terms.limits()) else {
+            return Ok(false);
+        };
+        let mut step = self.span("sign");
+        let gas_limit = self.tried(request).await?;
+        self.check_funds(gas_limit, fees, &request.purpose).await?;
+        let signed = self.sign(row.nonce, request.to, request.data.clone(), gas_limit, fees)?;
+        step.set("chain.transaction", Value::Hash(signed.hash.0));
+        let (sender, nonce) = (row.sender, row.nonce);
+        let draft = Draft { sender, nonce, request, gas_limit, plan: Some(plan), claims: &[] };
+        self.outbox.replace(row, &draft, fees, &signed).await?;
+        Ok(true)
+    }
+
+    /// The gas limit of a request that would not revert now.
+    async fn tried(&self, request: &Request) -> Result<u64, PosterError> {
+        match self.node.dry_run(self.address(), request).await? {
+            Ok((_, gas)) => Ok(gas_limit(gas, self.node.head().await?.gas_limit)),
+            Err(revert) => {
+                Err(PosterError::Reverted { purpose: request.purpose.clone(), reason: revert.reason })
+            }
+        }
     }
 
     /// Whether a limit leaves no room for a raise, which is told.

@@ -1,7 +1,7 @@
 //! Which claims are worth sending: those that verify, are not settled, and that the contract would pay as things stand.
 
 use super::{BATCH, Desk, Outcome, Refusal};
-use crate::{Poster, PosterError, poster::Patience};
+use crate::{Poster, PosterError, endorsement::cents, poster::Patience};
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::{B256, U256};
 use nightingale_circuits::claim::SizeClass;
@@ -71,7 +71,7 @@ impl Poster {
                 Some(left) => *left,
                 None => self.node.ask(desk.deployment.settlement, &escrowOfCall { payer }).await?,
             };
-            let cents = desk.claims[index].proof.public.unpack_amount().map_or(0, |(cents, ..)| cents);
+            let cents = cents(&desk.claims[index].proof);
             match left.checked_sub(crate::administration::units(desk.deployment, cents)) {
                 Some(rest) => escrows.insert(payer, rest),
                 None => {

@@ -129,7 +129,7 @@ impl Refusal {
                     .to_owned()
             }
             Self::EndorsementMissing => {
-                "there is no signature of the payee; the payee makes one with endorse".to_owned()
+                "there is no signature of the payee for what this proof pays; the payee makes one with endorse".to_owned()
             }
             Self::RepeatedInBatch => {
                 "an earlier claim of this call uses up the same services, account version or \
@@ -198,11 +198,14 @@ const fn advice(verdict: Verdict) -> &'static str {
             "it was received on another day than the proof says; have it proven for that day"
         }
         Verdict::PayeeSignatureInvalid => {
-            "the payee did not sign this claim for this payer, chain and contract"
+            "the payee did not sign this claim for this payer, amount, chain and contract"
         }
         Verdict::EscrowTooSmall => "the payer's escrow does not hold that much; it must deposit",
         Verdict::SettlementUnknown => {
             "the registry serves another settlement contract or chain; check the deployment file"
+        }
+        Verdict::KeyPending => {
+            "the proof's key was registered lately, and settles nothing before payers could leave; try again when it is active"
         }
     }
 }

@@ -4,9 +4,12 @@ use super::{
     anvil::Anvil,
     proofs::{approval, prove, root},
     proxy::{Moment, Proxy},
-    world::{World, account, program, said, secret, write_keys},
+    world::{ESCROW, World, account, payer, program, said, secret, write_keys},
 };
-use anyhow::{Result, ensure};
+use alloy_sol_types::SolCall;
+use anyhow::{Context, Result, ensure};
+use nightingale_circuits::claim::PublicInputs;
+use nightingale_contracts::{bindings::ClaimSettlement::announceReleaseCall, deploy::Request};
 use nightingale_poster::deployment;
 use serde_json::Value;
 use std::{
@@ -65,12 +68,18 @@ fn goes_from_nothing_to_a_payment() -> Result<()> {
     let Some(desk) = Desk::new()? else { return Ok(()) };
     let deployed = desk.run("operator", "deploy", &["--keys", "keys", "--out", "D.json"])?;
     ensure!(
-        deployed["version"] == 1
+        deployed["version"] == 2
             && deployed["chainId"] == 31337
             && deployed["keys"][1]["kind"] == "development"
     );
-    let deployment = deployment::read(&desk.folder.path().join("D.json"))?;
+    let file = desk.folder.path().join("D.json");
+    let deployment = deployment::read(&file)?;
     ensure!(serde_json::to_value(&deployment)? == deployed);
+    // Contracts of an earlier release are not spoken to.
+    let older = fs::read_to_string(&file)?.replace("\"version\": 2", "\"version\": 1");
+    fs::write(desk.folder.path().join("older.json"), older)?;
+    let refused = deployment::read(&desk.folder.path().join("older.json"));
+    ensure!(refused.is_err_and(|error| error.to_string().contains("deploy anew")));
 
     let proof = prove(approval("a", account("provider")?.address())?)?;
     fs::write(desk.folder.path().join("P.json"), proof.to_json())?;
@@ -247,6 +256,38 @@ fn says_what_is_wrong_in_one_line_and_by_its_exit_code() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_balance_of_a_payer_shows_what_it_takes_back_and_when() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    fs::write(world.path("deployment.json"), serde_json::to_string(&world.deployment)?)?;
+    let balance = |json: &[&str]| -> Result<(i32, Value, String)> {
+        let mut command = program(world.folder.path());
+        command.args(["balance", "--rpc", &world.anvil.url(), "--payer", "0xc0ffee"]).args(json);
+        let output = command.arg("--deployment").arg(world.path("deployment.json")).output()?;
+        let (code, report, _) = said(&output)?;
+        Ok((code, report, String::from_utf8_lossy(&output.stdout).into_owned()))
+    };
+    let (code, before, _) = balance(&["--json"])?;
+    ensure!(code == 0 && before["cents"] == ESCROW && before["release"].is_null(), "{before}");
+    ensure!(before["keys_pending_until"].is_null(), "{before}");
+    let call = announceReleaseCall { payer: payer(), amount: 700 };
+    let announce = Request {
+        purpose: "announce a release".to_owned(),
+        to: Some(world.deployment.settlement),
+        data: call.abi_encode().into(),
+    };
+    world.prepare(&[announce]).await?;
+    let (_, report, _) = balance(&["--json"])?;
+    let release = &report["release"];
+    ensure!(release["cents"] == 700 && release["units"] == "700" && release["firm"] == false, "{report}");
+    let (from, until) = (release["from"].as_str(), release["until"].as_str());
+    ensure!(from.is_some_and(|time| time.starts_with("2026-01-18T")), "{report}");
+    ensure!(until.is_some_and(|time| time.starts_with("2026-01-19T")), "{report}");
+    let (code, _, told) = balance(&[])?;
+    ensure!(code == 0 && told.contains("release announced: 700 cents"), "{told}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn endorsements_are_checked_before_anything_is_asked() -> Result<()> {
     let Some(world) = World::new().await? else { return Ok(()) };
     let (one, two) = (world.claim("one").await?, world.claim("two").await?);
@@ -258,7 +299,8 @@ async fn endorsements_are_checked_before_anything_is_asked() -> Result<()> {
     };
     for (from, to) in [
         ("31337", "1"),
-        ("nightingale endorsement 1", "nightingale endorsement 2"),
+        ("nightingale endorsement 2", "nightingale endorsement 3"),
+        ("\"cents\": 12345", "\"cents\": 12346"),
         ("\"payer\": \"0x", "\"payer\": \"0x1"),
         ("\"signature\": \"0x", "\"signature\": \"0x00"),
     ] {
@@ -266,6 +308,18 @@ async fn endorsements_are_checked_before_anything_is_asked() -> Result<()> {
         let (code, _, stderr) = settle(&first)?;
         ensure!(code == 2 && stderr.contains("endorsement"), "{from}: {code} {stderr}");
     }
+    // One of an earlier release, which signed no amount.
+    fs::write(&beside, whole.replace("endorsement 2", "endorsement 1").replace("\"cents\": 12345,", ""))?;
+    let (code, _, stderr) = settle(&first)?;
+    ensure!(code == 2 && stderr.contains("sign this proof again with endorse"), "{code} {stderr}");
+    // Another proof of the same claim pays another amount: what is signed for one is not good for it.
+    let mut cheaper = approval("one", account("provider")?.address())?;
+    let (_, day, _) = cheaper.unpack_amount().context("no amount")?;
+    cheaper.packed = PublicInputs::pack_amount(12_000, day);
+    let cheaper = world.write("cheaper", &world.endorsed(prove(cheaper)?)?)?;
+    fs::copy(cheaper.with_extension("endorsement.json"), &beside)?;
+    let (code, _, stderr) = settle(&first)?;
+    ensure!(code == 2 && stderr.contains("signed for 12000 cents"), "{code} {stderr}");
     fs::copy(second.with_extension("endorsement.json"), &beside)?;
     let (code, _, stderr) = settle(&first)?;
     ensure!(code == 2 && stderr.contains("another claim"), "{stderr}");

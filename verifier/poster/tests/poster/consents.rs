@@ -2,12 +2,16 @@
 
 use super::{
     proofs::root,
+    proxy::{Moment, Proxy},
     world::{World, program, said, secret},
 };
 use alloy_primitives::B256;
+use alloy_sol_types::SolCall;
 use anyhow::{Context, Result, ensure};
-use nightingale_contracts::bindings::Registry::{consentStampCall, newestConsentRootCall};
-use nightingale_poster::{How, Posted, Poster, PosterError};
+use nightingale_contracts::bindings::Registry::{
+    consentStampCall, newestConsentRootCall, publishConsentRootCall,
+};
+use nightingale_poster::{How, Posted, Poster, PosterError, outbox::State};
 use nightingale_verifier::{ConsentEpoch, ConsentEpochs, expectation::parse_root};
 use serde_json::json;
 use std::{
@@ -90,6 +94,70 @@ async fn a_list_older_than_the_registrys_age_renews_nothing() -> Result<()> {
     // Nothing new, and the authority has said so.
     list.push(("consents", after(&world, 1)?));
     ensure!(is_sent(poster.publish_consents(&world.deployment, &epochs(&list)?, true).await)?);
+    Ok(())
+}
+
+/// Signs the renewal of `consents` by this list, which does not reach the node. Gives the bytes.
+async fn held_back(world: &World, list: &[(&str, u64)]) -> Result<String> {
+    let proxy = Proxy::holding(world.anvil.address(), "eth_sendRawTransaction", 0, Moment::Before)?;
+    let poster = world.poster_at(proxy.url(), "operator", |terms| terms).await?;
+    let (deployment, list) = (world.deployment.clone(), epochs(list)?);
+    let posting = tokio::spawn(async move { poster.publish_consents(&deployment, &list, true).await });
+    tokio::task::block_in_place(|| proxy.reached())?;
+    posting.abort();
+    let _ = posting.await;
+    let rows = world.watch("operator.sqlite", |_| true).await?;
+    ensure!(rows.len() == 1 && rows[0].state == State::Open, "{rows:?}");
+    Ok(rows[0].newest().context("nothing signed")?.raw.to_string())
+}
+
+/// What was signed long ago says nothing now, whoever has it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publication_that_was_held_back_renews_nothing_once_its_time_is_over() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let mut list = vec![("consents", after(&world, 100)?)];
+    let raw = held_back(&world, &list).await?;
+    // A day by the later clock, and no longer than the registry's age of 30 days allows.
+    let rows = world.watch("operator.sqlite", |_| true).await?;
+    let until = publishConsentRootCall::abi_decode(&rows[0].data)?.notAfter;
+    let here = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let (day, silent) = (here.max(list[0].1) + 86_400 + 60, list[0].1 + 30 * 86_400);
+    ensure!(until <= day && until <= silent && until > list[0].1 + 3_600, "{until}");
+    let now = after(&world, 31 * 86_400)?;
+    world.anvil.ask("eth_sendRawTransaction", json!([raw]))?;
+    world.anvil.mine(1)?;
+    let poster = world.poster("operator", |terms| terms).await?;
+    let call = consentStampCall { authority: poster.address(), consentRoot: root("consents") };
+    let stamp = poster.node().ask(world.deployment.registry, &call).await?;
+    ensure!(stamp.publishedAt < now - 86_400, "{stamp:?}");
+    // It was mined and did nothing: what the authority says now is published.
+    list.push(("consents", now));
+    ensure!(is_sent(poster.publish_consents(&world.deployment, &epochs(&list)?, true).await)?);
+    ensure!(poster.node().ask(world.deployment.registry, &call).await?.publishedAt >= now);
+    Ok(())
+}
+
+/// It is sent again only where the list would have it sent now, and its nonce goes to what the authority says now.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publication_that_was_cut_off_is_judged_again_and_gives_its_nonce_to_the_next() -> Result<()> {
+    for wanted in ["consents", "revoked"] {
+        let Some(world) = World::new().await? else { return Ok(()) };
+        let mut list = vec![("consents", after(&world, 100)?)];
+        held_back(&world, &list).await?;
+        let poster = world.poster("operator", |terms| terms).await?;
+        let mined = || world.anvil.mined_of(poster.address());
+        let before = mined()?;
+        after(&world, 31 * 86_400)?;
+        let silent = poster.publish_consents(&world.deployment, &epochs(&list)?, true).await;
+        ensure!(matches!(silent, Err(PosterError::ConsentListSilent { .. })), "{silent:?}");
+        ensure!(mined()? == before, "it was sent");
+        list.push((wanted, after(&world, 1)?));
+        ensure!(is_sent(poster.publish_consents(&world.deployment, &epochs(&list)?, true).await)?);
+        ensure!(newest(&poster, &world).await? == root(wanted) && mined()? == before + 1);
+        let rows = world.watch("operator.sqlite", |_| true).await?;
+        ensure!(rows.len() == 1 && rows[0].state == State::Done && rows[0].attempts.len() == 2, "{rows:?}");
+        ensure!(rows[0].purpose.contains(&root(wanted).to_string()), "{rows:?}");
+    }
     Ok(())
 }
 

@@ -65,7 +65,7 @@ async fn a_claim_of_the_statement_goes_from_registers_to_the_payees_credit() -> 
         tell::set_authority(&deployment, operator.address(), true),
         tell::publish_epoch(&deployment, insurer, word(request.epoch.root())),
         tell::publish_accounts(&deployment, insurer, word(request.account_root)),
-        tell::publish_consents(&deployment, word(request.consent_root)),
+        tell::publish_consents(&deployment, word(request.consent_root), u64::MAX),
         tell::record_receipt(&deployment, insurer, commitment(&proof), request.received.days()),
         tell::mint(&deployment, operator.address(), payable),
     ];

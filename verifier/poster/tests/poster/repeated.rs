@@ -92,11 +92,14 @@ async fn a_deposit_that_was_cut_off_goes_on_even_when_another_is_asked_for() -> 
 async fn a_root_that_was_published_is_published_again_only_when_asked_for() -> Result<()> {
     let Some(world) = World::new().await? else { return Ok(()) };
     let poster = world.poster("operator", |terms| terms).await?;
-    let publish = |label| [tell::publish_consents(&world.deployment, super::proofs::root(label))];
-    ensure!(hows(&poster.once(&publish("one"), false).await?) == [How::Sent]);
-    ensure!(hows(&poster.once(&publish("two"), false).await?) == [How::Sent]);
-    ensure!(hows(&poster.once(&publish("one"), false).await?) == [How::AlreadyDone]);
-    ensure!(hows(&poster.once(&publish("one"), true).await?) == [How::Sent]);
+    let publish = async |label, again| -> Result<How> {
+        let root = super::proofs::root(label);
+        Ok(poster.publish_consent_root(&world.deployment, root, again).await?.how)
+    };
+    ensure!(publish("one", false).await? == How::Sent);
+    ensure!(publish("two", false).await? == How::Sent);
+    ensure!(publish("one", false).await? == How::AlreadyDone);
+    ensure!(publish("one", true).await? == How::Sent);
     Ok(())
 }
 

@@ -84,7 +84,7 @@ impl World {
             tell::set_authority(&deployment, operator.address(), true),
             tell::publish_epoch(&deployment, payer(), root("epoch")),
             tell::publish_accounts(&deployment, payer(), root("accounts")),
-            tell::publish_consents(&deployment, root("consents")),
+            tell::publish_consents(&deployment, root("consents"), u64::MAX),
             tell::mint(&deployment, operator.address(), ESCROW),
         ];
         requests.extend(tell::deposit(&deployment, payer(), ESCROW));
