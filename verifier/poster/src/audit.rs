@@ -1,7 +1,7 @@
 //! Heads of a custodian's audit logs on-chain: anchored from this account, each later than the one before, and read back as a file that
 //! `nightingale-verify audit --anchors` takes.
 
-use crate::{Node, Posted, Poster, PosterError, deployment::created};
+use crate::{Again, Node, Posted, Poster, PosterError, deployment::created};
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::{Address, B256};
 use alloy_rpc_types_eth::Filter;
@@ -117,7 +117,10 @@ impl Poster {
     ///
     /// # Errors
     /// The account cannot pay, or it is not mined in time: then the same call goes on.
-    pub async fn deploy_anchors(&self, again: bool) -> Result<(Address, Posted), PosterError> {
+    pub async fn deploy_anchors(
+        &self,
+        again: impl Into<Again>,
+    ) -> Result<(Address, Posted), PosterError> {
         let request = Request {
             purpose: "deploy the anchors of audit logs".to_owned(),
             to: None,

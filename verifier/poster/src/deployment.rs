@@ -20,7 +20,8 @@ impl Poster {
         let identity = identity(&config, label);
         let mut plan = Plan::new(config, self.address())?;
         self.resume().await?;
-        let known = self.outbox.steps(self.address(), identity).await?;
+        let mut known = self.outbox.steps(self.address(), identity).await?;
+        self.recheck(&mut known).await?;
         let mut step = 0u32;
         let mut steps = Vec::new();
         while let Some(request) = plan.next()? {

@@ -64,9 +64,9 @@ pub enum PosterError {
         /// The node's.
         node: u64,
     },
-    /// The node does not show the chain's first block, which names the chain in the outbox.
+    /// The node does not show a local chain's first block, which names the chain in the outbox.
     #[error(
-        "the node at {url} does not show block 0, by which the outbox tells chains of one id apart; check that it has \
+        "the node at {url} does not show block 0, by which the outbox tells local chains of one id apart; check that it has \
          started, keeps block 0, and that no proxy before it filters eth_getBlockByNumber, or give another node"
     )]
     GenesisMissing {
@@ -297,14 +297,32 @@ pub enum PosterError {
         /// The contract's words.
         problem: String,
     },
-    /// Another program used the account's nonce: the transaction can never be mined.
+    /// Another program used the account's nonce: the transaction can never be mined where that is so.
     #[error(
-        "{purpose}: nonce {nonce} of {account} was used by a transaction that is not in this outbox; run the command again"
+        "{purpose}: nonce {nonce} of {account} was used by another transaction of the account's, as this node says; run the command again"
     )]
     NonceTaken {
         /// What the transaction was for.
         purpose: String,
         /// The nonce.
+        nonce: u64,
+        /// The sender.
+        account: Address,
+    },
+    /// A transaction came to nothing, by one node's word, and the chain would do what it was for a second time.
+    #[error(
+        "{purpose}: transaction {transaction} {ending}, as this node says, and whoever has its signed bytes can send them as long as nonce {nonce} of \
+         {account} is unused: check with another node that it did not happen and that the nonce is used; then --again {transaction} sends another. \
+         Where the nonce is unused, give that node: the same bytes are sent"
+    )]
+    Doubtful {
+        /// What the transaction was for.
+        purpose: String,
+        /// The transaction.
+        transaction: B256,
+        /// What became of it.
+        ending: String,
+        /// Its nonce.
         nonce: u64,
         /// The sender.
         account: Address,

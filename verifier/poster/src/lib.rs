@@ -28,6 +28,6 @@ pub use error::PosterError;
 pub use node::{Cap, Node};
 pub use notice::Notice;
 pub use outbox::{Mined, Outbox};
-pub use poster::{How, Posted, Poster, Terms};
+pub use poster::{Again, How, Posted, Poster, Terms};
 pub use receive::Received;
 pub use settlement::{Claim, Entry, Outcome, Refusal, Settlement};

@@ -52,8 +52,8 @@ impl fmt::Display for Notice {
             ),
             Self::NonceUnexplained { purpose, nonce, account } => write!(
                 to,
-                "{purpose}: nonce {nonce} of {account} was used, and this node does not show by which transaction; it \
-                 stays open: give a node that keeps older states to resume"
+                "{purpose}: nonce {nonce} of {account} was used, as this node says, and it does not show by what that the account signed; \
+                 it stays open: give resume a node that keeps older states and shows whole transactions"
             ),
             Self::EventsFromTheStart => write!(
                 to,

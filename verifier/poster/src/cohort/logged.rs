@@ -51,7 +51,7 @@ impl Poster {
             let Some(row) = steps.into_iter().find(|row| row.state == State::Done) else { return Ok(None) };
             let Some(mined) = row.mined else { return Ok(None) };
             let head = self.node.head().await?.number;
-            match self.standing(mined).await? {
+            match self.standing(mined.place()).await? {
                 Standing::Vanished => {
                     self.outbox.reopen(row.id).await?;
                     self.resume().await?;
@@ -77,7 +77,7 @@ impl Poster {
                 Standing::Behind(_) => {}
             }
             if !patience.pause().await {
-                return Err(behind(&row, mined, head));
+                return Err(behind(&row, mined.place(), head));
             }
         }
     }

@@ -107,11 +107,11 @@ impl Poster {
             if spent.iter().all(|spent| *spent) {
                 return Ok(Some(mined));
             }
-            if self.standing(mined).await? == Standing::Vanished {
+            if self.standing(mined.place()).await? == Standing::Vanished {
                 self.outbox.reopen(row.id).await?;
                 self.resume().await?;
             } else if !patience.pause().await {
-                return Err(behind(&row, mined, head));
+                return Err(behind(&row, mined.place(), head));
             }
         }
         Ok(None)

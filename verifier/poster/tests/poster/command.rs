@@ -175,6 +175,13 @@ fn a_command_that_is_repeated_is_reported_as_done_unless_it_is_asked_for_again()
     let said = String::from_utf8(spoken.output()?.stdout)?;
     ensure!(said.contains("already done, and not sent again: deposit 500 cents"), "{said}");
     ensure!(said.trim_end().ends_with("nothing was sent; --again does it once more"), "{said}");
+    // A transaction is named only where one of this very command came to nothing.
+    let hash = first[2]["transaction"].as_str().unwrap_or_default().to_owned();
+    let named = run("deposit", &["--cents", "500", "--again", &hash])?;
+    ensure!(named[2]["how"] == "already_done" && run("balance", &[])?["cents"] == 1_000, "{named}");
+    let mut other = desk.on_chain("operator", "deposit");
+    other.args(d).args(payer).args(["--cents", "501", "--again", &hash]);
+    desk.fails(other, 2, "this outbox has no transaction")?;
     Ok(())
 }
 
