@@ -1,9 +1,11 @@
 //! Blocks that vanish: what was in them is sent again, with the same bytes.
 
 use super::{
+    proofs::root,
+    proxy::Proxy,
     world::{World, open},
 };
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, hex};
 use anyhow::{Context, Result, ensure};
 use nightingale_poster::{
     Claim, How, Outcome, Poster, PosterError, Refusal, administration as tell, outbox::State,
@@ -152,5 +154,46 @@ async fn a_command_that_moved_to_another_block_is_found_done_there() -> Result<(
     ensure!(again[0].mined.block == first[0].mined.block + 2 && again[0].how == How::Resumed, "{again:?}");
     ensure!(poster.once(&mint, false).await?[0].how == How::AlreadyDone);
     ensure!(world.anvil.mined_of(poster.address())? == 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_takes_all_the_time_takes_none_from_the_others() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let claims = [world.claim("slow").await?, world.claim("fast").await?];
+    let rival = world.poster("operator", |terms| terms).await?;
+    rival.settle(&world.deployment, &claims[..1]).await?;
+    world.anvil.mine(5)?;
+    // A node that never shows the first as deep as wanted.
+    let tags = ["slow spend tag", "slow nullifier"].map(|tag| hex::encode(root(tag)));
+    let proxy = Proxy::lying(world.anvil.address(), move |request, answer| {
+        let asked = request["params"].to_string();
+        if request["method"] == "eth_call"
+            && request["params"][1] != "latest"
+            && tags.iter().any(|tag| asked.contains(tag))
+        {
+            answer["result"] = json!(B256::ZERO);
+        }
+    })?;
+    let poster = world
+        .poster_at(proxy.url(), "stranger", |mut terms| {
+            (terms.confirmations, terms.timeout) = (3, Duration::from_secs(3));
+            terms
+        })
+        .await?;
+    let snapshot = world.anvil.ask("evm_snapshot", json!([]))?;
+    rival.settle(&world.deployment, &claims[1..]).await?;
+    let (deployment, sender) = (world.deployment.clone(), poster.address());
+    let posting = tokio::spawn(async move { poster.settle(&deployment, &claims).await });
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    world.anvil.ask("evm_revert", json!([snapshot]))?;
+    // It goes out, or the settlement ends without.
+    while world.anvil.mined_of(sender)? == 0 && !posting.is_finished() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.anvil.mine(2)?;
+    let entries = posting.await??.entries;
+    ensure!(entries[0].outcome == Outcome::Refused(Refusal::SettledNotDeep), "{entries:?}");
+    ensure!(matches!(entries[1].outcome, Outcome::Settled(_)), "{entries:?}");
     Ok(())
 }
