@@ -91,6 +91,12 @@ pub enum PosterError {
     /// Nothing is deployed where the deployment says.
     #[error("there is no contract at {0} on this chain; give the deployment file of this chain, or deploy")]
     NothingDeployed(Address),
+    /// What is there is not the contract of anchors.
+    #[error(
+        "the contract at {0} is not the one of anchors that this program knows: its events may name any custodian; have the custodian say again where \
+         it anchors, or take the release that deployed it"
+    )]
+    NotAnchors(Address),
     /// The dry run failed, or the transaction was mined and failed: nothing was changed on-chain.
     #[error("{purpose}: {reason}")]
     Reverted {

@@ -99,10 +99,14 @@ impl Node {
         }
     }
 
-    /// Events. `Err` inside are the words of a node that does not search that far.
+    /// Events that are what was asked for: of these contracts, with these topics, in these blocks, whatever else the node gives. `Err` inside are
+    /// the words of a node that does not search that far.
     pub(crate) async fn events(&self, filter: &Filter) -> Result<Result<Vec<Log>, String>, PosterError> {
         match self.asked("eth_getLogs", self.provider.get_logs(filter)).await {
-            Ok(logs) => Ok(Ok(logs)),
+            Ok(mut logs) => {
+                logs.retain(|log| !log.removed && filter.rpc_matches(log));
+                Ok(Ok(logs))
+            }
             Err(PosterError::NodeRefused { problem, .. }) => Ok(Err(problem)),
             Err(error) => Err(error),
         }

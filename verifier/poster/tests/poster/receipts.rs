@@ -101,3 +101,24 @@ async fn a_receipt_that_is_recorded_on_a_later_day_than_it_was_asked_for_is_no_s
     ensure!(world.anvil.mined_of(poster.address())? == 1);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_another_contract_or_claim_names_no_transaction() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let claim = commitment(&world.claim("a").await?.proof);
+    for field in ["address", "topics"] {
+        let proxy = Proxy::lying(world.anvil.address(), move |request, answer| {
+            for log in answer["result"].as_array_mut().into_iter().flatten() {
+                match (request["method"] == "eth_getLogs", field) {
+                    (true, "address") => log["address"] = json!(format!("0x{}", "99".repeat(20))),
+                    (true, _) => log["topics"][2] = json!(super::proofs::root("another claim")),
+                    (false, _) => {}
+                }
+            }
+        })?;
+        let poster = world.poster_at(proxy.url(), "stranger", |terms| terms).await?;
+        let found = poster.receive(&world.deployment, payer(), claim, None).await?;
+        ensure!(matches!(found, Received::Elsewhere { by: None, .. }), "{field}: {found:?}");
+    }
+    Ok(())
+}
