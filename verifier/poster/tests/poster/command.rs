@@ -285,3 +285,22 @@ async fn endorsements_are_checked_before_anything_is_asked() -> Result<()> {
     ensure!(code == 0 && report["entries"][0]["settled"] == true, "{stderr}");
     Ok(())
 }
+
+#[test]
+fn who_administers_until_the_named_administrator_accepts_is_said() -> Result<()> {
+    let Some(desk) = Desk::new()? else { return Ok(()) };
+    let [deployer, admin] =
+        [account("operator")?, account("provider")?].map(|account| account.address().to_string());
+    let deploy = || -> Result<(i32, Value, String)> {
+        let mut command = desk.on_chain("operator", "deploy");
+        command.args(["--keys", "keys", "--no-cohort", "--out", "D.json", "--admin", &admin]);
+        said(&command.output()?)
+    };
+    let (code, _, stderr) = deploy()?;
+    ensure!(code == 0 && stderr.contains(&format!("{deployer} administers registry")), "{stderr}");
+    ensure!(stderr.contains(&format!("until {admin} runs accept-administration")), "{stderr}");
+    desk.run("provider", "accept-administration", &["--deployment", "D.json"])?;
+    let (code, _, stderr) = deploy()?;
+    ensure!(code == 0 && stderr.is_empty(), "{stderr}");
+    Ok(())
+}
