@@ -105,6 +105,23 @@ pub enum PosterError {
         /// The contract's reason.
         reason: String,
     },
+    /// The registry has something else under the key's digest.
+    #[error(
+        "the registry has {verifier} for key {digest}, and its code is not this key's, or its kind is another: whoever registered it made a mistake, or \
+         forges; disable it, and settle nothing under it"
+    )]
+    KeyDiffers {
+        /// The key.
+        digest: B256,
+        /// What the registry has.
+        verifier: Address,
+    },
+    /// The key was disabled.
+    #[error("key {digest} was disabled in this registry, for ever; hold the ceremony again for another")]
+    KeyDisabled {
+        /// The key.
+        digest: B256,
+    },
     /// The account cannot pay for the transaction.
     #[error(
         "{account} holds {have} wei and {purpose} may cost {need}; fund the account and run the same command again"

@@ -2,13 +2,16 @@
 
 use super::{
     anvil::Anvil,
-    proofs::{approval, prove, root},
+    proofs::{approval, key, prove, root},
     proxy::{Moment, Proxy},
     world::{World, account, program, said, secret, write_keys},
 };
+use alloy_primitives::Bytes;
 use anyhow::{Result, ensure};
+use nightingale_circuits::claim::SizeClass;
 use nightingale_poster::deployment;
-use serde_json::Value;
+use nightingale_verifier::key::file_name;
+use serde_json::{Value, json};
 use std::{
     fs,
     path::Path,
@@ -302,5 +305,47 @@ fn who_administers_until_the_named_administrator_accepts_is_said() -> Result<()>
     desk.run("provider", "accept-administration", &["--deployment", "D.json"])?;
     let (code, _, stderr) = deploy()?;
     ensure!(code == 0 && stderr.is_empty(), "{stderr}");
+    Ok(())
+}
+
+#[test]
+fn a_key_is_registered_later_once_and_compared_whoever_registered_it() -> Result<()> {
+    let Some(desk) = Desk::new()? else { return Ok(()) };
+    let folder = desk.folder.path();
+    // One of the two keys is in the folder when it is deployed; the other comes later.
+    let late = key(SizeClass::Eight)?;
+    fs::create_dir(folder.join("later"))?;
+    let name = file_name(SizeClass::Eight, late.digest());
+    fs::rename(folder.join("keys").join(&name), folder.join("later").join(&name))?;
+    desk.run("operator", "deploy", &["--keys", "keys", "--no-cohort", "--out", "D.json"])?;
+    let digest = late.digest().to_string();
+    let arguments = ["--deployment", "D.json", "--keys", "later", "--key", &digest];
+    let operator = account("operator")?.address();
+    let before = desk.anvil.mined_of(operator)?;
+    let first = desk.run("operator", "register-key", &arguments)?;
+    ensure!(first["posted"][0]["how"] == "sent" && first["posted"][1]["how"] == "sent", "{first}");
+    ensure!(desk.anvil.mined_of(operator)? == before + 2);
+    let again = desk.run("operator", "register-key", &arguments)?;
+    ensure!(again["posted"][1]["how"] == "already_done" && again["verifier"] == first["verifier"], "{again}");
+    let elsewhere = desk.run("provider", "register-key", &arguments)?;
+    ensure!(elsewhere["posted"] == json!([]) && elsewhere["verifier"] == first["verifier"], "{elsewhere}");
+    ensure!(desk.anvil.mined_of(operator)? == before + 2);
+    // What the registry has is compared with the key's own constants.
+    let verifier = first["verifier"].as_str().unwrap_or_default();
+    let code: Bytes = serde_json::from_value(desk.anvil.ask("eth_getCode", json!([verifier, "latest"]))?)?;
+    let mut altered = code.to_vec();
+    altered.iter_mut().rev().take(1).for_each(|byte| *byte ^= 1);
+    desk.anvil.ask("anvil_setCode", json!([verifier, Bytes::from(altered)]))?;
+    let registering = |who: &str, keys: &str| {
+        let mut command = desk.on_chain(who, "register-key");
+        command.args(["--deployment", "D.json", "--keys", keys, "--key", &digest]);
+        command
+    };
+    desk.fails(registering("provider", "later"), 1, "its code is not this key's")?;
+    desk.fails(registering("operator", "keys"), 2, "holds no verifying key")?;
+    // Nobody pays for a verifier that it may not register.
+    desk.run("operator", "deploy", &["--keys", "keys", "--no-cohort", "--label", "b", "--out", "D.json"])?;
+    desk.fails(registering("provider", "later"), 1, "has not the role Keys")?;
+    ensure!(desk.anvil.mined_of(account("provider")?.address())? == 0);
     Ok(())
 }
