@@ -1,7 +1,7 @@
 //! Heads of a custodian's audit logs on-chain: anchored from this account, each later than the one before, and read back as a file that
 //! `nightingale-verify audit --anchors` takes.
 
-use crate::{Node, Posted, Poster, PosterError, deployment::created};
+use crate::{Again, Node, Posted, Poster, PosterError, deployment::created};
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::{Address, B256};
 use alloy_rpc_types_eth::Filter;
@@ -12,6 +12,7 @@ use nightingale_contracts::{
         AuditAnchors::{Anchored, anchorCall, newestCall},
         audit::Anchor,
     },
+    chain::Chain,
     deploy::Request,
 };
 use nightingale_verifier::audit::{Anchors, Reader, Verified};
@@ -117,7 +118,7 @@ impl Poster {
     ///
     /// # Errors
     /// The account cannot pay, or it is not mined in time: then the same call goes on.
-    pub async fn deploy_anchors(&self, again: bool) -> Result<(Address, Posted), PosterError> {
+    pub async fn deploy_anchors(&self, again: impl Into<Again>) -> Result<(Address, Posted), PosterError> {
         let request = Request {
             purpose: "deploy the anchors of audit logs".to_owned(),
             to: None,
@@ -174,9 +175,10 @@ impl Poster {
     /// Anchors a head.
     ///
     /// # Errors
-    /// The chain has another hash for this entry, or a later entry; the account cannot pay; it is not mined in time, and then the same
+    /// The contract is another than that of anchors; the chain has another hash for this entry, or a later entry; the account cannot pay; it is not mined in time, and then the same
     /// call goes on.
     pub async fn anchor(&self, contract: Address, head: Head) -> Result<Anchoring, PosterError> {
+        check_contract(&self.node, contract).await?;
         self.resume().await?;
         let request = Request {
             purpose: format!("anchor entry {} of audit log {}", head.sequence, head.log),
@@ -209,10 +211,25 @@ impl Poster {
     }
 }
 
+/// That the contract is the one of anchors: another can say of any custodian that it anchored anything.
+async fn check_contract(node: &Node, contract: Address) -> Result<(), PosterError> {
+    let code = node.code(contract).await?;
+    if code.is_empty() {
+        return Err(PosterError::NothingDeployed(contract));
+    }
+    // What its creation code leaves behind.
+    let mut chain = Chain::new(31337, 0);
+    let made = chain.transact(Address::ZERO, None, artefacts::audit_anchors()?.bytecode)?;
+    if made.output != code {
+        return Err(PosterError::NotAnchors(contract));
+    }
+    Ok(())
+}
+
 /// Reads a log's anchors from a chain, up to the block that has `confirmations` blocks, its own included. Needs no key and no outbox.
 ///
 /// # Errors
-/// The node does not answer, has no such contract, or does not search that far: give `from_block`, the contract's block.
+/// The node does not answer, has no such contract or another there, or does not search that far: give `from_block`, the contract's block.
 pub async fn anchors(
     node: &Node,
     about: Anchorage,
@@ -222,9 +239,7 @@ pub async fn anchors(
     let chain_id = node.chain_id().await?;
     let usual = crate::Terms::for_chain(chain_id).confirmations;
     let confirmations = confirmations.unwrap_or(usual).max(1);
-    if !node.has_code(about.contract).await? {
-        return Err(PosterError::NothingDeployed(about.contract));
-    }
+    check_contract(node, about.contract).await?;
     let deep = (node.head().await?.number + 1).saturating_sub(confirmations);
     let filter = Filter::new()
         .address(about.contract)
@@ -239,7 +254,7 @@ pub async fn anchors(
         false => node.events(&filter).await?.map_err(refused)?,
     };
     let line = |log: &alloy_rpc_types_eth::Log| {
-        let block = log.block_number.filter(|block| *block <= deep && !log.removed)?;
+        let block = log.block_number?;
         let event = Anchored::decode_log(&log.inner).ok()?.data;
         let (sequence, head) = (event.sequence, event.head);
         Some(AnchorLine {

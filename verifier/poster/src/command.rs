@@ -7,6 +7,7 @@ mod connection;
 mod deploy;
 mod endorse;
 mod escrow;
+mod key;
 mod settle;
 mod trace;
 
@@ -69,6 +70,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    RegisterKey(key::RegisterKey),
     /// Adds a payer.
     AddPayer(administer::AddPayer),
     /// Publishes a payer's newest epoch root.
@@ -126,6 +128,7 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
         Command::Endorse(endorse) => endorse.run(),
         Command::Status { outbox, json } => status(outbox, json).await,
         Command::Resume { connection, json } => resume(connection, json).await,
+        Command::RegisterKey(call) => call.run().await,
         Command::AddPayer(call) => call.run().await,
         Command::PublishEpoch(call) => call.run().await,
         Command::PublishAccounts(call) => call.run().await,

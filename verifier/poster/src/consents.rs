@@ -75,7 +75,7 @@ impl Poster {
             let row = self.outbox.find(known.id).await?;
             // One that was taken too late left everything as it was.
             if row.state != State::Failed || row.problem.is_some() {
-                return self.recounted(known).await.map(Some);
+                return self.recounted(&errand, known).await.map(Some);
             }
         }
         let newest = self.newest_consents(deployment, BlockNumberOrTag::Latest).await?;

@@ -3,10 +3,13 @@
 //! The outbox knows which step of which deployment each row is. So a deployment that was cut off goes on where it was, and
 //! one that is finished is found again instead of being made twice.
 
-use crate::{Poster, PosterError, outbox::State, poster::Goal};
+use crate::{Notice, Poster, PosterError, outbox::State, poster::Goal};
 use alloy_primitives::{Address, B256, keccak256};
 use alloy_rpc_types_eth::TransactionReceipt;
-use nightingale_contracts::deploy::{Config, Deployment, KeyKind, KeyToRegister, Plan};
+use nightingale_contracts::{
+    bindings::Registry::adminCall,
+    deploy::{Config, Deployment, KeyKind, KeyToRegister, Plan},
+};
 use nightingale_verifier::{KeyDigest, VerifyingKey};
 use std::{fs, path::Path};
 
@@ -20,7 +23,8 @@ impl Poster {
         let identity = identity(&config, label);
         let mut plan = Plan::new(config, self.address())?;
         self.resume().await?;
-        let known = self.outbox.steps(self.address(), identity).await?;
+        let mut known = self.outbox.steps(self.address(), identity).await?;
+        self.recheck(&mut known).await?;
         let mut step = 0u32;
         let mut steps = Vec::new();
         while let Some(request) = plan.next()? {
@@ -55,7 +59,15 @@ impl Poster {
             let block = self.ended(id).await?.mined.block;
             first = Some(first.map_or(block, |first| first.min(block)));
         }
-        Ok(Deployment { block: first, ..plan.finish()? })
+        let deployed = Deployment { block: first, ..plan.finish()? };
+        if deployed.admin != deployed.deployer {
+            let admin = self.node.ask(deployed.registry, &adminCall {}).await?;
+            if admin == deployed.deployer {
+                let Deployment { registry, deployer, admin, .. } = deployed;
+                self.notices.tell(&Notice::AdministrationPending { registry, deployer, admin });
+            }
+        }
+        Ok(deployed)
     }
 }
 

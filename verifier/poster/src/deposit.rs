@@ -1,6 +1,6 @@
 //! A deposit into a payer's escrow: the token lets the contract take the amount, and the contract takes it, once.
 
-use crate::{Posted, Poster, PosterError, administration};
+use crate::{Again, Posted, Poster, PosterError, administration};
 use alloy_primitives::U256;
 use nightingale_contracts::{PayerId, deploy::Deployment};
 
@@ -18,7 +18,7 @@ const DEPOSIT: u32 = 3;
 
 impl Poster {
     /// Adds to a payer's escrow from this account's tokens, once: the same deposit again is found done, and nothing is sent,
-    /// unless `again` asks for another one. What the contract may take already is used; a token that does not change one
+    /// unless `again` asks for another one, or names the transaction that came to nothing. What the contract may take already is used; a token that does not change one
     /// allowance into another is told nothing first. `mint` makes that much of the test token before.
     ///
     /// # Errors
@@ -29,14 +29,16 @@ impl Poster {
         payer: PayerId,
         cents: u64,
         mint: bool,
-        again: bool,
+        again: impl Into<Again>,
     ) -> Result<Vec<Posted>, PosterError> {
         let requests = administration::deposit(deployment, payer, cents);
+        self.reopen_vanished().await?;
         if self.is_open(&requests).await? {
             return self.send_all(&requests).await;
         }
         let [allow, deposit] = requests;
-        let errand = self.begin(std::slice::from_ref(&deposit), DEPOSIT, again).await?;
+        let errand =
+            self.begin_counted(std::slice::from_ref(&deposit), (DEPOSIT, DEPOSIT), again.into()).await?;
         if errand.is_finished() {
             return self.recount(&errand, |_| true).await;
         }

@@ -64,9 +64,9 @@ pub enum PosterError {
         /// The node's.
         node: u64,
     },
-    /// The node does not show the chain's first block, which names the chain in the outbox.
+    /// The node does not show a local chain's first block, which names the chain in the outbox.
     #[error(
-        "the node at {url} does not show block 0, by which the outbox tells chains of one id apart; check that it has \
+        "the node at {url} does not show block 0, by which the outbox tells local chains of one id apart; check that it has \
          started, keeps block 0, and that no proxy before it filters eth_getBlockByNumber, or give another node"
     )]
     GenesisMissing {
@@ -91,6 +91,12 @@ pub enum PosterError {
     /// Nothing is deployed where the deployment says.
     #[error("there is no contract at {0} on this chain; give the deployment file of this chain, or deploy")]
     NothingDeployed(Address),
+    /// What is there is not the contract of anchors.
+    #[error(
+        "the contract at {0} is not the one of anchors that this program knows: its events may name any custodian; have the custodian say again where \
+         it anchors, or take the release that deployed it"
+    )]
+    NotAnchors(Address),
     /// The dry run failed, or the transaction was mined and failed: nothing was changed on-chain.
     #[error("{purpose}: {reason}")]
     Reverted {
@@ -98,6 +104,23 @@ pub enum PosterError {
         purpose: String,
         /// The contract's reason.
         reason: String,
+    },
+    /// The registry has something else under the key's digest.
+    #[error(
+        "the registry has {verifier} for key {digest}, and its code is not this key's, or its kind is another: whoever registered it made a mistake, or \
+         forges; disable it, and settle nothing under it"
+    )]
+    KeyDiffers {
+        /// The key.
+        digest: B256,
+        /// What the registry has.
+        verifier: Address,
+    },
+    /// The key was disabled.
+    #[error("key {digest} was disabled in this registry, for ever; hold the ceremony again for another")]
+    KeyDisabled {
+        /// The key.
+        digest: B256,
     },
     /// The account cannot pay for the transaction.
     #[error(
@@ -297,14 +320,32 @@ pub enum PosterError {
         /// The contract's words.
         problem: String,
     },
-    /// Another program used the account's nonce: the transaction can never be mined.
+    /// Another program used the account's nonce: the transaction can never be mined where that is so.
     #[error(
-        "{purpose}: nonce {nonce} of {account} was used by a transaction that is not in this outbox; run the command again"
+        "{purpose}: nonce {nonce} of {account} was used by another transaction of the account's, as this node says; run the command again"
     )]
     NonceTaken {
         /// What the transaction was for.
         purpose: String,
         /// The nonce.
+        nonce: u64,
+        /// The sender.
+        account: Address,
+    },
+    /// A transaction came to nothing, by one node's word, and the chain would do what it was for a second time.
+    #[error(
+        "{purpose}: transaction {transaction} {ending}, as this node says, and whoever has its signed bytes can send them as long as nonce {nonce} of \
+         {account} is unused: check with another node that it did not happen and that the nonce is used; then --again {transaction} sends another. \
+         Where the nonce is unused, give that node: the same bytes are sent"
+    )]
+    Doubtful {
+        /// What the transaction was for.
+        purpose: String,
+        /// The transaction.
+        transaction: B256,
+        /// What became of it.
+        ending: String,
+        /// Its nonce.
         nonce: u64,
         /// The sender.
         account: Address,

@@ -30,6 +30,15 @@ pub enum Notice {
         /// The sender.
         account: Address,
     },
+    /// The deployer administers until the administrator of the deployment accepts it.
+    AdministrationPending {
+        /// The registry.
+        registry: Address,
+        /// Who administers.
+        deployer: Address,
+        /// Who is to.
+        admin: Address,
+    },
     /// The deployment file does not say when its contracts were created: events are searched from the first block.
     EventsFromTheStart,
     /// The node does not search events, so nobody knows which transaction it was.
@@ -52,8 +61,12 @@ impl fmt::Display for Notice {
             ),
             Self::NonceUnexplained { purpose, nonce, account } => write!(
                 to,
-                "{purpose}: nonce {nonce} of {account} was used, and this node does not show by which transaction; it \
-                 stays open: give a node that keeps older states to resume"
+                "{purpose}: nonce {nonce} of {account} was used, as this node says, and it does not show by what that the account signed; \
+                 it stays open: give resume a node that keeps older states and shows whole transactions"
+            ),
+            Self::AdministrationPending { registry, deployer, admin } => write!(
+                to,
+                "{deployer} administers registry {registry}, and can grant itself every role, until {admin} runs accept-administration"
             ),
             Self::EventsFromTheStart => write!(
                 to,

@@ -33,26 +33,32 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Opens an outbox for a chain and creates what is missing.
+    /// Opens an outbox for a chain and creates what is missing. Chains of one id are told apart by their first block where one is given: that is for
+    /// local chains. What is signed counts on every chain of its id, so elsewhere no node's word about block 0 may make it forgotten.
     ///
     /// # Errors
     /// It cannot be written, another poster holds it, its lock is a link, or it is damaged.
-    pub async fn open(path: &Path, chain_id: u64, genesis: B256) -> Result<Self, PosterError> {
+    pub async fn open(path: &Path, chain_id: u64, genesis: Option<B256>) -> Result<Self, PosterError> {
         let path = &file::prepare(path)?;
         let held = file::hold(path)?;
         let pool = connect(path, false).await?;
         migrations().run(&pool).await.map_err(|error| PosterError::Outbox(error.to_string()))?;
         let chain_id = number(chain_id)?;
-        sqlx::query("INSERT INTO chains (chain_id, genesis) VALUES (?, ?) ON CONFLICT DO NOTHING")
-            .bind(chain_id)
-            .bind(genesis.as_slice())
-            .execute(&pool)
-            .await?;
-        let chain = sqlx::query_scalar("SELECT id FROM chains WHERE chain_id = ? AND genesis = ?")
-            .bind(chain_id)
-            .bind(genesis.as_slice())
-            .fetch_one(&pool)
-            .await?;
+        let known = "SELECT MIN(id) FROM chains WHERE chain_id = ?1 AND (?2 IS NULL OR genesis = ?2)";
+        let genesis = genesis.as_ref().map(|genesis| genesis.as_slice());
+        let known: Option<i64> =
+            sqlx::query_scalar(known).bind(chain_id).bind(genesis).fetch_one(&pool).await?;
+        let chain = match known {
+            Some(chain) => chain,
+            None => {
+                let first = genesis.unwrap_or(B256::ZERO.as_slice());
+                sqlx::query_scalar("INSERT INTO chains (chain_id, genesis) VALUES (?, ?) RETURNING id")
+                    .bind(chain_id)
+                    .bind(first)
+                    .fetch_one(&pool)
+                    .await?
+            }
+        };
         Ok(Self { pool, chain, _held: held })
     }
 
@@ -137,14 +143,57 @@ impl Outbox {
         self.all(rows).await
     }
 
-    /// What has ended under nonces from this one on, in the order of nonces.
+    /// The steps of a sender's command whose newest transaction failed or was lost, in order.
+    pub(crate) async fn came_to_nothing(
+        &self,
+        sender: Address,
+        plan: B256,
+    ) -> Result<Vec<Transaction>, PosterError> {
+        let rows = sqlx::query(
+            "SELECT * FROM transactions t WHERE chain = ? AND sender = ? AND plan = ? AND state IN ('failed', 'lost') \
+             AND NOT EXISTS (SELECT 1 FROM transactions o WHERE o.chain = t.chain AND o.sender = t.sender \
+             AND o.plan = t.plan AND o.step = t.step AND (o.id > t.id OR o.state IN ('open', 'done'))) ORDER BY step",
+        )
+        .bind(self.chain)
+        .bind(sender.as_slice())
+        .bind(plan.as_slice())
+        .fetch_all(&self.pool)
+        .await?;
+        self.all(rows).await
+    }
+
+    /// The row of a sender's for which a transaction with this hash was signed.
+    pub(crate) async fn of_attempt(
+        &self,
+        sender: Address,
+        hash: B256,
+    ) -> Result<Option<Transaction>, PosterError> {
+        let row = sqlx::query(
+            "SELECT t.* FROM transactions t JOIN attempts a ON a.transaction_id = t.id \
+             WHERE t.chain = ? AND t.sender = ? AND a.hash = ? LIMIT 1",
+        )
+        .bind(self.chain)
+        .bind(sender.as_slice())
+        .bind(hash.as_slice())
+        .fetch_optional(&self.pool)
+        .await?;
+        match row {
+            Some(row) => Ok(Some(transaction(&self.pool, &row).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// What has ended under nonces from this one on, in the order of nonces; of what was lost, the newest of each nonce that nothing
+    /// else in the outbox has, where it is known what took it.
     pub(crate) async fn ended_from(
         &self,
         sender: Address,
         nonce: u64,
     ) -> Result<Vec<Transaction>, PosterError> {
         let rows = sqlx::query(
-            "SELECT * FROM transactions WHERE chain = ? AND sender = ? AND nonce >= ? AND state IN ('done', 'failed') \
+            "SELECT * FROM transactions t WHERE chain = ? AND sender = ? AND nonce >= ? AND (state IN ('done', 'failed') \
+             OR (state = 'lost' AND taken_hash IS NOT NULL AND NOT EXISTS (SELECT 1 FROM transactions o \
+             WHERE o.chain = t.chain AND o.sender = t.sender AND o.nonce = t.nonce AND (o.state <> 'lost' OR o.id > t.id)))) \
              ORDER BY nonce",
         )
         .bind(self.chain)
@@ -200,6 +249,7 @@ fn migrations() -> Migrator {
     let all = vec![
         step(1, "outbox", include_str!("outbox/schema.sql")),
         step(2, "problem", include_str!("outbox/problem.sql")),
+        step(3, "evidence", include_str!("outbox/evidence.sql")),
     ];
     Migrator { migrations: all.into(), ..Migrator::DEFAULT }
 }
@@ -211,4 +261,52 @@ where
 {
     let too_large = |_| PosterError::Outbox(format!("{value} is more than it can hold"));
     value.try_into().map_err(too_large)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Address, B256, Migrator, Outbox, PosterError, connect, migrations};
+    use tempfile::TempDir;
+
+    const SENDER: Address = Address::repeat_byte(1);
+
+    #[tokio::test]
+    async fn an_older_outbox_remembers_a_public_chain_by_its_id_and_local_ones_by_their_first_blocks()
+    -> Result<(), Box<dyn std::error::Error>> {
+        let folder = TempDir::new()?;
+        let path = folder.path().join("old.sqlite");
+        let pool = connect(&path, false).await?;
+        let before = migrations().migrations.iter().take(2).cloned().collect();
+        Migrator { migrations: before, ..Migrator::DEFAULT }.run(&pool).await?;
+        for (chain_id, genesis, nonce) in [(10, 1, 4), (10, 2, 6), (10, 2, 4), (31337, 1, 3), (31337, 2, 8)] {
+            let genesis = B256::repeat_byte(genesis);
+            sqlx::query("INSERT INTO chains (chain_id, genesis) VALUES (?, ?) ON CONFLICT DO NOTHING")
+                .bind(chain_id)
+                .bind(genesis.as_slice())
+                .execute(&pool)
+                .await?;
+            sqlx::query(
+                "INSERT INTO transactions (chain, sender, nonce, purpose, data, gas_limit, state) \
+                 SELECT id, ?, ?, 'x', x'00', 1, 'open' FROM chains WHERE chain_id = ? AND genesis = ?",
+            )
+            .bind(SENDER.as_slice())
+            .bind(nonce)
+            .bind(chain_id)
+            .bind(genesis.as_slice())
+            .execute(&pool)
+            .await?;
+        }
+        pool.close().await;
+        let next = async |chain_id, genesis: Option<u8>| -> Result<Option<u64>, PosterError> {
+            let outbox = Outbox::open(&path, chain_id, genesis.map(B256::repeat_byte)).await?;
+            let next = outbox.next_nonce(SENDER).await?;
+            outbox.close().await;
+            Ok(next)
+        };
+        assert_eq!(next(10, None).await?, Some(7));
+        assert_eq!((next(31337, Some(1)).await?, next(31337, Some(2)).await?), (Some(4), Some(9)));
+        assert_eq!((next(31337, Some(3)).await?, next(11, None).await?), (None, None));
+        assert_eq!(Outbox::list(&path).await?.len(), 5);
+        Ok(())
+    }
 }

@@ -20,6 +20,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256};
 pub(crate) use drive::Goal;
+pub use errand::Again;
 pub(crate) use errand::Errand;
 pub(crate) use finish::LOOKS;
 pub(crate) use history::{Standing, behind};
@@ -125,7 +126,7 @@ impl Poster {
     /// Connects to a node and opens the outbox. Nothing is sent yet. Without terms, what suits the chain.
     ///
     /// # Errors
-    /// The node does not answer or does not show its first block, or the outbox cannot be used.
+    /// The node does not answer, or does not show the first block of a local chain, or the outbox cannot be used.
     pub async fn open(
         node: Node,
         outbox: &Path,
@@ -135,7 +136,11 @@ impl Poster {
         let chain_id = node.chain_id().await?;
         let terms = terms(Terms::for_chain(chain_id));
         terms.check()?;
-        let genesis = node.genesis().await?;
+        // What is signed counts on every chain of its id. Only local chains are started anew under the same one.
+        let genesis = match LOCAL_CHAINS.contains(&chain_id) {
+            true => Some(node.genesis().await?),
+            false => None,
+        };
         let outbox = Outbox::open(outbox, chain_id, genesis).await?;
         let (tracer, parent) = (Tracer::off(), None);
         Ok(Self { node, outbox, account, chain_id, notices: Notices::default(), tracer, parent, terms })
@@ -215,13 +220,14 @@ impl Poster {
     /// # Errors
     /// One would revert, the account cannot pay, or one is not mined in time. What was done before it stays done.
     pub async fn send_all(&self, requests: &[Request]) -> Result<Vec<Posted>, PosterError> {
+        self.reopen_vanished().await?;
         let mut open = None;
         for (place, request) in requests.iter().enumerate() {
             if let Some(id) = self.outbox.open_like(self.address(), request.to, &request.data).await? {
                 open = Some((place, id));
             }
         }
-        self.resume().await?;
+        self.drive(Goal::Deep).await?;
         let mut posted = Vec::new();
         let mut next = 0;
         if let Some((place, id)) = open {
@@ -259,17 +265,22 @@ impl Poster {
                 Err(PosterError::Unexpected { purpose: row.purpose, transaction, problem })
             }
             (State::Failed, _) => {
-                let request = Request { purpose: row.purpose.clone(), to: row.to, data: row.data.clone() };
-                let reason = match self.node.dry_run(self.address(), &request).await {
-                    Ok(Err(revert)) => revert.reason,
-                    _ => "it failed when it was mined, though not when it was tried; try again".to_owned(),
-                };
+                let reason = self.why_failed(&row).await;
                 Err(PosterError::Reverted { purpose: row.purpose, reason })
             }
             (State::Lost, _) => {
                 Err(PosterError::NonceTaken { purpose: row.purpose, nonce: row.nonce, account: row.sender })
             }
             (State::Open | State::Done, _) => Err(self.unconfirmed(&row, None)),
+        }
+    }
+
+    /// Why a mined transaction failed, as far as trying it now tells.
+    async fn why_failed(&self, row: &Transaction) -> String {
+        let request = Request { purpose: row.purpose.clone(), to: row.to, data: row.data.clone() };
+        match self.node.dry_run(self.address(), &request).await {
+            Ok(Err(revert)) => revert.reason,
+            _ => "it failed when it was mined, though not when it was tried".to_owned(),
         }
     }
 

@@ -19,13 +19,20 @@ const SECONDS_OF_A_DAY: u64 = 86_400;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
     /// This outbox had it recorded.
-    Posted(Posted),
+    Posted {
+        /// How.
+        posted: Posted,
+        /// The day that the chain has.
+        day: Date,
+    },
     /// Somebody else did, for the same day, as deep as wanted.
     Elsewhere {
         /// What it was.
         purpose: String,
         /// The transaction and its block, where the node finds them.
         by: Option<(B256, u64)>,
+        /// The day that the chain has.
+        day: Date,
     },
 }
 
@@ -42,7 +49,8 @@ impl Poster {
     /// Records that a claim was received: on a day, as its payer says, or today, as the chain does.
     ///
     /// # Errors
-    /// It is recorded for another day, this account may not say so, or it is not mined in time.
+    /// It is recorded for another day, as where it was asked for on one day and mined on a later; this account may not say so, or it is not mined in
+    /// time.
     pub async fn receive(
         &self,
         deployment: &Deployment,
@@ -62,12 +70,36 @@ impl Poster {
             return Ok(elsewhere);
         }
         match self.step(&errand, 0, &request).await {
-            Ok(posted) => Ok(Received::Posted(posted)),
+            Ok(posted) => self.received_here(&wanted, posted).await,
             // Somebody else may have been faster.
             Err(error @ PosterError::Reverted { .. }) => {
                 self.received_elsewhere(&wanted, &request).await?.ok_or(error)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// The day that this outbox had recorded: the one that was asked for, be it mined at once or later.
+    async fn received_here(&self, wanted: &Wanted<'_>, posted: Posted) -> Result<Received, PosterError> {
+        let row = self.outbox.of_attempt(self.address(), posted.mined.transaction).await?;
+        let asked = match wanted.day {
+            Some(day) => Some(u64::from(day.days())),
+            None => row.and_then(|row| row.asked_at).map(day_of),
+        };
+        let mut patience = self.patience();
+        loop {
+            let deep = self.deep_block(self.node.head().await?.number);
+            let recorded = self.recorded_day(wanted, deep.into()).await?;
+            if recorded > 0 {
+                // A clock that is ahead asks for a day that is still to come.
+                if let Some(asked) = asked.filter(|asked| *asked < recorded.into()) {
+                    return Err(differs(wanted, recorded, asked));
+                }
+                return Ok(Received::Posted { posted, day: date(recorded)? });
+            }
+            if !patience.pause().await {
+                return Err(behind_at(&posted, self.node.head().await?.number));
+            }
         }
     }
 
@@ -84,14 +116,9 @@ impl Poster {
                 return Ok(None);
             }
             let head = self.node.head().await?;
-            let today = head.timestamp / SECONDS_OF_A_DAY + UNIX_EPOCH_DAY;
-            let day = wanted.day.map_or(today, |day| day.days().into());
+            let day = wanted.day.map_or_else(|| day_of(head.timestamp), |day| day.days().into());
             if u64::from(recorded) != day {
-                return Err(PosterError::ReceiptDiffers {
-                    claim: wanted.claim,
-                    recorded: calendar(recorded.into()),
-                    wanted: calendar(day),
-                });
+                return Err(differs(wanted, recorded, day));
             }
             let deep = self.deep_block(head.number);
             if self.recorded_day(wanted, deep.into()).await? == recorded {
@@ -100,7 +127,8 @@ impl Poster {
                 let events = self.events_of::<ClaimReceived>(deployment, contract, topics, deep).await?;
                 let own = events.iter().find(|found| found.event.byPayer == wanted.day.is_some());
                 let by = own.map(|found| (found.transaction, found.block));
-                return Ok(Some(Received::Elsewhere { purpose: request.purpose.clone(), by }));
+                let (purpose, day) = (request.purpose.clone(), date(recorded)?);
+                return Ok(Some(Received::Elsewhere { purpose, by, day }));
             }
             if !patience.pause().await {
                 return Err(self.elsewhere_unconfirmed(&request.purpose));
@@ -118,6 +146,28 @@ impl Poster {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The day of a time in seconds since 1970, in days since 1900-01-01.
+const fn day_of(time: u64) -> u64 {
+    time / SECONDS_OF_A_DAY + UNIX_EPOCH_DAY
+}
+
+fn date(days: u32) -> Result<Date, PosterError> {
+    Date::from_days(days).map_err(|error| PosterError::malformed("the recorded day", error.to_string()))
+}
+
+fn differs(wanted: &Wanted<'_>, recorded: u32, asked: u64) -> PosterError {
+    PosterError::ReceiptDiffers {
+        claim: wanted.claim,
+        recorded: calendar(recorded.into()),
+        wanted: calendar(asked),
+    }
+}
+
+fn behind_at(posted: &Posted, head: u64) -> PosterError {
+    let (purpose, (transaction, block)) = (posted.purpose.clone(), posted.mined.place());
+    PosterError::NodeBehind { purpose, transaction, block, head }
 }
 
 fn calendar(days: u64) -> String {

@@ -10,6 +10,7 @@ use crate::{
     payer,
 };
 use alloy_primitives::{Address, B256};
+use nightingale_circuits::claim::Date;
 use nightingale_contracts::bindings::Verdict;
 use serde::Serialize;
 
@@ -79,6 +80,9 @@ pub struct PostedReport {
     transaction: Option<B256>,
     block: Option<u64>,
     gas_used: Option<u64>,
+    /// The day that `receive` finds recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    day: Option<String>,
 }
 
 impl From<Mined> for TransactionReport {
@@ -96,20 +100,26 @@ impl From<&Posted> for PostedReport {
             transaction: Some(transaction),
             block: Some(block),
             gas_used: Some(gas_used),
+            day: None,
         }
     }
 }
 
 impl From<&Received> for PostedReport {
     fn from(received: &Received) -> Self {
+        let text = |day: &Date| {
+            let (year, month, day) = day.calendar();
+            Some(format!("{year:04}-{month:02}-{day:02}"))
+        };
         match received {
-            Received::Posted(posted) => Self::from(posted),
-            Received::Elsewhere { purpose, by } => Self {
+            Received::Posted { posted, day } => Self { day: text(day), ..Self::from(posted) },
+            Received::Elsewhere { purpose, by, day } => Self {
                 purpose: purpose.clone(),
                 how: "elsewhere",
                 transaction: by.map(|(transaction, _)| transaction),
                 block: by.map(|(_, block)| block),
                 gas_used: None,
+                day: text(day),
             },
         }
     }
@@ -128,7 +138,8 @@ impl PostedReport {
         let transaction = self.transaction.map_or_else(String::new, |hash| format!(": {hash}"));
         let block = self.block.map_or_else(String::new, |block| format!(" in block {block}"));
         let gas = self.gas_used.map_or_else(String::new, |gas| format!(", gas {gas}"));
-        format!("{how}{}{transaction}{block}{gas}", self.purpose)
+        let day = self.day.as_ref().map_or_else(String::new, |day| format!(", recorded for {day}"));
+        format!("{how}{}{day}{transaction}{block}{gas}", self.purpose)
     }
 
     /// Whether it was done before, by the same command.

@@ -189,28 +189,30 @@ impl Poster {
         let mut patience = self.patience();
         if row.state != State::Done {
             // A transaction that reverted left everything as it was. One that did something else is not sent again.
-            for index in order.iter().filter(|_| row.problem.is_some()) {
-                let claim = &desk.claims[*index];
-                let elsewhere = self.used_elsewhere(desk.deployment, claim, &mut patience).await?;
-                let unexpected = Refusal::Unexpected { by: mined.transaction };
-                desk.refuse(*index, elsewhere.unwrap_or(unexpected));
+            let all = order.iter().filter(|_| row.problem.is_some());
+            let all: Vec<_> = all.map(|index| (*index, &desk.claims[*index])).collect();
+            for (index, elsewhere) in self.used_elsewhere(desk.deployment, &all, &mut patience).await? {
+                desk.refuse(index, elsewhere.unwrap_or(Refusal::Unexpected { by: mined.transaction }));
             }
             return Ok(Some(mined));
         }
+        let mut used = Vec::new();
         for (index, ClaimRow { verdict, .. }) in order.iter().zip(&row.claims) {
             let outcome = match *verdict {
                 Some(Verdict::Payable) => Outcome::Settled(mined),
                 Some(Verdict::AlreadySettled) => {
-                    let claim = &desk.claims[*index];
-                    match self.used_elsewhere(desk.deployment, claim, &mut patience).await? {
-                        Some(refusal) => Outcome::Refused(refusal),
-                        None => continue,
-                    }
+                    used.push((*index, &desk.claims[*index]));
+                    continue;
                 }
                 Some(verdict) => Outcome::Refused(Refusal::Contract(verdict)),
                 None => continue,
             };
             desk.outcomes[*index] = Some(outcome);
+        }
+        for (index, refusal) in self.used_elsewhere(desk.deployment, &used, &mut patience).await? {
+            if let Some(refusal) = refusal {
+                desk.refuse(index, refusal);
+            }
         }
         Ok(Some(mined))
     }

@@ -13,6 +13,7 @@ mod poster {
     mod file;
     mod gas;
     mod lagging;
+    mod lying;
     mod nonces;
     mod proofs;
     mod proxy;

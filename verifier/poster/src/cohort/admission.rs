@@ -89,12 +89,9 @@ impl Poster {
         log: Address,
         wanted: &mut [Wanted],
     ) -> Result<(), PosterError> {
-        let mut patience = self.patience();
+        self.logged_elsewhere(deployment, log, wanted).await?;
         for one in wanted.iter_mut().filter(|one| one.outcome.is_none()) {
-            one.outcome = self.logged_elsewhere(deployment, log, one, &mut patience).await?;
-            if one.outcome.is_none()
-                && let Some(refusal) = self.refused_by_terms(deployment, one).await?
-            {
+            if let Some(refusal) = self.refused_by_terms(deployment, one).await? {
                 one.refuse(refusal);
             }
         }

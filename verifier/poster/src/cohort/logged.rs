@@ -7,7 +7,7 @@ use super::{
 use crate::{
     Poster, PosterError,
     outbox::State,
-    poster::{LOOKS, Patience, Standing, behind},
+    poster::{LOOKS, Standing, behind},
 };
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::{Address, B256, U256};
@@ -51,7 +51,7 @@ impl Poster {
             let Some(row) = steps.into_iter().find(|row| row.state == State::Done) else { return Ok(None) };
             let Some(mined) = row.mined else { return Ok(None) };
             let head = self.node.head().await?.number;
-            match self.standing(mined).await? {
+            match self.standing(mined.place()).await? {
                 Standing::Vanished => {
                     self.outbox.reopen(row.id).await?;
                     self.resume().await?;
@@ -77,32 +77,52 @@ impl Poster {
                 Standing::Behind(_) => {}
             }
             if !patience.pause().await {
-                return Err(behind(&row, mined, head));
+                return Err(behind(&row, mined.place(), head));
             }
         }
     }
 
-    /// What the log has in an answer's place, whoever sent it, waited for until it is as deep as wanted; none where it would take the
-    /// answer, or where it only has later ones.
+    /// What the log has in the place of those answers that wait, whoever sent it, waited for until it is as deep as wanted, for all at the
+    /// same time; none where it would take the answer, or where it only has later ones.
     pub(super) async fn logged_elsewhere(
         &self,
         deployment: &Deployment,
         log: Address,
-        wanted: &Wanted,
-        patience: &mut Patience,
-    ) -> Result<Option<Outcome>, PosterError> {
+        wanted: &mut [Wanted],
+    ) -> Result<(), PosterError> {
+        let mut patience = self.patience();
+        let mut left: Vec<&mut Wanted> = wanted.iter_mut().filter(|one| one.outcome.is_none()).collect();
         loop {
-            if !self.is_answered(log, wanted, BlockNumberOrTag::Latest).await? {
-                return Ok(None);
+            let mut shallow = Vec::new();
+            for one in left {
+                if !self.is_answered(log, one, BlockNumberOrTag::Latest).await? {
+                    continue;
+                }
+                let deep = self.deep_block(self.node.head().await?.number);
+                if self.is_answered(log, one, deep.into()).await? {
+                    one.outcome = self.answer_of(deployment, log, one).await?;
+                } else {
+                    shallow.push(one);
+                }
             }
-            let deep = self.deep_block(self.node.head().await?.number);
-            if self.is_answered(log, wanted, deep.into()).await? {
-                break;
+            left = shallow;
+            if left.is_empty() {
+                return Ok(());
             }
             if !patience.pause().await {
-                return Ok(Some(Outcome::Refused(Refusal::LoggedNotDeep)));
+                left.into_iter().for_each(|one| one.refuse(Refusal::LoggedNotDeep));
+                return Ok(());
             }
         }
+    }
+
+    /// What the log has in an answer's place, as deep as wanted, where it has something there.
+    async fn answer_of(
+        &self,
+        deployment: &Deployment,
+        log: Address,
+        wanted: &Wanted,
+    ) -> Result<Option<Outcome>, PosterError> {
         let deep = self.deep_block(self.node.head().await?.number);
         let events =
             self.events_of::<AnswerLogged>(deployment, log, (wanted.table, Some(wanted.query)), deep).await?;

@@ -8,7 +8,7 @@ use nightingale_contracts::{
     PayerId,
     deploy::{Deployment, Request},
 };
-use nightingale_poster::{Poster, PosterError, administration, payer, report::PostedReport};
+use nightingale_poster::{Again, Poster, PosterError, administration, payer, report::PostedReport};
 use nightingale_verifier::{ConsentEpochs, expectation::parse_date};
 use std::{
     fs,
@@ -34,13 +34,8 @@ impl Subject {
     }
 
     /// Posts requests in order, as one command, and reports them.
-    pub(super) async fn post(
-        &self,
-        poster: &Poster,
-        requests: &[Request],
-        repeat: &Repeat,
-    ) -> Result<ExitCode> {
-        let posted = poster.once(requests, repeat.again).await?;
+    pub(super) async fn post(&self, poster: &Poster, requests: &[Request], again: Again) -> Result<ExitCode> {
+        let posted = poster.once(requests, again).await?;
         self.report(&posted.iter().map(PostedReport::from).collect::<Vec<_>>())
     }
 
@@ -60,9 +55,20 @@ impl Subject {
 #[derive(Args)]
 pub(super) struct Repeat {
     /// Do it once more, though this outbox has done the same before. Without it, a command that is done is reported as
-    /// already done, with its transactions, and nothing is sent; one that was cut off goes on, with it or without.
-    #[arg(long)]
-    pub(super) again: bool,
+    /// already done, with its transactions, and nothing is sent; one that was cut off goes on, with it or without. With HASH, only what came to
+    /// nothing by that transaction is tried anew: the command names it, and what to check with another node before.
+    #[arg(long, value_name = "HASH", num_args = 0..=1)]
+    again: Option<Option<B256>>,
+}
+
+impl Repeat {
+    pub(super) fn again(&self) -> Again {
+        match self.again {
+            None => Again::No,
+            Some(None) => Again::More,
+            Some(Some(hash)) => Again::After(hash),
+        }
+    }
 }
 
 #[derive(Args)]
@@ -76,7 +82,9 @@ pub(super) struct AcceptAdministration {
 impl AcceptAdministration {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let (poster, deployment) = self.subject.open().await?;
-        self.subject.post(&poster, &[administration::accept_administration(&deployment)], &self.repeat).await
+        self.subject
+            .post(&poster, &[administration::accept_administration(&deployment)], self.repeat.again())
+            .await
     }
 }
 
@@ -99,7 +107,7 @@ impl AddPayer {
         let (poster, deployment) = self.subject.open().await?;
         let owner = self.owner.unwrap_or_else(|| poster.address());
         self.subject
-            .post(&poster, &[administration::add_payer(&deployment, self.payer, owner)], &self.repeat)
+            .post(&poster, &[administration::add_payer(&deployment, self.payer, owner)], self.repeat.again())
             .await
     }
 }
@@ -122,7 +130,11 @@ impl PublishEpoch {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let (poster, deployment) = self.subject.open().await?;
         self.subject
-            .post(&poster, &[administration::publish_epoch(&deployment, self.payer, self.root)], &self.repeat)
+            .post(
+                &poster,
+                &[administration::publish_epoch(&deployment, self.payer, self.root)],
+                self.repeat.again(),
+            )
             .await
     }
 }
@@ -148,7 +160,7 @@ impl PublishAccounts {
             .post(
                 &poster,
                 &[administration::publish_accounts(&deployment, self.payer, self.root)],
-                &self.repeat,
+                self.repeat.again(),
             )
             .await
     }
@@ -173,7 +185,11 @@ impl AcceptAuthority {
         let (poster, deployment) = self.subject.open().await?;
         let authority = self.authority.unwrap_or_else(|| poster.address());
         self.subject
-            .post(&poster, &[administration::set_authority(&deployment, authority, !self.drop)], &self.repeat)
+            .post(
+                &poster,
+                &[administration::set_authority(&deployment, authority, !self.drop)],
+                self.repeat.again(),
+            )
             .await
     }
 }
@@ -204,7 +220,7 @@ impl PublishConsents {
         let (poster, deployment) = self.subject.open().await?;
         let Some(epochs) = epochs else {
             let root = self.root.unwrap_or_default();
-            let posted = poster.publish_consent_root(&deployment, root, self.repeat.again).await?;
+            let posted = poster.publish_consent_root(&deployment, root, self.repeat.again() != Again::No).await?;
             return self.subject.report(&[PostedReport::from(&posted)]);
         };
         let posted = poster.publish_consents(&deployment, &epochs, self.renew).await?;

@@ -27,7 +27,7 @@ pub(super) struct AuditDeploy {
 impl AuditDeploy {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let poster = self.connection.open().await?;
-        let (contract, posted) = poster.deploy_anchors(self.repeat.again).await?;
+        let (contract, posted) = poster.deploy_anchors(self.repeat.again()).await?;
         let report = PostedReport::from(&posted);
         show(self.json, &json!({ "contract": contract, "posted": report }), || {
             vec![report.line(), format!("contract {contract}")]

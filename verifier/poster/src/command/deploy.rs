@@ -40,7 +40,7 @@ pub(super) struct Deploy {
     /// Deploy no log of cohort answers.
     #[arg(long)]
     no_cohort: bool,
-    /// Who administers the registry in the end, and accepts it with accept-administration. Without it: who deploys.
+    /// Who administers the registry in the end, and accepts it with accept-administration. Until then, and without it: who deploys.
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<Address>,
     /// How long a superseded epoch is still settled.

@@ -17,7 +17,7 @@ use nightingale_contracts::{
     deploy::Deployment,
 };
 use nightingale_poster::{
-    How, Node, Posted, PosterError, administration, deployment,
+    Again, How, Node, Posted, PosterError, administration, deployment,
     outbox::{State, Transaction},
     payer,
     report::PostedReport,
@@ -49,7 +49,7 @@ pub(super) struct Deposit {
 impl Deposit {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let (poster, deployment) = self.subject.open().await?;
-        let again = self.repeat.again;
+        let again = self.repeat.again();
         let posted = poster.deposit(&deployment, self.payer, self.cents, self.mint, again).await?;
         self.subject.report(&posted.iter().map(PostedReport::from).collect::<Vec<_>>())
     }
@@ -86,8 +86,11 @@ impl Withdraw {
         };
         let to = self.to.unwrap_or_else(|| poster.address());
         // What is there to withdraw all of was not withdrawn before.
-        let repeat = Repeat { again: self.repeat.again || self.cents.is_none() };
-        self.subject.post(&poster, &[administration::withdraw(&deployment, to, amount)], &repeat).await
+        let again = match self.repeat.again() {
+            Again::No if self.cents.is_none() => Again::More,
+            again => again,
+        };
+        self.subject.post(&poster, &[administration::withdraw(&deployment, to, amount)], again).await
     }
 }
 

@@ -14,7 +14,7 @@ pub enum State {
     Done,
     /// Mined at the wanted depth, and reverted, or did something else than it was for.
     Failed,
-    /// Another transaction used its nonce: it can never be mined.
+    /// Another transaction of the account used its nonce in a block as deep as wanted, so that it can never be mined there.
     Lost,
 }
 
@@ -58,6 +58,10 @@ pub struct Transaction {
     pub mined: Option<Mined>,
     /// What it did instead of what it was for, where it failed without being reverted.
     pub problem: Option<String>,
+    /// What used its nonce, and in which block, where it was lost; none where a release wrote it that did not keep that.
+    pub taken: Option<(B256, u64)>,
+    /// When it was first signed, by this machine's clock or the newest block, whichever is later; in seconds since 1970. None as above.
+    pub asked_at: Option<u64>,
     /// Everything that was signed for it, oldest first; at least one.
     pub attempts: Vec<Attempt>,
     /// The claims that it settles.
@@ -73,6 +77,13 @@ pub struct Mined {
     pub block: u64,
     /// Gas used.
     pub gas_used: u64,
+}
+
+impl Mined {
+    /// Transaction and block.
+    pub(crate) const fn place(self) -> (B256, u64) {
+        (self.transaction, self.block)
+    }
 }
 
 /// Something signed.
@@ -141,6 +152,18 @@ fn perhaps<T: for<'a> TryFrom<&'a [u8]>>(row: &SqliteRow, name: &str) -> Result<
     bytes.map(|bytes| T::try_from(bytes).map_err(|_| damaged(name))).transpose()
 }
 
+/// A column that came with a later release: none in an outbox of an earlier one that is only looked at.
+fn later<'r, T>(row: &'r SqliteRow, name: &str) -> Result<Option<T>, PosterError>
+where
+    T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+{
+    match row.try_get(name) {
+        Ok(value) => Ok(value),
+        Err(sqlx::Error::ColumnNotFound(_)) => Ok(None),
+        Err(_) => Err(damaged(name)),
+    }
+}
+
 /// A row with everything that belongs to it.
 pub(super) async fn transaction(pool: &SqlitePool, row: &SqliteRow) -> Result<Transaction, PosterError> {
     let id: i64 = column(row, "id")?;
@@ -156,12 +179,14 @@ pub(super) async fn transaction(pool: &SqlitePool, row: &SqliteRow) -> Result<Tr
         }
     };
     let step: Option<i64> = column(row, "step")?;
-    let problem = match row.try_get("problem") {
-        Ok(problem) => problem,
-        // An outbox of an earlier release that is only looked at.
-        Err(sqlx::Error::ColumnNotFound(_)) => None,
-        Err(_) => return Err(damaged("problem")),
+    let taken: Option<&[u8]> = later(row, "taken_hash")?;
+    let taken = match taken {
+        None => None,
+        Some(hash) => {
+            Some((B256::try_from(hash).map_err(|_| damaged("taken_hash"))?, whole(row, "taken_block")?))
+        }
     };
+    let asked_at: Option<i64> = later(row, "asked_at")?;
     Ok(Transaction {
         id,
         sender: fixed(row, "sender")?,
@@ -173,7 +198,9 @@ pub(super) async fn transaction(pool: &SqlitePool, row: &SqliteRow) -> Result<Tr
         step: step.map(|step| step.try_into().map_err(|_| damaged("step"))).transpose()?,
         state: State::ALL.into_iter().find(|known| known.name() == state).ok_or_else(|| damaged("state"))?,
         mined,
-        problem,
+        problem: later(row, "problem")?,
+        taken,
+        asked_at: asked_at.map(|time| time.try_into().map_err(|_| damaged("asked_at"))).transpose()?,
         attempts: attempts.iter().map(attempt).collect::<Result<_, _>>()?,
         claims: claims.iter().map(claim).collect::<Result<_, _>>()?,
     })

@@ -14,6 +14,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) gas_limit: u64,
     pub(crate) plan: Option<(B256, u32)>,
     pub(crate) claims: &'a [ClaimRow],
+    /// When it was asked for, in seconds since 1970.
+    pub(crate) asked_at: u64,
 }
 
 impl Outbox {
@@ -26,8 +28,8 @@ impl Outbox {
     ) -> Result<i64, PosterError> {
         let mut all = self.pool.begin().await?;
         let id: i64 = sqlx::query_scalar(
-            "INSERT INTO transactions (chain, sender, nonce, purpose, receiver, data, gas_limit, plan, step, state) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'open') RETURNING id",
+            "INSERT INTO transactions (chain, sender, nonce, purpose, receiver, data, gas_limit, plan, step, asked_at, state) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open') RETURNING id",
         )
         .bind(self.chain)
         .bind(draft.sender.as_slice())
@@ -38,6 +40,7 @@ impl Outbox {
         .bind(number(draft.gas_limit)?)
         .bind(draft.plan.as_ref().map(|(plan, _)| plan.as_slice()))
         .bind(draft.plan.map(|(_, step)| i64::from(step)))
+        .bind(number(draft.asked_at)?)
         .fetch_one(&mut *all)
         .await?;
         for (position, claim) in draft.claims.iter().enumerate() {
@@ -134,21 +137,20 @@ impl Outbox {
         Ok(())
     }
 
-    /// Another transaction used the nonce.
-    pub(crate) async fn lose(&self, id: i64) -> Result<(), PosterError> {
-        sqlx::query("UPDATE transactions SET state = 'lost' WHERE id = ? AND state = 'open'")
-            .bind(id)
-            .execute(&self.pool)
-            .await?;
+    /// Another transaction used the nonce, in this block.
+    pub(crate) async fn lose(&self, id: i64, by: B256, block: u64) -> Result<(), PosterError> {
+        let lost = "UPDATE transactions SET state = 'lost', taken_hash = ?, taken_block = ? WHERE id = ? AND state = 'open'";
+        sqlx::query(lost).bind(by.as_slice()).bind(number(block)?).bind(id).execute(&self.pool).await?;
         Ok(())
     }
 
-    /// Opens again what was done or failed and is in the chain no more: a reorganisation went deeper than the wanted depth.
+    /// Opens again what has ended by a block that is in the chain no more: a reorganisation went deeper than the wanted depth, or another
+    /// node had made it up.
     pub(crate) async fn reopen(&self, id: i64) -> Result<(), PosterError> {
         let mut all = self.pool.begin().await?;
         sqlx::query(
             "UPDATE transactions SET state = 'open', mined_hash = NULL, mined_block = NULL, mined_gas = NULL, \
-             problem = NULL WHERE id = ? AND state IN ('done', 'failed')",
+             problem = NULL, taken_hash = NULL, taken_block = NULL WHERE id = ? AND state <> 'open'",
         )
         .bind(id)
         .execute(&mut *all)

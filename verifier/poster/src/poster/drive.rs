@@ -4,15 +4,12 @@
 //! A node's refusal to take a transaction has no code that nodes agree on, so its words are never read: balance, base fee,
 //! nonce and the transaction pool are asked instead.
 
-use super::Poster;
+use super::{Poster, write::now};
 use crate::{PosterError, node::Head, outbox::Transaction};
 use alloy_eips::BlockNumberOrTag;
 use alloy_rpc_types_eth::TransactionReceipt;
 use nightingale_trace::{Span, Value};
-use std::{
-    collections::BTreeMap,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::collections::BTreeMap;
 
 /// How far open transactions are to be brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,8 +132,7 @@ impl Poster {
             };
             return self.refused(row, head, &words, seen).await;
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        if lowest && now.saturating_sub(newest.signed_at) >= self.terms.raise_after.as_secs() {
+        if lowest && now().saturating_sub(newest.signed_at) >= self.terms.raise_after.as_secs() {
             self.raise(row).await?;
         }
         Ok(())

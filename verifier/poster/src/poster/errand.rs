@@ -1,7 +1,8 @@
 //! Commands that are done once: a command is known by what it asks for, so that one that is repeated is found again.
 //!
 //! The outbox keeps each step of it, as it keeps those of a deployment. Repeated after a crash, it goes on where it was; once
-//! it is done it sends nothing, unless it is asked for once more in so many words.
+//! it is done it sends nothing, unless it is asked for once more in so many words. Where a transaction came to nothing, that is the node's word:
+//! a command that the chain would do twice is then done again only by whoever names that transaction.
 
 use super::{Goal, How, Posted, Poster};
 use crate::{
@@ -11,12 +12,34 @@ use crate::{
 use alloy_primitives::{B256, Keccak256};
 use nightingale_contracts::deploy::Request;
 
+/// Whether a command is done again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Again {
+    /// No: what is done is found done.
+    #[default]
+    No,
+    /// Once more than it was done.
+    More,
+    /// No; but where it came to nothing by this transaction, which somebody has seen by another node too, it is tried anew.
+    After(B256),
+}
+
+impl From<bool> for Again {
+    fn from(more: bool) -> Self {
+        if more { Self::More } else { Self::No }
+    }
+}
+
 /// One time that a command is done.
 pub(crate) struct Errand {
     plan: B256,
     finished: bool,
     /// Its steps that were under way or done when it was asked for, in order.
     known: Vec<Transaction>,
+    /// Its steps that came to nothing.
+    nothing: Vec<Transaction>,
+    /// The first step that the chain does as often as it is sent.
+    counted: Option<u32>,
 }
 
 impl Errand {
@@ -39,6 +62,10 @@ impl Errand {
     pub(crate) const fn plan(&self) -> B256 {
         self.plan
     }
+
+    fn counts(&self, row: &Transaction) -> bool {
+        self.counted.is_some_and(|first| row.step.is_some_and(|step| step >= first))
+    }
 }
 
 impl Poster {
@@ -46,13 +73,19 @@ impl Poster {
     /// requests again are found done, and nothing is sent, unless `again` asks for another time; what was cut off goes on.
     ///
     /// # Errors
-    /// One would revert, the account cannot pay, or one is not mined in time. What was done before it stays done.
-    pub async fn once(&self, requests: &[Request], again: bool) -> Result<Vec<Posted>, PosterError> {
+    /// One would revert, the account cannot pay, or one is not mined in time. What was done before it stays done. Where one came to nothing, it is
+    /// not sent again unless `again` names its transaction.
+    pub async fn once(
+        &self,
+        requests: &[Request],
+        again: impl Into<Again>,
+    ) -> Result<Vec<Posted>, PosterError> {
+        self.reopen_vanished().await?;
         if self.is_open(requests).await? {
             return self.send_all(requests).await;
         }
         let last = u32::try_from(requests.len()).unwrap_or(u32::MAX).saturating_sub(1);
-        let errand = self.begin(requests, last, again).await?;
+        let errand = self.begin_counted(requests, (0, last), again.into()).await?;
         if errand.is_finished() {
             return self.recount(&errand, |_| true).await;
         }
@@ -64,7 +97,7 @@ impl Poster {
     }
 
     /// Finds the command's last time, or begins a new one, and sees through what is open. The command is done when its step
-    /// `last` is.
+    /// `last` is. What is called done is in the chain.
     pub(crate) async fn begin(
         &self,
         content: &[Request],
@@ -72,7 +105,7 @@ impl Poster {
         again: bool,
     ) -> Result<Errand, PosterError> {
         let errand = self.seek(content, last, again).await?;
-        self.resume().await?;
+        self.drive(Goal::Deep).await?;
         Ok(errand)
     }
 
@@ -83,18 +116,52 @@ impl Poster {
         last: u32,
         again: bool,
     ) -> Result<Errand, PosterError> {
+        self.reopen_vanished().await?;
         let (mut time, mut done) = (0, None);
-        loop {
+        let mut errand = loop {
             let plan = name(content, time);
             let known = self.outbox.steps(self.address(), plan).await?;
+            let nothing = self.outbox.came_to_nothing(self.address(), plan).await?;
             if !known.iter().any(|row| row.step == Some(last) && row.state == State::Done) {
                 match done {
-                    Some(done) if known.is_empty() && !again => return Ok(done),
-                    _ => return Ok(Errand { plan, finished: false, known }),
+                    Some(done) if known.is_empty() && nothing.is_empty() && !again => break done,
+                    _ => break Errand { plan, finished: false, known, nothing, counted: None },
                 }
             }
-            done = Some(Errand { plan, finished: true, known });
+            done = Some(Errand { plan, finished: true, known, nothing, counted: None });
             time += 1;
+        };
+        self.recheck(&mut errand.known).await?;
+        Ok(errand)
+    }
+
+    /// The same where the chain does every step from the first of these on, up to the last one, as often as it is sent. A node that keeps a
+    /// transaction back can say that it came to nothing, and send it after another was signed for the same.
+    pub(crate) async fn begin_counted(
+        &self,
+        content: &[Request],
+        (first, last): (u32, u32),
+        again: Again,
+    ) -> Result<Errand, PosterError> {
+        if let Again::After(hash) = again {
+            let row = self.outbox.of_attempt(self.address(), hash).await?;
+            let is_like = |row: &Transaction| {
+                content.iter().any(|request| request.to == row.to && request.data == row.data)
+            };
+            if !row.as_ref().is_some_and(is_like) {
+                let problem = format!(
+                    "this outbox has no transaction {hash} for what is asked; give the one that the command named"
+                );
+                return Err(PosterError::malformed("--again", problem));
+            }
+        }
+        let errand = self.begin(content, last, again == Again::More).await?;
+        let errand = Errand { counted: Some(first), ..errand };
+        let named =
+            |row: &Transaction| row.attempts.iter().any(|attempt| again == Again::After(attempt.hash));
+        match errand.nothing.iter().find(|row| errand.counts(row) && !named(row)) {
+            Some(row) if !errand.finished => Err(self.doubtful(row).await),
+            _ => Ok(errand),
         }
     }
 
@@ -106,7 +173,7 @@ impl Poster {
         request: &Request,
     ) -> Result<Posted, PosterError> {
         match errand.row(step) {
-            Some(row) => self.recounted(row).await,
+            Some(row) => self.recounted(errand, row).await,
             None => self.step_anew(errand, step, request).await,
         }
     }
@@ -120,7 +187,7 @@ impl Poster {
     ) -> Result<Posted, PosterError> {
         let id = self.write(request, Some((errand.plan, step)), &[]).await?;
         self.drive(Goal::Deep).await?;
-        self.ended(id).await
+        self.step_ended(errand, id).await
     }
 
     /// What became of the steps that were under way or done before.
@@ -131,15 +198,39 @@ impl Poster {
     ) -> Result<Vec<Posted>, PosterError> {
         let mut all = Vec::with_capacity(errand.known.len());
         for row in errand.known.iter().filter(|row| row.step.is_some_and(&which)) {
-            all.push(self.recounted(row).await?);
+            all.push(self.recounted(errand, row).await?);
         }
         Ok(all)
     }
 
     /// What became of a step that was under way or done before.
-    pub(crate) async fn recounted(&self, row: &Transaction) -> Result<Posted, PosterError> {
+    pub(crate) async fn recounted(&self, errand: &Errand, row: &Transaction) -> Result<Posted, PosterError> {
         let how = if row.state == State::Open { How::Resumed } else { How::AlreadyDone };
-        Ok(Posted { how, ..self.ended(row.id).await? })
+        Ok(Posted { how, ..self.step_ended(errand, row.id).await? })
+    }
+
+    async fn step_ended(&self, errand: &Errand, id: i64) -> Result<Posted, PosterError> {
+        let row = self.outbox.find(id).await?;
+        if errand.counts(&row) && matches!(row.state, State::Failed | State::Lost) {
+            return Err(self.doubtful(&row).await);
+        }
+        self.ended(id).await
+    }
+
+    /// What is said of a transaction that came to nothing, by one node's word.
+    async fn doubtful(&self, row: &Transaction) -> PosterError {
+        let ending = match (row.mined, row.taken) {
+            (Some(mined), _) => {
+                let reason = self.why_failed(row).await;
+                format!("failed when it was mined in block {} ({reason})", mined.block)
+            }
+            (None, Some((by, block))) => format!("lost its nonce to {by} in block {block}"),
+            (None, None) => "lost its nonce".to_owned(),
+        };
+        let transaction = row.mined.map(|mined| mined.transaction);
+        let transaction = transaction.or_else(|| row.newest().map(|newest| newest.hash)).unwrap_or_default();
+        let (purpose, nonce, account) = (row.purpose.clone(), row.nonce, row.sender);
+        PosterError::Doubtful { purpose, transaction, ending, nonce, account }
     }
 }
 

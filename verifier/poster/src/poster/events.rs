@@ -46,7 +46,7 @@ impl Poster {
             }
         };
         let found = |log: &alloy_rpc_types_eth::Log| {
-            let block = log.block_number.filter(|block| *block <= deep && !log.removed)?;
+            let block = log.block_number?;
             let event = E::decode_log(&log.inner).ok()?.data;
             Some(Found { event, transaction: log.transaction_hash?, block })
         };

@@ -1,16 +1,18 @@
 //! What the chain says, at the wanted depth, of what this outbox believes.
 //!
 //! Nodes lag, and several behind one address contradict each other: one low or high nonce, or one missing receipt, means
-//! nothing. A row changes for the worse only when a block, as deep as wanted, shows why.
+//! nothing. A row changes for the worse only when a block, as deep as wanted, shows why; and is called lost only by what the
+//! account signed itself.
 
-use super::Poster;
+use super::{Patience, Poster};
 use crate::{
     PosterError,
     node::{Head, Included},
     notice::Notice,
-    outbox::{Mined, Transaction},
+    outbox::{Mined, State, Transaction},
 };
 use alloy_eips::BlockNumberOrTag;
+use alloy_primitives::B256;
 
 /// Where a transaction that has ended is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,52 +26,89 @@ pub(crate) enum Standing {
 }
 
 impl Poster {
-    /// Opens again what has ended under nonces that the node calls unused, once a block shows that it is gone: a
-    /// reorganisation went deeper than wanted. A node that only lags is waited for.
-    pub(super) async fn reopen_vanished(&self) -> Result<(), PosterError> {
+    /// Opens again what has ended under nonces that the node calls unused, once a block shows that what ended it is gone: a
+    /// reorganisation went deeper than wanted, or another node had made it up. A node that only lags is waited for.
+    pub(crate) async fn reopen_vanished(&self) -> Result<(), PosterError> {
         let unused = self.node.nonce(self.address(), BlockNumberOrTag::Latest).await?;
         let mut patience = self.patience();
         for row in self.outbox.ended_from(self.address(), unused).await? {
-            let Some(mined) = row.mined else { continue };
-            loop {
-                match self.standing(mined).await? {
-                    Standing::There => break,
-                    Standing::Vanished => {
-                        self.outbox.reopen(row.id).await?;
-                        break;
-                    }
-                    Standing::Behind(head) => {
-                        if !patience.pause().await {
-                            return Err(behind(&row, mined, head));
-                        }
-                    }
-                }
+            if let Some(by) = row.mined.map(Mined::place).or(row.taken) {
+                self.reopen_where_vanished(&row, by, &mut patience).await?;
             }
         }
         Ok(())
     }
 
-    /// Where a transaction that was mined is now.
-    pub(crate) async fn standing(&self, mined: Mined) -> Result<Standing, PosterError> {
+    /// Sees whether what is called done is still where it was, whatever its nonce, and opens again what is not. Its receipt is enough to say that
+    /// it is; that it is not, only another block there says.
+    pub(crate) async fn recheck(&self, rows: &mut [Transaction]) -> Result<(), PosterError> {
+        let mut patience = self.patience();
+        for row in rows.iter_mut().filter(|row| row.state == State::Done) {
+            let Some(mined) = row.mined else { continue };
+            if !self.is_there(mined).await?
+                && self.reopen_where_vanished(row, mined.place(), &mut patience).await?
+            {
+                row.state = State::Open;
+            }
+        }
+        Ok(())
+    }
+
+    async fn is_there(&self, mined: Mined) -> Result<bool, PosterError> {
+        if mined.block > self.deep_block(self.node.head().await?.number) {
+            return Ok(false);
+        }
+        let Some(receipt) = self.node.receipt(mined.transaction).await? else { return Ok(false) };
+        Ok(receipt.block_number == Some(mined.block)
+            && receipt.inner.status()
+            && self.node.block_hash(mined.block).await? == receipt.block_hash)
+    }
+
+    /// Opens a row again where a block stands in the place of the one that ended it; whether it did.
+    async fn reopen_where_vanished(
+        &self,
+        row: &Transaction,
+        by: (B256, u64),
+        patience: &mut Patience,
+    ) -> Result<bool, PosterError> {
+        loop {
+            match self.standing(by).await? {
+                Standing::There => return Ok(false),
+                Standing::Vanished => {
+                    self.outbox.reopen(row.id).await?;
+                    return Ok(true);
+                }
+                Standing::Behind(head) => {
+                    if !patience.pause().await {
+                        return Err(behind(row, by, head));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where a transaction that was in a block is now.
+    pub(crate) async fn standing(&self, (transaction, block): (B256, u64)) -> Result<Standing, PosterError> {
         let head = self.node.head().await?.number;
-        if mined.block > self.deep_block(head) {
+        if block > self.deep_block(head) {
             return Ok(Standing::Behind(head));
         }
-        Ok(match self.node.included(mined.block).await? {
+        Ok(match self.node.included(block).await? {
             None => Standing::Behind(head),
-            Some(all) if all.iter().any(|one| one.hash == mined.transaction) => Standing::There,
+            Some(all) if all.iter().any(|one| one.hash == transaction) => Standing::There,
             Some(_) => Standing::Vanished,
         })
     }
 
-    /// The chain used the nonce of an open row. By one of our attempts, whose receipt then comes; or by something else, which is
-    /// believed when it happened in a block that is deep enough, and all of ours are not in that block and have no receipt.
+    /// The chain used the nonce of an open row. By one of our attempts, whose receipt then comes; or by something else that the account signed,
+    /// which is believed when it happened in a block that is deep enough, and all of ours are not in that block and have no receipt.
     pub(super) async fn lose_if_gone(&self, row: &Transaction, head: Head) -> Result<(), PosterError> {
         let deep = self.deep_block(head.number);
         if self.node.old_nonce(row.sender, deep).await?.is_none_or(|next| next <= row.nonce) {
             return Ok(());
         }
-        let Some(block) = self.used_in(row, deep).await? else {
+        let (block, all) = self.used_in(row, deep).await?;
+        let Some(by) = all.iter().find(|one| one.uses(self.chain_id, row.sender, row.nonce)) else {
             self.notices.tell(&Notice::NonceUnexplained {
                 purpose: row.purpose.clone(),
                 nonce: row.nonce,
@@ -77,17 +116,16 @@ impl Poster {
             });
             return Ok(());
         };
-        let ours = block.iter().any(|one| row.attempts.iter().any(|attempt| attempt.hash == one.hash));
+        let ours = all.iter().any(|one| row.attempts.iter().any(|attempt| attempt.hash == one.hash));
         if !ours && self.receipt_of(row).await?.is_none() {
-            self.outbox.lose(row.id).await?;
+            self.outbox.lose(row.id, by.hash, block).await?;
         }
         Ok(())
     }
 
-    /// The transactions of the block, up to a block after which it is used, in which a row's nonce was used: by the account's own
-    /// transaction, or by anybody's that carries an authorisation which the account signed (EIP-7702), whose signature is there to
-    /// be checked. None where no block shows that.
-    async fn used_in(&self, row: &Transaction, deep: u64) -> Result<Option<Vec<Included>>, PosterError> {
+    /// The block, up to a block after which a row's nonce is used, in which it was, by the account's nonces as of blocks, and its transactions: none
+    /// where the node does not have the block.
+    async fn used_in(&self, row: &Transaction, deep: u64) -> Result<(u64, Vec<Included>), PosterError> {
         // Backwards in longer and longer steps, since it is mostly recent; then halving. A state that is not kept counts as
         // before: the search ends at the oldest one, and is not believed there.
         let (mut used, mut unused, mut step) = (deep, None, 1u64);
@@ -104,17 +142,11 @@ impl Poster {
             }
             step = step.saturating_mul(2);
         }
-        let all = self.node.included(used).await?;
-        Ok(all.filter(|all| all.iter().any(|one| one.uses(row.sender, row.nonce))))
+        Ok((used, self.node.included(used).await?.unwrap_or_default()))
     }
 }
 
 /// What is said of a row that the node does not show as deep as it was.
-pub(crate) fn behind(row: &Transaction, mined: Mined, head: u64) -> PosterError {
-    PosterError::NodeBehind {
-        purpose: row.purpose.clone(),
-        transaction: mined.transaction,
-        block: mined.block,
-        head,
-    }
+pub(crate) fn behind(row: &Transaction, (transaction, block): (B256, u64), head: u64) -> PosterError {
+    PosterError::NodeBehind { purpose: row.purpose.clone(), transaction, block, head }
 }

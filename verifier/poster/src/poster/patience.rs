@@ -14,9 +14,14 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
+    /// Whether there is no time left for another pause.
+    pub(crate) fn is_over(&self) -> bool {
+        self.start.elapsed() + self.pause > self.timeout
+    }
+
     /// Waits a moment; false when there is no time left for it.
     pub(crate) async fn pause(&mut self) -> bool {
-        if self.start.elapsed() + self.pause > self.timeout {
+        if self.is_over() {
             return false;
         }
         sleep(self.pause).await;

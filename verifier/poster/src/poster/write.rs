@@ -13,6 +13,7 @@ use alloy_eips::{BlockNumberOrTag, eip2930::AccessList};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use nightingale_contracts::{chain::TRANSACTION_GAS_CAP, deploy::Request};
 use nightingale_trace::Value;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 impl Poster {
     /// Writes a new transaction of this account into the outbox.
@@ -34,7 +35,9 @@ impl Poster {
         let nonce = self.outbox.next_nonce(sender).await?.map_or(mined, |next| next.max(mined));
         let signed = self.sign(nonce, request.to, request.data.clone(), gas_limit, fees)?;
         step.set("chain.transaction", Value::Hash(signed.hash.0));
-        let draft = Draft { sender, nonce, request, gas_limit, plan, claims };
+        // A chain on which nothing happens has an old head.
+        let asked_at = head.timestamp.max(now());
+        let draft = Draft { sender, nonce, request, gas_limit, plan, claims, asked_at };
         self.outbox.insert(&draft, fees, &signed).await
     }
 
@@ -132,6 +135,11 @@ impl Poster {
             input,
         })
     }
+}
+
+/// This machine's clock, in seconds since 1970.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// A fifth more than estimated, because state may change until it is mined, within what a block and the protocol allow.

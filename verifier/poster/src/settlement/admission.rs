@@ -85,7 +85,7 @@ impl Poster {
 
     /// Asks the contract for its verdicts; whether to ask once more, because a block vanished that had settled a claim.
     async fn preview(&self, desk: &mut Desk<'_>, patience: &mut Patience) -> Result<bool, PosterError> {
-        let mut vanished = false;
+        let mut used = Vec::new();
         let mut groups: Vec<_> = desk.waiting().chunks(BATCH).flat_map(|batch| desk.groups(batch)).collect();
         while let Some((group, members)) = groups.pop() {
             let (contract, call) = (desk.deployment.settlement, previewCall { group });
@@ -105,19 +105,20 @@ impl Poster {
                 let refusal = match Verdict::from_number(number) {
                     Some(Verdict::Payable) => continue,
                     Some(Verdict::AlreadySettled) => {
-                        let claim = &desk.claims[*index];
-                        match self.used_elsewhere(desk.deployment, claim, patience).await? {
-                            Some(refusal) => refusal,
-                            None => {
-                                vanished = true;
-                                continue;
-                            }
-                        }
+                        used.push((*index, &desk.claims[*index]));
+                        continue;
                     }
                     Some(verdict) => Refusal::Contract(verdict),
                     None => Refusal::Unknown(number),
                 };
                 desk.refuse(*index, refusal);
+            }
+        }
+        let mut vanished = false;
+        for (index, refusal) in self.used_elsewhere(desk.deployment, &used, patience).await? {
+            match refusal {
+                Some(refusal) => desk.refuse(index, refusal),
+                None => vanished = true,
             }
         }
         Ok(vanished)

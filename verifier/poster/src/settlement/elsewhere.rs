@@ -19,6 +19,16 @@ use nightingale_contracts::{
 };
 use std::collections::HashSet;
 
+/// How a claim's tags are used.
+enum Use {
+    /// As deep as wanted, by the transaction that settled this very claim with this very proof, if one did.
+    Deep(Option<B256>),
+    /// In blocks that are not deep enough.
+    Shallow,
+    /// In no block any more.
+    Gone,
+}
+
 impl Claim {
     /// Whether an event is this proof's settlement. Another proof of the same services, under another epoch or of the same one once more,
     /// uses up the same, and may pay another amount.
@@ -35,39 +45,60 @@ impl Claim {
 }
 
 impl Poster {
-    /// Why a claim cannot be settled whose tags the newest block calls used; none when no block says so any more. Waits
-    /// until what is said is as deep as wanted.
+    /// Why claims cannot be settled whose tags the newest block calls used; none for one of which no block says so any more. Waits
+    /// until what is said is as deep as wanted, for all at the same time: one that takes all of it takes nothing from the others.
     pub(super) async fn used_elsewhere(
         &self,
         deployment: &Deployment,
-        claim: &Claim,
+        claims: &[(usize, &Claim)],
         patience: &mut Patience,
-    ) -> Result<Option<Refusal>, PosterError> {
+    ) -> Result<Vec<(usize, Option<Refusal>)>, PosterError> {
+        // Where nothing is left of the time, a node that goes back and forth is asked no more.
+        let (mut waits, mut waited) = (!patience.is_over(), false);
+        let (mut found, mut left) = (Vec::with_capacity(claims.len()), claims.to_vec());
+        while !left.is_empty() {
+            let mut shallow = Vec::new();
+            for (index, claim) in left {
+                match self.use_of(deployment, claim).await? {
+                    Use::Deep(by) => found.push((index, Some(Refusal::AlreadySettled { by }))),
+                    Use::Gone if waits => found.push((index, None)),
+                    Use::Gone | Use::Shallow => shallow.push((index, claim)),
+                }
+            }
+            left = shallow;
+            if !left.is_empty() {
+                waits = patience.pause().await;
+                waited |= waits;
+            }
+            if !waits {
+                break;
+            }
+        }
+        found.extend(left.into_iter().map(|(index, _)| (index, Some(Refusal::SettledNotDeep))));
+        if !waited && found.iter().any(|(_, refusal)| refusal.is_none()) {
+            patience.pause().await;
+        }
+        Ok(found)
+    }
+
+    /// What the chain says of the use of a claim's tags.
+    async fn use_of(&self, deployment: &Deployment, claim: &Claim) -> Result<Use, PosterError> {
         let row = claim.row();
         let all: HashSet<&B256> = row.tags.iter().collect();
         if all.len() < row.tags.len() {
             // The contract calls a claim used that uses one thing twice.
-            return Ok(Some(Refusal::AlreadySettled { by: None }));
+            return Ok(Use::Deep(None));
         }
-        loop {
-            let deep = self.deep_block(self.node.head().await?.number);
-            let spent = self.spent(deployment.settlement, &row, deep.into()).await?;
-            if !spent.is_empty() && spent.iter().all(|spent| *spent) {
-                let by = self.settler(deployment, claim, deep).await?;
-                return Ok(Some(Refusal::AlreadySettled { by }));
-            }
-            if spent.contains(&true) {
-                return Ok(Some(Refusal::AlreadySettled { by: None }));
-            }
-            let now = self.spent(deployment.settlement, &row, BlockNumberOrTag::Latest).await?;
-            let waits = patience.pause().await;
-            if !now.contains(&true) && waits {
-                return Ok(None);
-            }
-            if !waits {
-                return Ok(Some(Refusal::SettledNotDeep));
-            }
+        let deep = self.deep_block(self.node.head().await?.number);
+        let spent = self.spent(deployment.settlement, &row, deep.into()).await?;
+        if !spent.is_empty() && spent.iter().all(|spent| *spent) {
+            return Ok(Use::Deep(self.settler(deployment, claim, deep).await?));
         }
+        if spent.contains(&true) {
+            return Ok(Use::Deep(None));
+        }
+        let now = self.spent(deployment.settlement, &row, BlockNumberOrTag::Latest).await?;
+        Ok(if now.contains(&true) { Use::Shallow } else { Use::Gone })
     }
 
     /// Of each tag of a claim, whether it is used as of a block.
@@ -107,11 +138,11 @@ impl Poster {
             if spent.iter().all(|spent| *spent) {
                 return Ok(Some(mined));
             }
-            if self.standing(mined).await? == Standing::Vanished {
+            if self.standing(mined.place()).await? == Standing::Vanished {
                 self.outbox.reopen(row.id).await?;
                 self.resume().await?;
             } else if !patience.pause().await {
-                return Err(behind(&row, mined, head));
+                return Err(behind(&row, mined.place(), head));
             }
         }
         Ok(None)

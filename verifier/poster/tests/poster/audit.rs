@@ -2,9 +2,10 @@
 
 use super::{
     anvil::Anvil,
+    proxy::Proxy,
     world::{account, open, program, said, secret},
 };
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, Bytes};
 use anyhow::{Context, Result, ensure};
 use nightingale_poster::{
     How, Node, Poster, PosterError,
@@ -13,6 +14,7 @@ use nightingale_poster::{
 use nightingale_verifier::audit::{
     Anchors, BEFORE_FIRST, Closing, Entry, Hash, Opening, Reader, entry_line, line,
 };
+use serde_json::json;
 use std::{fs, path::PathBuf};
 use tempfile::TempDir;
 
@@ -208,5 +210,47 @@ async fn the_commands_deploy_anchor_and_read_back() -> Result<()> {
     let read = Anchors::from_json(&fs::read(world.path("anchors.json"))?)?;
     ensure!(read.all.len() == 2 && read.all.first().is_some_and(|anchor| anchor.head == head));
     ensure!(read.all.iter().all(|anchor| anchor.at.is_some()), "the block's time");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contract_that_only_looks_like_the_one_of_anchors_is_not_read_and_not_anchored_in() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let code: Bytes =
+        serde_json::from_value(world.anvil.ask("eth_getCode", json!([world.contract, "latest"]))?)?;
+    let theirs = Address::repeat_byte(0xe7);
+    world.anvil.ask("anvil_setCode", json!([theirs, Bytes::from([code.as_ref(), &[0]].concat())]))?;
+    let custodian = account("operator")?.address();
+    let about = Anchorage { contract: theirs, ..world.anchorage(custodian) };
+    let found = anchors(&Node::new(&world.anvil.url())?, about, 0, None).await;
+    ensure!(matches!(found, Err(PosterError::NotAnchors(contract)) if contract == theirs), "{found:?}");
+    let head = Head { log: LOG.into(), sequence: 1, head: B256::repeat_byte(1) };
+    let refused = world.poster("operator").await?.anchor(theirs, head).await;
+    ensure!(matches!(refused, Err(PosterError::NotAnchors(_))), "{refused:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn anchors_of_another_account_or_contract_that_a_node_gives_are_not_the_custodians() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let (whole, _) = world.export(1, 4, 99)?;
+    let stranger = world.poster("stranger").await?;
+    stranger.anchor_export(world.contract, &whole).await?;
+    let all = world.anvil.ask("eth_getLogs", json!([{"fromBlock": "0x0", "address": world.contract}]))?;
+    ensure!(all.as_array().is_some_and(|all| all.len() == 1));
+    let custodian = account("operator")?.address();
+    let (mut elsewhere, mut given) = (all[0].clone(), all[0].clone());
+    elsewhere["address"] = json!(Address::repeat_byte(0xe7));
+    elsewhere["topics"][1] = json!(custodian.into_word());
+    given["removed"] = json!(false);
+    let proxy = Proxy::lying(world.anvil.address(), move |request, answer| {
+        if request["method"] == "eth_getLogs" {
+            answer["result"] = json!([given, elsewhere]);
+        }
+    })?;
+    let node = Node::new(proxy.url())?;
+    let found = anchors(&node, world.anchorage(custodian), 0, None).await?;
+    ensure!(found.anchors.is_empty(), "{found:?}");
+    ensure!(anchors(&node, world.anchorage(stranger.address()), 0, None).await?.anchors.len() == 1);
     Ok(())
 }

@@ -2,16 +2,18 @@
 
 use super::{
     anvil::Anvil,
-    proofs::{approval, prove, root},
+    proofs::{approval, key, prove, root},
     proxy::{Moment, Proxy},
     world::{ESCROW, World, account, payer, program, said, secret, write_keys},
 };
+use alloy_primitives::Bytes;
 use alloy_sol_types::SolCall;
 use anyhow::{Context, Result, ensure};
-use nightingale_circuits::claim::PublicInputs;
+use nightingale_circuits::claim::{PublicInputs, SizeClass};
 use nightingale_contracts::{bindings::ClaimSettlement::announceReleaseCall, deploy::Request};
 use nightingale_poster::deployment;
-use serde_json::Value;
+use nightingale_verifier::key::file_name;
+use serde_json::{Value, json};
 use std::{
     fs,
     path::Path,
@@ -184,6 +186,13 @@ fn a_command_that_is_repeated_is_reported_as_done_unless_it_is_asked_for_again()
     let said = String::from_utf8(spoken.output()?.stdout)?;
     ensure!(said.contains("already done, and not sent again: deposit 500 cents"), "{said}");
     ensure!(said.trim_end().ends_with("nothing was sent; --again does it once more"), "{said}");
+    // A transaction is named only where one of this very command came to nothing.
+    let hash = first[2]["transaction"].as_str().unwrap_or_default().to_owned();
+    let named = run("deposit", &["--cents", "500", "--again", &hash])?;
+    ensure!(named[2]["how"] == "already_done" && run("balance", &[])?["cents"] == 1_000, "{named}");
+    let mut other = desk.on_chain("operator", "deposit");
+    other.args(d).args(payer).args(["--cents", "501", "--again", &hash]);
+    desk.fails(other, 2, "this outbox has no transaction")?;
     Ok(())
 }
 
@@ -330,5 +339,66 @@ async fn endorsements_are_checked_before_anything_is_asked() -> Result<()> {
     let mut command = world.settle_command(&world.anvil.url(), &[&first]);
     let (code, report, stderr) = said(&command.arg("--endorsement").arg(world.path("elsewhere")).output()?)?;
     ensure!(code == 0 && report["entries"][0]["settled"] == true, "{stderr}");
+    Ok(())
+}
+
+#[test]
+fn who_administers_until_the_named_administrator_accepts_is_said() -> Result<()> {
+    let Some(desk) = Desk::new()? else { return Ok(()) };
+    let [deployer, admin] =
+        [account("operator")?, account("provider")?].map(|account| account.address().to_string());
+    let deploy = || -> Result<(i32, Value, String)> {
+        let mut command = desk.on_chain("operator", "deploy");
+        command.args(["--keys", "keys", "--no-cohort", "--out", "D.json", "--admin", &admin]);
+        said(&command.output()?)
+    };
+    let (code, _, stderr) = deploy()?;
+    ensure!(code == 0 && stderr.contains(&format!("{deployer} administers registry")), "{stderr}");
+    ensure!(stderr.contains(&format!("until {admin} runs accept-administration")), "{stderr}");
+    desk.run("provider", "accept-administration", &["--deployment", "D.json"])?;
+    let (code, _, stderr) = deploy()?;
+    ensure!(code == 0 && stderr.is_empty(), "{stderr}");
+    Ok(())
+}
+
+#[test]
+fn a_key_is_registered_later_once_and_compared_whoever_registered_it() -> Result<()> {
+    let Some(desk) = Desk::new()? else { return Ok(()) };
+    let folder = desk.folder.path();
+    // One of the two keys is in the folder when it is deployed; the other comes later.
+    let late = key(SizeClass::Eight)?;
+    fs::create_dir(folder.join("later"))?;
+    let name = file_name(SizeClass::Eight, late.digest());
+    fs::rename(folder.join("keys").join(&name), folder.join("later").join(&name))?;
+    desk.run("operator", "deploy", &["--keys", "keys", "--no-cohort", "--out", "D.json"])?;
+    let digest = late.digest().to_string();
+    let arguments = ["--deployment", "D.json", "--keys", "later", "--key", &digest];
+    let operator = account("operator")?.address();
+    let before = desk.anvil.mined_of(operator)?;
+    let first = desk.run("operator", "register-key", &arguments)?;
+    ensure!(first["posted"][0]["how"] == "sent" && first["posted"][1]["how"] == "sent", "{first}");
+    ensure!(desk.anvil.mined_of(operator)? == before + 2);
+    let again = desk.run("operator", "register-key", &arguments)?;
+    ensure!(again["posted"][1]["how"] == "already_done" && again["verifier"] == first["verifier"], "{again}");
+    let elsewhere = desk.run("provider", "register-key", &arguments)?;
+    ensure!(elsewhere["posted"] == json!([]) && elsewhere["verifier"] == first["verifier"], "{elsewhere}");
+    ensure!(desk.anvil.mined_of(operator)? == before + 2);
+    // What the registry has is compared with the key's own constants.
+    let verifier = first["verifier"].as_str().unwrap_or_default();
+    let code: Bytes = serde_json::from_value(desk.anvil.ask("eth_getCode", json!([verifier, "latest"]))?)?;
+    let mut altered = code.to_vec();
+    altered.iter_mut().rev().take(1).for_each(|byte| *byte ^= 1);
+    desk.anvil.ask("anvil_setCode", json!([verifier, Bytes::from(altered)]))?;
+    let registering = |who: &str, keys: &str| {
+        let mut command = desk.on_chain(who, "register-key");
+        command.args(["--deployment", "D.json", "--keys", keys, "--key", &digest]);
+        command
+    };
+    desk.fails(registering("provider", "later"), 1, "its code is not this key's")?;
+    desk.fails(registering("operator", "keys"), 2, "holds no verifying key")?;
+    // Nobody pays for a verifier that it may not register.
+    desk.run("operator", "deploy", &["--keys", "keys", "--no-cohort", "--label", "b", "--out", "D.json"])?;
+    desk.fails(registering("provider", "later"), 1, "has not the role Keys")?;
+    ensure!(desk.anvil.mined_of(account("provider")?.address())? == 0);
     Ok(())
 }

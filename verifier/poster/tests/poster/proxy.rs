@@ -2,8 +2,9 @@
 //! alters what the node answers, as nodes that lag do.
 
 use super::anvil::post;
+use alloy_primitives::{Bytes, keccak256};
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
@@ -34,17 +35,21 @@ struct Gate {
 /// Sees a request and its answer, and may change the answer.
 type Lie = dyn Fn(&Value, &mut Value) + Send + Sync;
 
+/// Signed transactions that came, as the node was given them.
+pub(crate) type Kept = Arc<Mutex<Vec<Value>>>;
+
 #[derive(Clone)]
 pub(crate) struct Proxy {
     url: String,
     gate: Arc<(Mutex<Gate>, Condvar)>,
     lie: Option<Arc<Lie>>,
+    kept: Option<Kept>,
 }
 
 impl Proxy {
     /// Holds back one request: the one with this method after `passing` others with it. Everything else passes.
     pub(crate) fn holding(node: &str, method: &'static str, passing: usize, moment: Moment) -> Result<Self> {
-        Self::start(node, Gate { method, passing, moment: Some(moment), ..Gate::default() }, None)
+        Self::start(node, Gate { method, passing, moment: Some(moment), ..Gate::default() }, None, None)
     }
 
     /// Holds nothing back, and passes on what `lie` makes of each answer.
@@ -52,13 +57,22 @@ impl Proxy {
         node: &str,
         lie: impl Fn(&Value, &mut Value) + Send + Sync + 'static,
     ) -> Result<Self> {
-        Self::start(node, Gate::default(), Some(Arc::new(lie)))
+        Self::start(node, Gate::default(), Some(Arc::new(lie)), None)
     }
 
-    fn start(node: &str, gate: Gate, lie: Option<Arc<Lie>>) -> Result<Self> {
+    /// Keeps signed transactions back while it says that it took them; of all else it passes on what `lie` makes.
+    pub(crate) fn keeping(
+        node: &str,
+        kept: &Kept,
+        lie: impl Fn(&Value, &mut Value) + Send + Sync + 'static,
+    ) -> Result<Self> {
+        Self::start(node, Gate::default(), Some(Arc::new(lie)), Some(kept.clone()))
+    }
+
+    fn start(node: &str, gate: Gate, lie: Option<Arc<Lie>>, kept: Option<Kept>) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let url = format!("http://{}", listener.local_addr()?);
-        let proxy = Self { url, gate: Arc::new((Mutex::new(gate), Condvar::new())), lie };
+        let proxy = Self { url, gate: Arc::new((Mutex::new(gate), Condvar::new())), lie, kept };
         let (serving, node) = (proxy.clone(), node.to_owned());
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -103,7 +117,10 @@ impl Proxy {
             if held == Some(Moment::Before) {
                 self.wait();
             }
-            let mut answer = post(node, &body)?;
+            let mut answer = match self.keep(&request)? {
+                Some(answer) => answer,
+                None => post(node, &body)?,
+            };
             if let Some(lie) = &self.lie {
                 let mut told = serde_json::from_slice(&answer)?;
                 lie(&request, &mut told);
@@ -116,6 +133,17 @@ impl Proxy {
             write!(reader.get_mut(), "{head} {}\r\n\r\n", answer.len())?;
             reader.get_mut().write_all(&answer)?;
         }
+    }
+
+    /// The answer to a signed transaction that is kept back.
+    fn keep(&self, request: &Value) -> Result<Option<Vec<u8>>> {
+        let Some(kept) = self.kept.as_ref().filter(|_| request["method"] == "eth_sendRawTransaction") else {
+            return Ok(None);
+        };
+        let raw: Bytes = serde_json::from_value(request["params"][0].clone())?;
+        kept.lock().unwrap_or_else(PoisonError::into_inner).push(json!(raw));
+        let answer = json!({"jsonrpc": "2.0", "id": request["id"], "result": keccak256(raw)});
+        Ok(Some(serde_json::to_vec(&answer)?))
     }
 
     fn holds(&self, method: &str) -> Option<Moment> {

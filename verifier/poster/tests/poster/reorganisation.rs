@@ -1,9 +1,15 @@
 //! Blocks that vanish: what was in them is sent again, with the same bytes.
 
-use super::world::World;
-use alloy_primitives::{Address, B256};
+use super::{
+    proofs::root,
+    proxy::Proxy,
+    world::{World, open},
+};
+use alloy_primitives::{Address, B256, hex};
 use anyhow::{Context, Result, ensure};
-use nightingale_poster::{Claim, Outcome, Poster, Refusal, outbox::State};
+use nightingale_poster::{
+    Claim, How, Outcome, Poster, PosterError, Refusal, administration as tell, outbox::State,
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -110,5 +116,84 @@ async fn a_claim_whose_settlement_by_somebody_else_vanishes_is_settled_after_all
     let settlement = posting.await??;
     ensure!(matches!(settlement.entries[0].outcome, Outcome::Settled(mined) if mined.transaction != by));
     ensure!(world.settlements()? == 1 && world.anvil.mined_of(sender)? == 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_whose_nonce_another_transaction_has_after_a_deep_reorganisation_is_not_called_done()
+-> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let poster = world.poster("stranger", |terms| terms).await?;
+    let mint = |cents| [tell::mint(&world.deployment, Address::repeat_byte(1), cents)];
+    let snapshot = world.anvil.ask("evm_snapshot", json!([]))?;
+    let done = poster.once(&mint(1), false).await?;
+    world.anvil.ask("evm_revert", json!([snapshot]))?;
+    let twin = open(&world.anvil.url(), &world.path("twin.sqlite"), "stranger", |terms| terms).await?;
+    twin.once(&mint(2), false).await?;
+    let again = poster.once(&mint(1), false).await;
+    let Err(PosterError::Doubtful { transaction, .. }) = &again else { anyhow::bail!("{again:?}") };
+    ensure!(Some(*transaction) == done.first().map(|posted| posted.mined.transaction));
+    ensure!(world.watch("stranger.sqlite", |_| true).await?[0].state == State::Lost);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_moved_to_another_block_is_found_done_there() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let poster = world.poster("stranger", |terms| terms).await?;
+    let mint = [tell::mint(&world.deployment, Address::repeat_byte(1), 1)];
+    let snapshot = world.anvil.ask("evm_snapshot", json!([]))?;
+    let first = poster.once(&mint, false).await?;
+    let raw = world.watch("stranger.sqlite", |_| true).await?[0].attempts[0].raw.clone();
+    world.anvil.ask("evm_revert", json!([snapshot]))?;
+    world.anvil.mine(2)?;
+    world.anvil.ask("eth_sendRawTransaction", json!([raw]))?;
+    until_mined(&world, poster.address()).await?;
+    let again = poster.once(&mint, false).await?;
+    ensure!(again[0].mined.transaction == first[0].mined.transaction, "{again:?}");
+    ensure!(again[0].mined.block == first[0].mined.block + 2 && again[0].how == How::Resumed, "{again:?}");
+    ensure!(poster.once(&mint, false).await?[0].how == How::AlreadyDone);
+    ensure!(world.anvil.mined_of(poster.address())? == 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_takes_all_the_time_takes_none_from_the_others() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let claims = [world.claim("slow").await?, world.claim("fast").await?];
+    let rival = world.poster("operator", |terms| terms).await?;
+    rival.settle(&world.deployment, &claims[..1]).await?;
+    world.anvil.mine(5)?;
+    // A node that never shows the first as deep as wanted.
+    let tags = ["slow spend tag", "slow nullifier"].map(|tag| hex::encode(root(tag)));
+    let proxy = Proxy::lying(world.anvil.address(), move |request, answer| {
+        let asked = request["params"].to_string();
+        if request["method"] == "eth_call"
+            && request["params"][1] != "latest"
+            && tags.iter().any(|tag| asked.contains(tag))
+        {
+            answer["result"] = json!(B256::ZERO);
+        }
+    })?;
+    let poster = world
+        .poster_at(proxy.url(), "stranger", |mut terms| {
+            (terms.confirmations, terms.timeout) = (3, Duration::from_secs(3));
+            terms
+        })
+        .await?;
+    let snapshot = world.anvil.ask("evm_snapshot", json!([]))?;
+    rival.settle(&world.deployment, &claims[1..]).await?;
+    let (deployment, sender) = (world.deployment.clone(), poster.address());
+    let posting = tokio::spawn(async move { poster.settle(&deployment, &claims).await });
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    world.anvil.ask("evm_revert", json!([snapshot]))?;
+    // It goes out, or the settlement ends without.
+    while world.anvil.mined_of(sender)? == 0 && !posting.is_finished() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.anvil.mine(2)?;
+    let entries = posting.await??.entries;
+    ensure!(entries[0].outcome == Outcome::Refused(Refusal::SettledNotDeep), "{entries:?}");
+    ensure!(matches!(entries[1].outcome, Outcome::Settled(_)), "{entries:?}");
     Ok(())
 }

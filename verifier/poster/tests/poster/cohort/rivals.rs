@@ -3,12 +3,12 @@
 use super::{
     super::{
         proxy::{Moment, Proxy},
-        world::account,
+        world::{account, open},
     },
     fixture::{proof, statement, trial},
     world::{World, log_with, refusal},
 };
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, B256, U256, hex};
 use anyhow::{Context, Result, ensure};
 use nightingale_poster::{
     How, Terms,
@@ -148,5 +148,37 @@ async fn what_somebody_else_logged_counts_when_it_is_deep_and_is_sent_after_all_
     world.anvil.mine(2)?;
     let logging = posting.await??;
     ensure!(matches!(logging.entries[0].outcome, Outcome::Logged { how: How::Sent, .. }), "{logging:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_takes_all_the_time_takes_none_from_the_others() -> Result<()> {
+    let dataset = trial(1)?;
+    let Some(world) = World::with(&dataset).await? else { return Ok(()) };
+    world.logs("rival", &dataset, &["main"]).await?;
+    world.anvil.mine(5)?;
+    // A node that never shows the first as deep as wanted.
+    let slow = hex::encode(statement("main")?.digest);
+    let proxy = Proxy::lying(world.anvil.address(), move |request, answer| {
+        if request["method"] == "eth_call"
+            && request["params"][1] != "latest"
+            && request["params"].to_string().contains(&slow)
+        {
+            answer["result"] = json!(B256::ZERO);
+        }
+    })?;
+    let terms = |terms| Terms { timeout: Duration::from_secs(3), ..three_deep(terms) };
+    let poster = open(proxy.url(), &world.path("stranger.sqlite"), "stranger", terms).await?;
+    let proofs = [proof(&dataset, "main")?, proof(&dataset, "sites")?];
+    let (deployment, about) = (world.deployment.clone(), dataset.clone());
+    let posting = tokio::spawn(async move { log_with(&poster, &deployment, &about, &proofs).await });
+    // Somebody else logs the second while the first is waited for.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.logs("rival", &dataset, &["sites"]).await?;
+    tokio::time::sleep(Duration::from_millis(2_700)).await;
+    world.anvil.mine(2)?;
+    let entries = posting.await??.entries;
+    ensure!(matches!(entries[0].outcome, Outcome::Refused(Refusal::LoggedNotDeep)), "{entries:?}");
+    ensure!(matches!(entries[1].outcome, Outcome::LoggedElsewhere { .. }), "{entries:?}");
     Ok(())
 }

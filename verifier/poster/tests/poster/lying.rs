@@ -1,0 +1,249 @@
+//! Nodes that keep a signed transaction back and say that it came to nothing: what it was for happens once all the same.
+
+use super::{
+    proxy::{Kept, Moment, Proxy},
+    world::{World, account, open, payer},
+};
+use alloy_primitives::{Address, B256, U256};
+use anyhow::{Result, ensure};
+use nightingale_contracts::{
+    bindings::{ClaimSettlement::escrowOfCall, Token::balanceOfCall},
+    deploy::Request,
+};
+use nightingale_poster::{
+    Again, How, Node, Posted, Poster, PosterError, Terms, administration as tell, outbox::State,
+};
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, sync::PoisonError, time::Duration};
+
+/// To whom is withdrawn.
+const TO: Address = Address::repeat_byte(0xcc);
+const CENTS: u64 = 5_000;
+
+fn impatient(terms: Terms) -> Terms {
+    Terms { timeout: Duration::from_secs(2), ..terms }
+}
+
+/// A world in which the provider has credit to withdraw.
+async fn credited() -> Result<Option<World>> {
+    let Some(world) = World::new().await? else { return Ok(None) };
+    let claim = world.claim("a").await?;
+    let settlement =
+        world.poster("operator", |terms| terms).await?.settle(&world.deployment, &[claim]).await?;
+    ensure!(settlement.all_paid());
+    Ok(Some(world))
+}
+
+fn withdrawal(world: &World) -> [Request; 1] {
+    [tell::withdraw(&world.deployment, TO, U256::from(CENTS))]
+}
+
+async fn withdrawn(world: &World) -> Result<U256> {
+    let node = Node::new(&world.anvil.url())?;
+    Ok(node.ask(world.deployment.token, &balanceOfCall { account: TO }).await?)
+}
+
+/// What was kept, each once.
+fn distinct(kept: &Kept) -> BTreeSet<String> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Value::to_string).collect()
+}
+
+/// Sends the chain everything that was kept, and waits until it is in blocks.
+async fn let_go(world: &World, kept: &Kept) -> Result<()> {
+    for raw in distinct(kept) {
+        let raw: Value = serde_json::from_str(&raw)?;
+        // What can no more be mined is refused.
+        drop(world.anvil.ask("eth_sendRawTransaction", json!([raw])));
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    world.anvil.mine(1)
+}
+
+/// Says, once it has kept a transaction, that nonce 0 is used, by a transaction that it makes up.
+fn says_lost(world: &World, kept: &Kept, account: Address) -> Result<Proxy> {
+    let seen = kept.clone();
+    Proxy::keeping(world.anvil.address(), kept, move |request, answer| {
+        if distinct(&seen).is_empty() {
+            return;
+        }
+        if request["method"] == "eth_getTransactionCount" {
+            answer["result"] = json!("0x1");
+        }
+        if request["method"] == "eth_getBlockByNumber" && request["params"][1] == true {
+            let made_up = json!({"hash": B256::repeat_byte(0xee), "from": account, "nonce": "0x0"});
+            answer["result"]["transactions"]
+                .as_array_mut()
+                .into_iter()
+                .for_each(|all| all.push(made_up.clone()));
+        }
+    })
+}
+
+/// Has a failed receipt, in the first block, for whatever is in no block, and counts what it kept as mined.
+fn says_failed(world: &World, kept: &Kept) -> Result<Proxy> {
+    let block = world.anvil.ask("eth_getBlockByNumber", json!(["0x1", false]))?;
+    let mut receipt = world.anvil.ask("eth_getTransactionReceipt", json!([block["transactions"][0]]))?;
+    receipt["status"] = json!("0x0");
+    let seen = kept.clone();
+    Proxy::keeping(world.anvil.address(), kept, move |request, answer| {
+        let asked = request["method"] == "eth_getTransactionReceipt" && answer["result"].is_null();
+        if request["method"] == "eth_getTransactionCount" {
+            let mined: U256 = serde_json::from_value(answer["result"].clone()).unwrap_or_default();
+            answer["result"] = json!(mined + U256::from(distinct(&seen).len()));
+        }
+        if asked && !distinct(&seen).is_empty() {
+            let mut made_up = receipt.clone();
+            made_up["transactionHash"] = request["params"][0].clone();
+            answer["result"] = made_up;
+        }
+    })
+}
+
+fn doubtful(posted: Result<Vec<Posted>, PosterError>) -> Result<B256> {
+    match posted {
+        Err(error @ PosterError::Doubtful { transaction, .. }) => {
+            let text = error.to_string();
+            ensure!(
+                text.contains("another node") && text.contains(&format!("--again {transaction}")),
+                "{text}"
+            );
+            ensure!(!error.is_wrong_use());
+            Ok(transaction)
+        }
+        other => anyhow::bail!("{other:?}"),
+    }
+}
+
+async fn provider(world: &World, url: &str) -> Result<Poster> {
+    world.poster_at(url, "provider", impatient).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawal_whose_nonce_a_node_calls_used_is_not_signed_a_second_time() -> Result<()> {
+    let Some(world) = credited().await? else { return Ok(()) };
+    let kept = Kept::default();
+    let proxy = says_lost(&world, &kept, account("provider")?.address())?;
+    let poster = provider(&world, proxy.url()).await?;
+    for _ in 0..2 {
+        let late = poster.once(&withdrawal(&world), false).await;
+        ensure!(matches!(late, Err(PosterError::Unconfirmed { .. })), "{late:?}");
+    }
+    drop(poster);
+    ensure!(distinct(&kept).len() == 1, "{kept:?}");
+    ensure!(world.watch("provider.sqlite", |_| true).await?.iter().all(|row| row.state == State::Open));
+    let_go(&world, &kept).await?;
+    let posted = provider(&world, &world.anvil.url()).await?.once(&withdrawal(&world), false).await?;
+    ensure!(posted[0].how == How::Resumed && withdrawn(&world).await? == U256::from(CENTS), "{posted:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawal_that_a_node_calls_failed_is_sent_as_it_was_by_an_honest_one() -> Result<()> {
+    let Some(world) = credited().await? else { return Ok(()) };
+    let kept = Kept::default();
+    let proxy = says_failed(&world, &kept)?;
+    let poster = provider(&world, proxy.url()).await?;
+    let first = doubtful(poster.once(&withdrawal(&world), false).await)?;
+    // Neither again nor once more is another one signed.
+    for again in [Again::No, Again::More] {
+        ensure!(doubtful(poster.once(&withdrawal(&world), again).await)? == first);
+    }
+    drop(poster);
+    ensure!(distinct(&kept).len() == 1, "{kept:?}");
+    let honest = provider(&world, &world.anvil.url()).await?;
+    let posted = honest.once(&withdrawal(&world), false).await?;
+    ensure!(posted[0].how == How::Resumed && posted[0].mined.transaction == first, "{posted:?}");
+    let_go(&world, &kept).await?;
+    ensure!(honest.once(&withdrawal(&world), false).await?[0].how == How::AlreadyDone);
+    ensure!(withdrawn(&world).await? == U256::from(CENTS) && world.anvil.mined_of(honest.address())? == 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_who_names_the_failed_transaction_has_another_signed_and_only_one() -> Result<()> {
+    let Some(world) = credited().await? else { return Ok(()) };
+    let kept = Kept::default();
+    let proxy = says_failed(&world, &kept)?;
+    let poster = provider(&world, proxy.url()).await?;
+    let first = doubtful(poster.once(&withdrawal(&world), false).await)?;
+    let other = poster.once(&withdrawal(&world), Again::After(B256::repeat_byte(7))).await;
+    ensure!(
+        matches!(&other, Err(error @ PosterError::Malformed { .. }) if error.is_wrong_use()),
+        "{other:?}"
+    );
+    ensure!(distinct(&kept).len() == 1, "{kept:?}");
+    // The second is said to have failed, too: the first's name is no licence for a third.
+    for _ in 0..2 {
+        let second = doubtful(poster.once(&withdrawal(&world), Again::After(first)).await)?;
+        let rows = world.watch("provider.sqlite", |_| true).await?;
+        ensure!(second != first && rows.len() == 2, "{rows:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deposit_that_a_node_calls_failed_is_not_made_twice() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let operator = account("operator")?.address();
+    let [allow, _] = tell::deposit(&world.deployment, payer(), 10 * CENTS);
+    world.prepare(&[tell::mint(&world.deployment, operator, 10 * CENTS), allow]).await?;
+    let escrow = async || -> Result<U256> {
+        let node = Node::new(&world.anvil.url())?;
+        Ok(node.ask(world.deployment.settlement, &escrowOfCall { payer: payer() }).await?)
+    };
+    let (before, kept) = (escrow().await?, Kept::default());
+    let proxy = says_failed(&world, &kept)?;
+    let poster = world.poster_at(proxy.url(), "operator", impatient).await?;
+    for _ in 0..2 {
+        doubtful(poster.deposit(&world.deployment, payer(), CENTS, false, false).await)?;
+    }
+    let_go(&world, &kept).await?;
+    ensure!(escrow().await? == before + U256::from(CENTS), "{kept:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawal_that_lost_its_nonce_is_asked_about_and_comes_back_where_the_nonce_does() -> Result<()> {
+    let Some(world) = credited().await? else { return Ok(()) };
+    let proxy = Proxy::holding(world.anvil.address(), "eth_sendRawTransaction", 0, Moment::Before)?;
+    let poster = provider(&world, proxy.url()).await?;
+    let (sender, request) = (poster.address(), withdrawal(&world));
+    let posting = tokio::spawn(async move { poster.once(&request, false).await });
+    tokio::task::block_in_place(|| proxy.reached())?;
+    let snapshot = world.anvil.ask("evm_snapshot", json!([]))?;
+    let twin = open(&world.anvil.url(), &world.path("twin.sqlite"), "provider", |terms| terms).await?;
+    let by = twin.send(&tell::mint(&world.deployment, sender, 1)).await?.mined;
+    proxy.release();
+    let lost = doubtful(posting.await?)?;
+    let row = world.watch("provider.sqlite", |_| true).await?.remove(0);
+    ensure!(row.state == State::Lost && row.taken == Some((by.transaction, by.block)), "{row:?}");
+    let poster = provider(&world, &world.anvil.url()).await?;
+    ensure!(doubtful(poster.once(&withdrawal(&world), false).await)? == lost);
+    // What took the nonce is gone: the same bytes take it.
+    world.anvil.ask("evm_revert", json!([snapshot]))?;
+    world.anvil.mine(1)?;
+    let posted = poster.once(&withdrawal(&world), false).await?;
+    ensure!(posted[0].how == How::Resumed && posted[0].mined.transaction == lost, "{posted:?}");
+    ensure!(withdrawn(&world).await? == U256::from(CENTS) && world.anvil.mined_of(sender)? == 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_is_known_whatever_block_0_a_node_of_a_public_chain_shows() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    world.anvil.move_to_chain(11_155_111)?;
+    let shallow = |terms: Terms| Terms { confirmations: 1, ..impatient(terms) };
+    let mint = [tell::mint(&world.deployment, TO, CENTS)];
+    let poster = world.poster_at(&world.anvil.url(), "stranger", shallow).await?;
+    ensure!(poster.once(&mint, false).await?[0].how == How::Sent);
+    drop(poster);
+    let proxy = Proxy::lying(world.anvil.address(), |request, answer| {
+        if request["method"] == "eth_getBlockByNumber" && request["params"][0] == "0x0" {
+            answer["result"]["hash"] = json!(B256::repeat_byte(0xe7));
+        }
+    })?;
+    let poster = world.poster_at(proxy.url(), "stranger", shallow).await?;
+    ensure!(poster.once(&mint, false).await?[0].how == How::AlreadyDone);
+    ensure!(withdrawn(&world).await? == U256::from(CENTS));
+    Ok(())
+}
