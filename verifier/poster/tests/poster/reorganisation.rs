@@ -11,7 +11,13 @@ use nightingale_poster::{
     Claim, How, Outcome, Poster, PosterError, Refusal, administration as tell, outbox::State,
 };
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 /// Waits for the first transaction of an account to be in a block.
 async fn until_mined(world: &World, sender: Address) -> Result<()> {
@@ -166,6 +172,8 @@ async fn a_claim_that_takes_all_the_time_takes_none_from_the_others() -> Result<
     world.anvil.mine(5)?;
     // A node that never shows the first as deep as wanted.
     let tags = ["slow spend tag", "slow nullifier"].map(|tag| hex::encode(root(tag)));
+    let looks = Arc::new(AtomicBool::new(false));
+    let looked = looks.clone();
     let proxy = Proxy::lying(world.anvil.address(), move |request, answer| {
         let asked = request["params"].to_string();
         if request["method"] == "eth_call"
@@ -173,11 +181,12 @@ async fn a_claim_that_takes_all_the_time_takes_none_from_the_others() -> Result<
             && tags.iter().any(|tag| asked.contains(tag))
         {
             answer["result"] = json!(B256::ZERO);
+            looked.store(true, Ordering::SeqCst);
         }
     })?;
     let poster = world
         .poster_at(proxy.url(), "stranger", |mut terms| {
-            (terms.confirmations, terms.timeout) = (3, Duration::from_secs(3));
+            (terms.confirmations, terms.timeout) = (3, Duration::from_secs(5));
             terms
         })
         .await?;
@@ -185,7 +194,9 @@ async fn a_claim_that_takes_all_the_time_takes_none_from_the_others() -> Result<
     rival.settle(&world.deployment, &claims[1..]).await?;
     let (deployment, sender) = (world.deployment.clone(), poster.address());
     let posting = tokio::spawn(async move { poster.settle(&deployment, &claims).await });
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    while !looks.load(Ordering::SeqCst) && !posting.is_finished() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     world.anvil.ask("evm_revert", json!([snapshot]))?;
     // It goes out, or the settlement ends without.
     while world.anvil.mined_of(sender)? == 0 && !posting.is_finished() {

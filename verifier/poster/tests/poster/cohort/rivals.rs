@@ -15,7 +15,13 @@ use nightingale_poster::{
     cohort::{Outcome, Refusal},
 };
 use serde_json::json;
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 fn three_deep(mut terms: Terms) -> Terms {
     terms.confirmations = 3;
@@ -158,24 +164,39 @@ async fn an_answer_that_takes_all_the_time_takes_none_from_the_others() -> Resul
     world.logs("rival", &dataset, &["main"]).await?;
     world.anvil.mine(5)?;
     // A node that never shows the first as deep as wanted.
-    let slow = hex::encode(statement("main")?.digest);
+    let [slow, fast] = [statement("main")?, statement("sites")?].map(|one| hex::encode(one.digest));
+    let looks: [Arc<AtomicBool>; 2] = Default::default();
+    let looked = looks.clone();
     let proxy = Proxy::lying(world.anvil.address(), move |request, answer| {
-        if request["method"] == "eth_call"
-            && request["params"][1] != "latest"
-            && request["params"].to_string().contains(&slow)
-        {
+        let asked = request["params"].to_string();
+        if request["method"] != "eth_call" {
+            return;
+        }
+        if asked.contains(&slow) && request["params"][1] != "latest" {
             answer["result"] = json!(B256::ZERO);
+            looked[0].store(true, Ordering::SeqCst);
+        }
+        if asked.contains(&fast) {
+            looked[1].store(true, Ordering::SeqCst);
         }
     })?;
-    let terms = |terms| Terms { timeout: Duration::from_secs(3), ..three_deep(terms) };
+    let terms = |terms| Terms { timeout: Duration::from_secs(6), ..three_deep(terms) };
     let poster = open(proxy.url(), &world.path("stranger.sqlite"), "stranger", terms).await?;
     let proofs = [proof(&dataset, "main")?, proof(&dataset, "sites")?];
     let (deployment, about) = (world.deployment.clone(), dataset.clone());
     let posting = tokio::spawn(async move { log_with(&poster, &deployment, &about, &proofs).await });
-    // Somebody else logs the second while the first is waited for.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    let seen = async |which: usize, within: Duration| {
+        let start = Instant::now();
+        while !looks[which].load(Ordering::SeqCst) && start.elapsed() < within {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    // Somebody else logs the second while the first is waited for, after a look at both.
+    seen(0, Duration::from_secs(60)).await;
+    let start = Instant::now();
+    seen(1, Duration::from_secs(2)).await;
     world.logs("rival", &dataset, &["sites"]).await?;
-    tokio::time::sleep(Duration::from_millis(2_700)).await;
+    tokio::time::sleep(Duration::from_secs(8).saturating_sub(start.elapsed())).await;
     world.anvil.mine(2)?;
     let entries = posting.await??.entries;
     ensure!(matches!(entries[0].outcome, Outcome::Refused(Refusal::LoggedNotDeep)), "{entries:?}");
