@@ -220,7 +220,8 @@ impl PublishConsents {
         let (poster, deployment) = self.subject.open().await?;
         let Some(epochs) = epochs else {
             let root = self.root.unwrap_or_default();
-            let posted = poster.publish_consent_root(&deployment, root, self.repeat.again() != Again::No).await?;
+            let posted =
+                poster.publish_consent_root(&deployment, root, self.repeat.again() != Again::No).await?;
             return self.subject.report(&[PostedReport::from(&posted)]);
         };
         let posted = poster.publish_consents(&deployment, &epochs, self.renew).await?;

@@ -85,7 +85,7 @@ impl Outbox {
     ) -> Result<(), PosterError> {
         let mut all = self.pool.begin().await?;
         sqlx::query(
-            "UPDATE transactions SET purpose = ?, receiver = ?, data = ?, gas_limit = ?, plan = ?, step = ? \
+            "UPDATE transactions SET purpose = ?, receiver = ?, data = ?, gas_limit = ?, plan = ?, step = ?, asked_at = ? \
              WHERE id = ? AND state = 'open'",
         )
         .bind(&draft.request.purpose)
@@ -94,6 +94,7 @@ impl Outbox {
         .bind(number(draft.gas_limit)?)
         .bind(draft.plan.as_ref().map(|(plan, _)| plan.as_slice()))
         .bind(draft.plan.map(|(_, step)| i64::from(step)))
+        .bind(number(draft.asked_at)?)
         .bind(row.id)
         .execute(&mut *all)
         .await?;

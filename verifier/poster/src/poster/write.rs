@@ -35,8 +35,7 @@ impl Poster {
         let nonce = self.outbox.next_nonce(sender).await?.map_or(mined, |next| next.max(mined));
         let signed = self.sign(nonce, request.to, request.data.clone(), gas_limit, fees)?;
         step.set("chain.transaction", Value::Hash(signed.hash.0));
-        // A chain on which nothing happens has an old head.
-        let asked_at = head.timestamp.max(now());
+        let asked_at = self.time().await?;
         let draft = Draft { sender, nonce, request, gas_limit, plan, claims, asked_at };
         self.outbox.insert(&draft, fees, &signed).await
     }
@@ -76,10 +75,15 @@ impl Poster {
         self.check_funds(gas_limit, fees, &request.purpose).await?;
         let signed = self.sign(row.nonce, request.to, request.data.clone(), gas_limit, fees)?;
         step.set("chain.transaction", Value::Hash(signed.hash.0));
-        let (sender, nonce) = (row.sender, row.nonce);
-        let draft = Draft { sender, nonce, request, gas_limit, plan: Some(plan), claims: &[] };
+        let (sender, nonce, asked_at) = (row.sender, row.nonce, self.time().await?);
+        let draft = Draft { sender, nonce, request, gas_limit, plan: Some(plan), claims: &[], asked_at };
         self.outbox.replace(row, &draft, fees, &signed).await?;
         Ok(true)
+    }
+
+    /// The chain's time, in seconds since 1970-01-01 UTC, or this machine's: a chain on which nothing happens has an old head.
+    async fn time(&self) -> Result<u64, PosterError> {
+        Ok(self.node.head().await?.timestamp.max(now()))
     }
 
     /// The gas limit of a request that would not revert now.

@@ -258,7 +258,7 @@ pub(crate) fn dose_by_arm() -> Result<Query> {
 
 /// 16 cells.
 pub(crate) fn age_by_site() -> Result<Query> {
-    Ok(Query::new(&schema()?, vec![term(5, &[(1, 900)])], vec![2], vec![4])?)
+    Ok(Query::new(&schema()?, vec![term(2, &[(1, 73)])], vec![2], vec![4])?)
 }
 
 /// No term, no value, no group: one cell.

@@ -7,7 +7,9 @@ use super::{
 use crate::contracts::world::{DEPLOYER, INSURER, NOON, STRANGER, config};
 use alloy_primitives::{B256, U256};
 use anyhow::{Context, Result, ensure};
-use nightingale_circuits::cohort::{Class, Column, Kind, Mode, Query, Schema, Size, Table, Unit};
+use nightingale_circuits::cohort::{
+    Class, Column, Interval, Kind, Mode, Query, Schema, Size, Table, Term, Unit,
+};
 use nightingale_contracts::{
     Error,
     bindings::{
@@ -122,9 +124,10 @@ fn subjects() -> Result<Table> {
     Ok(Table::new(schema()?, vec![subjects, arms, ages], vec![true; SUBJECTS as usize])?)
 }
 
-/// `SELECT ARM, COUNT(*), AVG(AGE) FROM adsl GROUP BY ARM`
+/// `SELECT ARM, COUNT(*), AVG(AGE) FROM adsl WHERE AGE IS NOT NULL GROUP BY ARM`
 fn age_by_arm() -> Result<Query> {
-    Ok(Query::new(&schema()?, Vec::new(), vec![2], vec![1])?)
+    let known = Term { column: 2, intervals: vec![Interval { low: 1, high: 73 }] };
+    Ok(Query::new(&schema()?, vec![known], vec![2], vec![1])?)
 }
 
 /// Count of a packed cell that is shown.

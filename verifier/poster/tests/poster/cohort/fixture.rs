@@ -79,7 +79,7 @@ fn query(name: &str) -> Result<Query> {
         intervals: ranges.iter().map(|&(low, high)| Interval { low, high }).collect(),
     };
     let (terms, values, groups) = match name {
-        "sites" => (vec![term(5, &[(1, 900)])], vec![2], vec![4]),
+        "sites" => (vec![term(2, &[(1, 73)])], vec![2], vec![4]),
         "everybody" => (Vec::new(), Vec::new(), Vec::new()),
         _ => (vec![term(2, &[(18, 73)])], vec![2], vec![1]),
     };
