@@ -196,7 +196,14 @@ mod tests {
         let digest = KeyDigest([7; 32]);
         let entry =
             Entry { class: SizeClass::Two, digest, kind: KeyKind::Production, proving: Some([9; 32]) };
-        let made = |beacon| Part { hash: "ab".repeat(64), name: None, published: true, named: false, beacon };
+        let made = |beacon| Part {
+            hash: "ab".repeat(64),
+            name: None,
+            published: true,
+            named: false,
+            checked: false,
+            beacon,
+        };
         let manifest = Manifest {
             circuit: "00".to_owned(),
             circuit_hash: "01".to_owned(),

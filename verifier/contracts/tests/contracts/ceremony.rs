@@ -22,7 +22,7 @@ use nightingale_contracts::{
     chain::Chain,
 };
 use nightingale_prover::{
-    ceremony::{self, Beacon, CheckedPowers, FileDigest, Imported, Terms, Zkey},
+    ceremony::{self, Beacon, CheckedPowers, FileDigest, Imported, Terms},
     device::Cpu,
     groth16::{Blinding, Prover},
 };
@@ -68,11 +68,13 @@ fn hold(tool: &Path, at: &Path, r1cs: &R1cs) -> Result<Imported> {
     let read = |name: &str| fs::read(at.join(name));
     let (ptau, mut random) = (read("p.ptau")?, rand::rng());
     let powers = CheckedPowers::check(&ptau, &FileDigest::of(&ptau), &mut random)?;
+    let mut kept = |name: &str| anyhow::Ok(ceremony::check(r1cs, &read(name)?, &powers, &mut random)?);
+    let previous = vec![kept("1.zkey")?, kept("2.zkey")?];
     let terms = Terms {
         minimum: 2,
         beacon: Beacon { value: alloy_primitives::hex::decode(BEACON)?, iterations: 10 },
         published: Vec::new(),
-        previous: vec![Zkey::contributions_of(&read("1.zkey")?)?, Zkey::contributions_of(&read("2.zkey")?)?],
+        previous,
     };
     Ok(ceremony::import(r1cs, &read("final.zkey")?, &powers, &terms, &mut random)?)
 }

@@ -242,7 +242,7 @@ impl Statement {
     }
 }
 
-fn term(column: usize, ranges: &[(u32, u32)]) -> Term {
+pub(crate) fn term(column: usize, ranges: &[(u32, u32)]) -> Term {
     Term { column, intervals: ranges.iter().map(|&(low, high)| Interval { low, high }).collect() }
 }
 

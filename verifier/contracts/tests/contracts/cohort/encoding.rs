@@ -233,7 +233,8 @@ fn queries_that_no_log_takes_stay_behind_by_name() -> Result<()> {
     // A subject has a row in each arm, so that cells without an arm count rows.
     let events = Schema::new("adsl".to_owned(), plain.columns().to_vec(), 0, Unit::SubjectAnd(1), 11)?;
     let wide = Query::new(&events, Vec::new(), Vec::new(), vec![1, 4])?;
-    let queries = vec![wide, case::age_by_site()?, case::dose_by_arm()?, case::age_by_arm()?];
+    let known = Query::new(&events, vec![case::term(2, &[(1, 73)])], vec![2], vec![1])?;
+    let queries = vec![wide, case::age_by_site()?, case::dose_by_arm()?, known];
     let dataset = dataset(table(events, Size::Small)?, queries, &[Mode::Plan])?;
     let made = registration(&dataset, "adsl", SPONSOR)?;
     let digests: Vec<B256> = dataset.plan().iter().map(|planned| planned.digest.into()).collect();

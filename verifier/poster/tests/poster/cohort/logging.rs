@@ -38,7 +38,7 @@ async fn an_answer_is_logged_and_read_back_as_it_was_proven() -> Result<()> {
     let data: Bytes = serde_json::from_value(events[0]["data"].clone())?;
     let (version, threshold, _, cells) = AnswerLogged::abi_decode_data(&data)?;
     ensure!(version.is_zero() && threshold == U256::from(11) && cells == kept.packed);
-    // `gas.json` of the contracts has 632,622 for it.
+    // `gas.json` of the contracts has 632,503 for it.
     ensure!((600_000..660_000).contains(&mined.gas_used), "{mined:?}");
     let report = serde_json::to_value(LogReport::from(&logging))?;
     ensure!(report["gas_used"] == mined.gas_used && report["entries"][0]["logged"] == true, "{report}");
