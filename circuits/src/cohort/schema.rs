@@ -299,7 +299,7 @@ fn check_kind(column: &Column) -> Result<(), SchemaError> {
             let mut words: Vec<&String> = dictionary.iter().collect();
             words.sort_unstable();
             let repeated = words.windows(2).any(|pair| pair[0] == pair[1]);
-            // Words are printed: none may look like another, like the end of a line, or like more than itself.
+            // Words are printed: none may be another one's with what does not show, look like the end of a line, or like more than itself.
             let unusable = dictionary.is_empty() || !dictionary.iter().all(|word| is_shown(word)) || repeated;
             if unusable { Err(SchemaError::Dictionary(name())) } else { Ok(()) }
         }

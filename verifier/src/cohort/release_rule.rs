@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(refusal(visits, &[(1, 1, 1)], &[], &[1, 4]), None, "which cells are shown");
         assert_eq!(refusal(visits, &[BASE], &[2], &[1, 4]), None);
         assert_eq!(refusal(visits, &[(1, 2, 2), BASE], &[2], &[4]), None);
-        // Where rows are subjects, the rest is judged as subjects.
+        // Where rows are subjects, the rest is judged as subjects; that missing values are among them is said in docs/statements/cohort.md.
         assert_eq!(refusal(Unit::Subject, &[BASE, man], &[2], &[]), None);
     }
 
