@@ -4,7 +4,7 @@
 //! which line, is the custodian's word, which must come to what is proven by the statement's arithmetic.
 
 use crate::{
-    Verified, VerifyError,
+    Decision, Verified, VerifyError,
     encoding::reasons_from_codes,
     json::{self, Object},
 };
@@ -71,6 +71,9 @@ impl Line {
         if (self.over_maximum_cents > 0) != has_maximum {
             return Some("is over the benefit maximum, or has that for a reason, and not both");
         }
+        if self.over_maximum_cents > 0 && self.pay_cents == 0 {
+            return Some("is over the benefit maximum with nothing left of it, and such a line is denied");
+        }
         None
     }
 
@@ -84,6 +87,9 @@ impl Line {
         }
         if self.reasons.contains(Reason::Maximum) && self.reasons.iter().count() > 1 {
             return Some("is denied for the benefit maximum, and a line that fails another rule is not");
+        }
+        if self.reasons.contains(Reason::Maximum) && self.charge_cents == 0 {
+            return Some("is denied for the benefit maximum, and a line without a charge is not");
         }
         None
     }
@@ -141,10 +147,11 @@ impl Explanation {
         let file: ExplanationFile = json::read(bytes)
             .map_err(|e| VerifyError::Unreadable { what: "claim explanation", problem: e.to_string() })?;
         file.check(verified)?;
+        let maximum_left = file.account_after.map(|Object(account)| account.maximum_cents);
         let lines = file.lines.into_iter().enumerate();
         let lines = lines.map(|(i, Object(line))| line.read(i)).collect::<Result<Vec<Line>, _>>()?;
         let explanation = Self { lines };
-        explanation.check(verified)?;
+        explanation.check(verified, maximum_left)?;
         Ok(explanation)
     }
 
@@ -166,7 +173,7 @@ impl Explanation {
         self.lines.iter().map(Line::member_cents).sum()
     }
 
-    fn check(&self, verified: &Verified) -> Result<(), VerifyError> {
+    fn check(&self, verified: &Verified, maximum_left: Option<u64>) -> Result<(), VerifyError> {
         let (count, most) = (self.lines.len(), verified.class.lines());
         if count == 0 || count > most {
             return Err(refuse("lines", format!("are {count}, and a claim of this class has 1 to {most}")));
@@ -175,10 +182,23 @@ impl Explanation {
             let missing = count.saturating_add(missing);
             return Err(refuse("lines", format!("are {count}, and the proof allows lines[{missing}]")));
         }
+        // A line that reaches the benefit maximum takes what is left of it.
+        let mut is_used_up = false;
         for (i, (line, is_allowed)) in self.lines.iter().zip(&verified.allowed).enumerate() {
             if let Some(problem) = line.contradiction(*is_allowed) {
                 return Err(refuse(&format!("lines[{i}]"), problem));
             }
+            if is_used_up && line.pay_cents > 0 {
+                let problem = "is paid, and a line before it used the benefit maximum up";
+                return Err(refuse(&format!("lines[{i}]"), problem));
+            }
+            is_used_up |= line.reasons.contains(Reason::Maximum);
+        }
+        if is_used_up && maximum_left.is_some_and(|left| left > 0) {
+            return Err(refuse("account_after", "has a benefit maximum that a line used up"));
+        }
+        if verified.decision == Decision::Approve && maximum_left.is_none() {
+            return Err(refuse("account_after", "is missing, and an approval has one"));
         }
         let all = self.lines.iter().fold(Reasons::default(), |all, line| all.union(line.reasons));
         if verified.reasons != Some(all) {

@@ -71,12 +71,8 @@ impl Poster {
             }
         }
         self.resume().await?;
-        if let Some(known) = errand.row(PUBLISH) {
-            let row = self.outbox.find(known.id).await?;
-            // One that was taken too late left everything as it was.
-            if row.state != State::Failed || row.problem.is_some() {
-                return self.recounted(&errand, known).await.map(Some);
-            }
+        if let Some(posted) = self.published_before(&errand).await? {
+            return Ok(Some(posted));
         }
         let newest = self.newest_consents(deployment, BlockNumberOrTag::Latest).await?;
         if self.is_due(deployment, epochs, newest, renew).await? {
@@ -108,14 +104,28 @@ impl Poster {
     ) -> Result<Posted, PosterError> {
         let errand = self.seek_publication(deployment, root, again).await?;
         let head = self.node.head().await?.timestamp;
-        let request = publication(deployment, root, good_for(head));
+        let request = publication(deployment, root, self.good_for(head));
         if let Some(row) = self.outdated(deployment, &errand).await?.filter(|_| !errand.is_finished())
             && let Some(posted) = self.publish_instead(&row, &errand, &request).await?
         {
             return Ok(posted);
         }
         self.resume().await?;
-        self.step(&errand, PUBLISH, &request).await
+        match self.published_before(&errand).await? {
+            Some(posted) => Ok(posted),
+            None => self.step_anew(&errand, PUBLISH, &request).await,
+        }
+    }
+
+    /// What became of the publication that was signed before; none where there is none, and where it was taken too late, or an older one in its
+    /// place, which left everything as it was.
+    async fn published_before(&self, errand: &Errand) -> Result<Option<Posted>, PosterError> {
+        let Some(known) = errand.row(PUBLISH) else { return Ok(None) };
+        let row = self.outbox.find(known.id).await?;
+        if row.state == State::Failed && row.problem.is_none() {
+            return Ok(None);
+        }
+        self.recounted(errand, known).await.map(Some)
     }
 
     /// The publication of a root as a command: whatever time it is good for, it is the same one.
@@ -173,9 +183,8 @@ impl Poster {
         }
         self.resume().await?;
         let row = self.outbox.find(row.id).await?;
-        let newest = row.newest().map(|attempt| attempt.hash);
         match row.mined {
-            Some(mined) if newest != Some(mined.transaction) => Ok(None),
+            Some(mined) if !row.is_by(mined.transaction) => Ok(None),
             _ => self.ended(row.id).await.map(Some),
         }
     }
@@ -224,12 +233,14 @@ impl Poster {
         if listed > now.max(here()).saturating_add(AHEAD) {
             return Err(PosterError::ConsentListAhead { listed: time_text(listed) });
         }
-        let Some(age) = self.known(deployment, &consentAgeCall {}).await? else { return Ok(good_for(now)) };
+        let Some(age) = self.known(deployment, &consentAgeCall {}).await? else {
+            return Ok(self.good_for(now));
+        };
         let silent = U256::from(listed).saturating_add(age);
         if U256::from(now) > silent {
             return Err(PosterError::ConsentListSilent { listed: time_text(listed), age });
         }
-        Ok(good_for(now).min(silent.saturating_to()))
+        Ok(self.good_for(now).min(silent.saturating_to()))
     }
 
     /// When this account published a root for the last time, in seconds since 1970-01-01 UTC; 0 for never. `None` where the registry does not
@@ -256,6 +267,13 @@ impl Poster {
         }
     }
 
+    /// Until when something may be taken that is signed now: by this machine's clock, for a node that shows a head in the future would have it
+    /// taken until then. A local chain's clock is set by whoever tests with it; there the head is of `now`.
+    fn good_for(&self, now: u64) -> u64 {
+        let now = if self.is_local() { now.max(here()) } else { here() };
+        now.saturating_add(GOOD_FOR)
+    }
+
     /// The newest consent root of this account, as of a block; zero when there is none.
     async fn newest_consents(
         &self,
@@ -273,11 +291,6 @@ impl Poster {
 
 fn publication(deployment: &Deployment, root: B256, not_after: u64) -> Request {
     administration::publish_consents(deployment, root, not_after)
-}
-
-/// Until when something may be taken that is signed now, where the chain's head is of `now`.
-fn good_for(now: u64) -> u64 {
-    now.max(here()).saturating_add(GOOD_FOR)
 }
 
 /// This machine's clock: a chain on which nothing happens has an old head.

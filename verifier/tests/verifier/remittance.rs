@@ -294,6 +294,37 @@ fn an_explanation_has_the_lines_of_a_claim_and_amounts_that_a_line_can_have() {
     assert!(read(&most, &verified).is_ok());
 }
 
+/// The maximum is of the account, and a line that reaches it takes what is left.
+#[test]
+fn nothing_is_paid_after_the_benefit_maximum_is_used_up() {
+    // Of a line's payment, so much is over the maximum instead.
+    let over = |line: usize, kept: fn(u64) -> u64| {
+        move |it: &mut Value| {
+            let line = &mut it["lines"][line];
+            let paid = line["pay_cents"].as_u64().unwrap();
+            line["pay_cents"] = json!(kept(paid));
+            line["over_maximum_cents"] = json!(paid - kept(paid));
+            line["reasons"] = json!(["119"]);
+        }
+    };
+    for (change, words) in [
+        (over(0, |_| 0), "lines[0] is over the benefit maximum with nothing left"),
+        (over(0, |paid| paid - 1), "lines[1] is paid, and a line before it used"),
+        (over(1, |paid| paid - 1), "account_after has a benefit maximum that a line used up"),
+    ] {
+        let error = refusal("claim-8-approve", change);
+        assert!(error.starts_with(words), "{error}");
+    }
+    let nobodys = refusal("claim-2-approve", |it| it["account_after"] = Value::Null);
+    assert!(nobodys.starts_with("account_after is missing"), "{nobodys}");
+    let free = refusal("claim-2-deny", |it| {
+        let line = it["lines"][0].as_object_mut().unwrap();
+        line.values_mut().filter(|value| value.is_u64()).for_each(|amount| *amount = json!(0));
+        line["reasons"] = json!(["119"]);
+    });
+    assert!(free.contains("a line without a charge is not"), "{free}");
+}
+
 /// FHIR has it as `eligible`.
 #[test]
 fn what_is_allowed_is_what_is_paid_by_somebody() {
@@ -350,9 +381,10 @@ fn an_explanation_has_one_spelling() {
     let error = Explanation::from_json(twice.as_bytes(), &verified).unwrap_err().to_string();
     assert!(error.contains("stands twice"), "{error}");
     // Where the coverage is not enrolled, there is no account.
-    let mut unenrolled = explanation("claim-2-approve");
+    let (_, denied) = super::remittance::verified("claim-2-deny");
+    let mut unenrolled = explanation("claim-2-deny");
     unenrolled["account_after"] = Value::Null;
-    assert!(read(&unenrolled, &verified).is_ok());
+    assert!(read(&unenrolled, &denied).is_ok());
     let rich = refusal("claim-2-approve", |it| it["account_after"]["maximum_cents"] = json!(1u64 << 40));
     assert!(rich.starts_with("account_after "), "{rich}");
 }

@@ -220,8 +220,13 @@ impl PublishConsents {
         let (poster, deployment) = self.subject.open().await?;
         let Some(epochs) = epochs else {
             let root = self.root.unwrap_or_default();
-            let posted =
-                poster.publish_consent_root(&deployment, root, self.repeat.again() != Again::No).await?;
+            let again = self.repeat.again();
+            if matches!(again, Again::After(_)) {
+                let problem = "a publication that came to nothing is signed again by the same command; leave HASH out, or give --again alone to publish once more what is done";
+                let what = "--again".to_owned();
+                return Err(PosterError::Malformed { what, problem: problem.to_owned() }.into());
+            }
+            let posted = poster.publish_consent_root(&deployment, root, again != Again::No).await?;
             return self.subject.report(&[PostedReport::from(&posted)]);
         };
         let posted = poster.publish_consents(&deployment, &epochs, self.renew).await?;

@@ -1,6 +1,8 @@
 //! From database rows to types. A row that does not parse is damage, never a default.
 
 use crate::{PosterError, node::Fees};
+use alloy_consensus::{Transaction as _, TxEnvelope};
+use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{Address, B256, Bytes};
 use nightingale_contracts::{PayerId, bindings::Verdict};
 use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
@@ -117,6 +119,13 @@ impl Transaction {
     #[must_use]
     pub fn newest(&self) -> Option<&Attempt> {
         self.attempts.last()
+    }
+
+    /// Whether what was signed with this hash is for what the row is for: a nonce may have been given to another request (`Poster::replace`).
+    pub(crate) fn is_by(&self, hash: B256) -> bool {
+        let attempt = self.attempts.iter().find(|attempt| attempt.hash == hash);
+        let signed = attempt.and_then(|attempt| TxEnvelope::decode_2718(&mut attempt.raw.as_ref()).ok());
+        signed.is_some_and(|signed| signed.to() == self.to && *signed.input() == self.data)
     }
 
     /// The contract that it creates, whose address follows from sender and nonce; none where it calls one.

@@ -120,6 +120,7 @@ impl Poster {
         let (mut time, mut done) = (0, None);
         let mut errand = loop {
             let plan = name(content, time);
+            self.reopen_where_misjudged(&self.outbox.came_to_nothing(self.address(), plan).await?).await?;
             let known = self.outbox.steps(self.address(), plan).await?;
             let nothing = self.outbox.came_to_nothing(self.address(), plan).await?;
             if !known.iter().any(|row| row.step == Some(last) && row.state == State::Done) {

@@ -31,7 +31,8 @@ impl Poster {
             return Ok(false);
         }
         let mined = Mined { transaction: receipt.transaction_hash, block, gas_used: receipt.gas_used };
-        if !receipt.inner.status() {
+        // What was signed under the nonce before it was given to this request is another thing, whatever became of that.
+        if !receipt.inner.status() || !row.is_by(mined.transaction) {
             self.outbox.finish(row.id, State::Failed, mined, &[], None).await?;
             return Ok(true);
         }

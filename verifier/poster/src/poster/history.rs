@@ -54,6 +54,18 @@ impl Poster {
         Ok(())
     }
 
+    /// Looks again at what a node called failed, and opens again what this one shows to have happened, or what is not where it is said to have failed.
+    pub(crate) async fn reopen_where_misjudged(&self, rows: &[Transaction]) -> Result<(), PosterError> {
+        for row in rows.iter().filter(|row| row.state == State::Failed && row.problem.is_none()) {
+            let Some(mined) = row.mined.filter(|mined| row.is_by(mined.transaction)) else { continue };
+            let happened = self.receipt_of(row).await?.is_some_and(|receipt| receipt.inner.status());
+            if happened || self.standing(mined.place()).await? == Standing::Vanished {
+                self.outbox.reopen(row.id).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn is_there(&self, mined: Mined) -> Result<bool, PosterError> {
         if mined.block > self.deep_block(self.node.head().await?.number) {
             return Ok(false);

@@ -4,7 +4,7 @@ use super::{
     proxy::{Kept, Moment, Proxy},
     world::{World, account, open, payer},
 };
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use anyhow::{Result, ensure};
 use nightingale_contracts::{
     bindings::{ClaimSettlement::escrowOfCall, Token::balanceOfCall},
@@ -79,7 +79,7 @@ fn says_lost(world: &World, kept: &Kept, account: Address) -> Result<Proxy> {
     })
 }
 
-/// Has a failed receipt, in the first block, for whatever is in no block, and counts what it kept as mined.
+/// Has a failed receipt, in the first block, for whatever is in no block, shows it there, and counts what it kept as mined.
 fn says_failed(world: &World, kept: &Kept) -> Result<Proxy> {
     let block = world.anvil.ask("eth_getBlockByNumber", json!(["0x1", false]))?;
     let mut receipt = world.anvil.ask("eth_getTransactionReceipt", json!([block["transactions"][0]]))?;
@@ -90,6 +90,14 @@ fn says_failed(world: &World, kept: &Kept) -> Result<Proxy> {
         if request["method"] == "eth_getTransactionCount" {
             let mined: U256 = serde_json::from_value(answer["result"].clone()).unwrap_or_default();
             answer["result"] = json!(mined + U256::from(distinct(&seen).len()));
+        }
+        let shown = request["method"] == "eth_getBlockByNumber" && request["params"] == json!(["0x1", true]);
+        if shown && let Some(all) = answer["result"]["transactions"].as_array_mut() {
+            let kept = distinct(&seen).into_iter().enumerate();
+            all.extend(kept.filter_map(|(nonce, raw)| {
+                let raw: Bytes = serde_json::from_str(&raw).ok()?;
+                Some(json!({"hash": keccak256(raw), "from": Address::ZERO, "nonce": U256::from(nonce)}))
+            }));
         }
         if asked && !distinct(&seen).is_empty() {
             let mut made_up = receipt.clone();
@@ -155,6 +163,23 @@ async fn a_withdrawal_that_a_node_calls_failed_is_sent_as_it_was_by_an_honest_on
     ensure!(posted[0].how == How::Resumed && posted[0].mined.transaction == first, "{posted:?}");
     let_go(&world, &kept).await?;
     ensure!(honest.once(&withdrawal(&world), false).await?[0].how == How::AlreadyDone);
+    ensure!(withdrawn(&world).await? == U256::from(CENTS) && world.anvil.mined_of(honest.address())? == 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_node_called_failed_and_the_chain_did_is_found_done_by_an_honest_one() -> Result<()> {
+    let Some(world) = credited().await? else { return Ok(()) };
+    let kept = Kept::default();
+    let proxy = says_failed(&world, &kept)?;
+    let poster = provider(&world, proxy.url()).await?;
+    let first = doubtful(poster.once(&withdrawal(&world), false).await)?;
+    drop(poster);
+    let_go(&world, &kept).await?;
+    // Its nonce is used now, by the very transaction that is called failed.
+    let honest = provider(&world, &world.anvil.url()).await?;
+    let posted = honest.once(&withdrawal(&world), false).await?;
+    ensure!(posted[0].mined.transaction == first, "{posted:?}");
     ensure!(withdrawn(&world).await? == U256::from(CENTS) && world.anvil.mined_of(honest.address())? == 1);
     Ok(())
 }
