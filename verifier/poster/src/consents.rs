@@ -9,7 +9,7 @@
 //! publication.
 
 use crate::{
-    Posted, Poster, PosterError, administration,
+    Posted, Poster, PosterError, administration, clock,
     outbox::{State, Transaction},
     poster::Errand,
 };
@@ -22,10 +22,7 @@ use nightingale_contracts::{
     deploy::{Deployment, Request},
 };
 use nightingale_verifier::{ConsentEpoch, ConsentEpochs, consent::time_text};
-use std::{
-    slice,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::slice;
 
 /// How many seconds after a later epoch's time the chain's newest root may have been published, where the chain never had the later one: the
 /// earlier transaction may have waited that long for its block.
@@ -230,7 +227,7 @@ impl Poster {
     async fn good_until(&self, deployment: &Deployment, epochs: &ConsentEpochs) -> Result<u64, PosterError> {
         let listed = epochs.newest().map_or(0, |epoch| epoch.published);
         let now = self.node.head().await?.timestamp;
-        if listed > now.max(here()).saturating_add(AHEAD) {
+        if listed > now.max(clock::now()).saturating_add(AHEAD) {
             return Err(PosterError::ConsentListAhead { listed: time_text(listed) });
         }
         let Some(age) = self.known(deployment, &consentAgeCall {}).await? else {
@@ -270,7 +267,7 @@ impl Poster {
     /// Until when something may be taken that is signed now: by this machine's clock, for a node that shows a head in the future would have it
     /// taken until then. A local chain's clock is set by whoever tests with it; there the head is of `now`.
     fn good_for(&self, now: u64) -> u64 {
-        let now = if self.is_local() { now.max(here()) } else { here() };
+        let now = if self.is_local() { now.max(clock::now()) } else { clock::now() };
         now.saturating_add(GOOD_FOR)
     }
 
@@ -291,11 +288,6 @@ impl Poster {
 
 fn publication(deployment: &Deployment, root: B256, not_after: u64) -> Request {
     administration::publish_consents(deployment, root, not_after)
-}
-
-/// This machine's clock: a chain on which nothing happens has an old head.
-fn here() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 fn root(epoch: &ConsentEpoch) -> B256 {

@@ -7,6 +7,7 @@
 mod account;
 pub mod administration;
 pub mod audit;
+mod clock;
 pub mod cohort;
 mod consents;
 pub mod deployment;

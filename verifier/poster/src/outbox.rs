@@ -131,16 +131,9 @@ impl Outbox {
 
     /// The steps of a sender's deployment or command that are under way or done, in order, the newest first where a step was sent again.
     pub(crate) async fn steps(&self, sender: Address, plan: B256) -> Result<Vec<Transaction>, PosterError> {
-        let rows = sqlx::query(
-            "SELECT * FROM transactions WHERE chain = ? AND sender = ? AND plan = ? AND state IN ('open', 'done') \
-             ORDER BY step, id DESC",
-        )
-        .bind(self.chain)
-        .bind(sender.as_slice())
-        .bind(plan.as_slice())
-        .fetch_all(&self.pool)
-        .await?;
-        self.all(rows).await
+        let text = "SELECT * FROM transactions WHERE chain = ? AND sender = ? AND plan = ? AND state IN ('open', 'done') \
+             ORDER BY step, id DESC";
+        self.of_plan(text, sender, plan).await
     }
 
     /// The steps of a sender's command whose newest transaction failed or was lost, in order.
@@ -149,17 +142,21 @@ impl Outbox {
         sender: Address,
         plan: B256,
     ) -> Result<Vec<Transaction>, PosterError> {
-        let rows = sqlx::query(
-            "SELECT * FROM transactions t WHERE chain = ? AND sender = ? AND plan = ? AND state IN ('failed', 'lost') \
+        let text = "SELECT * FROM transactions t WHERE chain = ? AND sender = ? AND plan = ? AND state IN ('failed', 'lost') \
              AND NOT EXISTS (SELECT 1 FROM transactions o WHERE o.chain = t.chain AND o.sender = t.sender \
-             AND o.plan = t.plan AND o.step = t.step AND (o.id > t.id OR o.state IN ('open', 'done'))) ORDER BY step",
-        )
-        .bind(self.chain)
-        .bind(sender.as_slice())
-        .bind(plan.as_slice())
-        .fetch_all(&self.pool)
-        .await?;
-        self.all(rows).await
+             AND o.plan = t.plan AND o.step = t.step AND (o.id > t.id OR o.state IN ('open', 'done'))) ORDER BY step";
+        self.of_plan(text, sender, plan).await
+    }
+
+    /// Rows of a sender's deployment or command: what is selected by this chain, the sender and the plan, in that order.
+    async fn of_plan(
+        &self,
+        text: &'static str,
+        sender: Address,
+        plan: B256,
+    ) -> Result<Vec<Transaction>, PosterError> {
+        let query = sqlx::query(text).bind(self.chain).bind(sender.as_slice()).bind(plan.as_slice());
+        self.all(query.fetch_all(&self.pool).await?).await
     }
 
     /// The row of a sender's for which a transaction with this hash was signed.

@@ -1,7 +1,7 @@
 //! Has a claim's receipt recorded, once. Each witness, the chain and the payer, speaks once for a claim: where it has done so
 //! for the same day, there is nothing left to send, whoever had it said.
 
-use crate::{Posted, Poster, PosterError, administration, payer};
+use crate::{Posted, Poster, PosterError, administration, payer, poster::behind};
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::B256;
 use nightingale_circuits::claim::Date;
@@ -98,7 +98,7 @@ impl Poster {
                 return Ok(Received::Posted { posted, day: date(recorded)? });
             }
             if !patience.pause().await {
-                return Err(behind_at(&posted, self.node.head().await?.number));
+                return Err(behind(&posted.purpose, posted.mined.place(), self.node.head().await?.number));
             }
         }
     }
@@ -163,11 +163,6 @@ fn differs(wanted: &Wanted<'_>, recorded: u32, asked: u64) -> PosterError {
         recorded: calendar(recorded.into()),
         wanted: calendar(asked),
     }
-}
-
-fn behind_at(posted: &Posted, head: u64) -> PosterError {
-    let (purpose, (transaction, block)) = (posted.purpose.clone(), posted.mined.place());
-    PosterError::NodeBehind { purpose, transaction, block, head }
 }
 
 fn calendar(days: u64) -> String {

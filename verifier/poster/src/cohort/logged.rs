@@ -77,7 +77,7 @@ impl Poster {
                 Standing::Behind(_) => {}
             }
             if !patience.pause().await {
-                return Err(behind(&row, mined.place(), head));
+                return Err(behind(&row.purpose, mined.place(), head));
             }
         }
     }

@@ -1,10 +1,10 @@
 //! What changes in the outbox. Each change is one SQL transaction, guarded by the state that it expects.
 
 use super::{ClaimRow, Mined, Outbox, State, Transaction, number};
-use crate::{PosterError, account::Signed, node::Fees};
+use crate::{PosterError, account::Signed, clock, node::Fees};
 use alloy_primitives::{Address, B256};
 use nightingale_contracts::{bindings::Verdict, deploy::Request};
-use std::time::{SystemTime, UNIX_EPOCH};
+use sqlx::{Row, Sqlite, query::Query, sqlite::SqliteArguments};
 
 /// A transaction that was signed for the first time.
 pub(crate) struct Draft<'a> {
@@ -27,22 +27,11 @@ impl Outbox {
         signed: &Signed,
     ) -> Result<i64, PosterError> {
         let mut all = self.pool.begin().await?;
-        let id: i64 = sqlx::query_scalar(
-            "INSERT INTO transactions (chain, sender, nonce, purpose, receiver, data, gas_limit, plan, step, asked_at, state) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open') RETURNING id",
-        )
-        .bind(self.chain)
-        .bind(draft.sender.as_slice())
-        .bind(number(draft.nonce)?)
-        .bind(&draft.request.purpose)
-        .bind(draft.request.to.as_ref().map(|to| to.as_slice()))
-        .bind(draft.request.data.as_ref())
-        .bind(number(draft.gas_limit)?)
-        .bind(draft.plan.as_ref().map(|(plan, _)| plan.as_slice()))
-        .bind(draft.plan.map(|(_, step)| i64::from(step)))
-        .bind(number(draft.asked_at)?)
-        .fetch_one(&mut *all)
-        .await?;
+        let text = "INSERT INTO transactions (purpose, receiver, data, gas_limit, plan, step, asked_at, chain, sender, nonce, state) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open') RETURNING id";
+        let insert = described(sqlx::query(text), draft)?;
+        let insert = insert.bind(self.chain).bind(draft.sender.as_slice()).bind(number(draft.nonce)?);
+        let id: i64 = insert.fetch_one(&mut *all).await?.try_get(0)?;
         for (position, claim) in draft.claims.iter().enumerate() {
             sqlx::query(
                 "INSERT INTO claims (transaction_id, position, payer, commitment, tags) VALUES (?, ?, ?, ?, ?)",
@@ -84,20 +73,9 @@ impl Outbox {
         signed: &Signed,
     ) -> Result<(), PosterError> {
         let mut all = self.pool.begin().await?;
-        sqlx::query(
-            "UPDATE transactions SET purpose = ?, receiver = ?, data = ?, gas_limit = ?, plan = ?, step = ?, asked_at = ? \
-             WHERE id = ? AND state = 'open'",
-        )
-        .bind(&draft.request.purpose)
-        .bind(draft.request.to.as_ref().map(|to| to.as_slice()))
-        .bind(draft.request.data.as_ref())
-        .bind(number(draft.gas_limit)?)
-        .bind(draft.plan.as_ref().map(|(plan, _)| plan.as_slice()))
-        .bind(draft.plan.map(|(_, step)| i64::from(step)))
-        .bind(number(draft.asked_at)?)
-        .bind(row.id)
-        .execute(&mut *all)
-        .await?;
+        let text = "UPDATE transactions SET purpose = ?, receiver = ?, data = ?, gas_limit = ?, plan = ?, step = ?, asked_at = ? \
+             WHERE id = ? AND state = 'open'";
+        described(sqlx::query(text), draft)?.bind(row.id).execute(&mut *all).await?;
         attempt(&mut all, row.id, number(row.attempts.len())?, fees, signed).await?;
         all.commit().await?;
         Ok(())
@@ -165,6 +143,21 @@ impl Outbox {
     }
 }
 
+/// Binds what a draft is for: the first seven parameters of what writes it.
+fn described<'q>(
+    query: Query<'q, Sqlite, SqliteArguments>,
+    draft: &'q Draft<'_>,
+) -> Result<Query<'q, Sqlite, SqliteArguments>, PosterError> {
+    Ok(query
+        .bind(&draft.request.purpose)
+        .bind(draft.request.to.as_ref().map(|to| to.as_slice()))
+        .bind(draft.request.data.as_ref())
+        .bind(number(draft.gas_limit)?)
+        .bind(draft.plan.as_ref().map(|(plan, _)| plan.as_slice()))
+        .bind(draft.plan.map(|(_, step)| i64::from(step)))
+        .bind(number(draft.asked_at)?))
+}
+
 async fn attempt(
     all: &mut sqlx::SqliteConnection,
     id: i64,
@@ -172,7 +165,6 @@ async fn attempt(
     fees: Fees,
     signed: &Signed,
 ) -> Result<(), PosterError> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     sqlx::query(
         "INSERT INTO attempts (transaction_id, number, hash, raw, max_fee, tip, signed_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
     )
@@ -182,7 +174,7 @@ async fn attempt(
     .bind(signed.raw.as_ref())
     .bind(number(fees.max_fee)?)
     .bind(number(fees.tip)?)
-    .bind(number(now)?)
+    .bind(number(clock::now())?)
     .execute(all)
     .await?;
     Ok(())

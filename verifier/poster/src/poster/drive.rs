@@ -4,8 +4,8 @@
 //! A node's refusal to take a transaction has no code that nodes agree on, so its words are never read: balance, base fee,
 //! nonce and the transaction pool are asked instead.
 
-use super::{Poster, write::now};
-use crate::{PosterError, node::Head, outbox::Transaction};
+use super::Poster;
+use crate::{PosterError, clock, node::Head, outbox::Transaction};
 use alloy_eips::BlockNumberOrTag;
 use alloy_rpc_types_eth::TransactionReceipt;
 use nightingale_trace::{Span, Value};
@@ -132,7 +132,7 @@ impl Poster {
             };
             return self.refused(row, head, &words, seen).await;
         }
-        if lowest && now().saturating_sub(newest.signed_at) >= self.terms.raise_after.as_secs() {
+        if lowest && clock::now().saturating_sub(newest.signed_at) >= self.terms.raise_after.as_secs() {
             self.raise(row).await?;
         }
         Ok(())

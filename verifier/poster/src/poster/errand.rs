@@ -120,9 +120,11 @@ impl Poster {
         let (mut time, mut done) = (0, None);
         let mut errand = loop {
             let plan = name(content, time);
-            self.reopen_where_misjudged(&self.outbox.came_to_nothing(self.address(), plan).await?).await?;
+            let mut nothing = self.outbox.came_to_nothing(self.address(), plan).await?;
+            if self.reopen_where_misjudged(&nothing).await? {
+                nothing = self.outbox.came_to_nothing(self.address(), plan).await?;
+            }
             let known = self.outbox.steps(self.address(), plan).await?;
-            let nothing = self.outbox.came_to_nothing(self.address(), plan).await?;
             if !known.iter().any(|row| row.step == Some(last) && row.state == State::Done) {
                 match done {
                     Some(done) if known.is_empty() && nothing.is_empty() && !again => break done,

@@ -54,16 +54,19 @@ impl Poster {
         Ok(())
     }
 
-    /// Looks again at what a node called failed, and opens again what this one shows to have happened, or what is not where it is said to have failed.
-    pub(crate) async fn reopen_where_misjudged(&self, rows: &[Transaction]) -> Result<(), PosterError> {
+    /// Looks again at what a node called failed, and opens again what this one shows to have happened, or what is not where it is said to have failed; whether
+    /// anything was.
+    pub(crate) async fn reopen_where_misjudged(&self, rows: &[Transaction]) -> Result<bool, PosterError> {
+        let mut any = false;
         for row in rows.iter().filter(|row| row.state == State::Failed && row.problem.is_none()) {
             let Some(mined) = row.mined.filter(|mined| row.is_by(mined.transaction)) else { continue };
             let happened = self.receipt_of(row).await?.is_some_and(|receipt| receipt.inner.status());
             if happened || self.standing(mined.place()).await? == Standing::Vanished {
                 self.outbox.reopen(row.id).await?;
+                any = true;
             }
         }
-        Ok(())
+        Ok(any)
     }
 
     async fn is_there(&self, mined: Mined) -> Result<bool, PosterError> {
@@ -92,7 +95,7 @@ impl Poster {
                 }
                 Standing::Behind(head) => {
                     if !patience.pause().await {
-                        return Err(behind(row, by, head));
+                        return Err(behind(&row.purpose, by, head));
                     }
                 }
             }
@@ -159,6 +162,6 @@ impl Poster {
 }
 
 /// What is said of a row that the node does not show as deep as it was.
-pub(crate) fn behind(row: &Transaction, (transaction, block): (B256, u64), head: u64) -> PosterError {
-    PosterError::NodeBehind { purpose: row.purpose.clone(), transaction, block, head }
+pub(crate) fn behind(purpose: &str, (transaction, block): (B256, u64), head: u64) -> PosterError {
+    PosterError::NodeBehind { purpose: purpose.to_owned(), transaction, block, head }
 }

@@ -4,6 +4,7 @@ use super::Poster;
 use crate::{
     PosterError,
     account::Signed,
+    clock,
     node::Fees,
     notice::Notice,
     outbox::{ClaimRow, Draft, Transaction},
@@ -13,7 +14,6 @@ use alloy_eips::{BlockNumberOrTag, eip2930::AccessList};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use nightingale_contracts::{chain::TRANSACTION_GAS_CAP, deploy::Request};
 use nightingale_trace::Value;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 impl Poster {
     /// Writes a new transaction of this account into the outbox.
@@ -42,13 +42,7 @@ impl Poster {
 
     /// Writes another offer for the same nonce and bytes into the outbox. Where a limit leaves no room for one, that is told.
     pub(super) async fn raise(&self, row: &Transaction) -> Result<(), PosterError> {
-        let Some(newest) = row.newest() else { return Ok(()) };
-        if self.capped(row) {
-            return Ok(());
-        }
-        let Ok(fees) = newest.fees.raised(self.node.fees().await?, self.terms.limits()) else {
-            return Ok(());
-        };
+        let Some(fees) = self.higher(row).await? else { return Ok(()) };
         let mut step = self.span("sign");
         let signed = self.sign(row.nonce, row.to, row.data.clone(), row.gas_limit, fees)?;
         step.set("chain.transaction", Value::Hash(signed.hash.0));
@@ -66,10 +60,7 @@ impl Poster {
         request: &Request,
         plan: (B256, u32),
     ) -> Result<bool, PosterError> {
-        let Some(newest) = row.newest().filter(|_| !self.capped(row)) else { return Ok(false) };
-        let Ok(fees) = newest.fees.raised(self.node.fees().await?, self.terms.limits()) else {
-            return Ok(false);
-        };
+        let Some(fees) = self.higher(row).await? else { return Ok(false) };
         let mut step = self.span("sign");
         let gas_limit = self.tried(request).await?;
         self.check_funds(gas_limit, fees, &request.purpose).await?;
@@ -81,9 +72,15 @@ impl Poster {
         Ok(true)
     }
 
+    /// What an offer for a row's nonce must be now; none where a limit leaves no room for it.
+    async fn higher(&self, row: &Transaction) -> Result<Option<Fees>, PosterError> {
+        let Some(newest) = row.newest().filter(|_| !self.capped(row)) else { return Ok(None) };
+        Ok(newest.fees.raised(self.node.fees().await?, self.terms.limits()).ok())
+    }
+
     /// The chain's time, in seconds since 1970-01-01 UTC, or this machine's: a chain on which nothing happens has an old head.
     async fn time(&self) -> Result<u64, PosterError> {
-        Ok(self.node.head().await?.timestamp.max(now()))
+        Ok(self.node.head().await?.timestamp.max(clock::now()))
     }
 
     /// The gas limit of a request that would not revert now.
@@ -139,11 +136,6 @@ impl Poster {
             input,
         })
     }
-}
-
-/// This machine's clock, in seconds since 1970.
-pub(super) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// A fifth more than estimated, because state may change until it is mined, within what a block and the protocol allow.

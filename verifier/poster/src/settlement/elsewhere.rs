@@ -142,7 +142,7 @@ impl Poster {
                 self.outbox.reopen(row.id).await?;
                 self.resume().await?;
             } else if !patience.pause().await {
-                return Err(behind(&row, mined.place(), head));
+                return Err(behind(&row.purpose, mined.place(), head));
             }
         }
         Ok(None)

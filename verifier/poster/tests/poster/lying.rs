@@ -122,6 +122,24 @@ fn doubtful(posted: Result<Vec<Posted>, PosterError>) -> Result<B256> {
     }
 }
 
+/// A withdrawal that a node keeps back and calls failed.
+struct Failed {
+    world: World,
+    kept: Kept,
+    proxy: Proxy,
+    poster: Poster,
+    first: B256,
+}
+
+async fn called_failed() -> Result<Option<Failed>> {
+    let Some(world) = credited().await? else { return Ok(None) };
+    let kept = Kept::default();
+    let proxy = says_failed(&world, &kept)?;
+    let poster = provider(&world, proxy.url()).await?;
+    let first = doubtful(poster.once(&withdrawal(&world), false).await)?;
+    Ok(Some(Failed { world, kept, proxy, poster, first }))
+}
+
 async fn provider(world: &World, url: &str) -> Result<Poster> {
     world.poster_at(url, "provider", impatient).await
 }
@@ -147,11 +165,9 @@ async fn a_withdrawal_whose_nonce_a_node_calls_used_is_not_signed_a_second_time(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_withdrawal_that_a_node_calls_failed_is_sent_as_it_was_by_an_honest_one() -> Result<()> {
-    let Some(world) = credited().await? else { return Ok(()) };
-    let kept = Kept::default();
-    let proxy = says_failed(&world, &kept)?;
-    let poster = provider(&world, proxy.url()).await?;
-    let first = doubtful(poster.once(&withdrawal(&world), false).await)?;
+    let Some(Failed { world, kept, proxy: _proxy, poster, first }) = called_failed().await? else {
+        return Ok(());
+    };
     // Neither again nor once more is another one signed.
     for again in [Again::No, Again::More] {
         ensure!(doubtful(poster.once(&withdrawal(&world), again).await)? == first);
@@ -169,11 +185,9 @@ async fn a_withdrawal_that_a_node_calls_failed_is_sent_as_it_was_by_an_honest_on
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_node_called_failed_and_the_chain_did_is_found_done_by_an_honest_one() -> Result<()> {
-    let Some(world) = credited().await? else { return Ok(()) };
-    let kept = Kept::default();
-    let proxy = says_failed(&world, &kept)?;
-    let poster = provider(&world, proxy.url()).await?;
-    let first = doubtful(poster.once(&withdrawal(&world), false).await)?;
+    let Some(Failed { world, kept, proxy: _proxy, poster, first }) = called_failed().await? else {
+        return Ok(());
+    };
     drop(poster);
     let_go(&world, &kept).await?;
     // Its nonce is used now, by the very transaction that is called failed.
@@ -186,11 +200,9 @@ async fn what_a_node_called_failed_and_the_chain_did_is_found_done_by_an_honest_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_who_names_the_failed_transaction_has_another_signed_and_only_one() -> Result<()> {
-    let Some(world) = credited().await? else { return Ok(()) };
-    let kept = Kept::default();
-    let proxy = says_failed(&world, &kept)?;
-    let poster = provider(&world, proxy.url()).await?;
-    let first = doubtful(poster.once(&withdrawal(&world), false).await)?;
+    let Some(Failed { world, kept, proxy: _proxy, poster, first }) = called_failed().await? else {
+        return Ok(());
+    };
     let other = poster.once(&withdrawal(&world), Again::After(B256::repeat_byte(7))).await;
     ensure!(
         matches!(&other, Err(error @ PosterError::Malformed { .. }) if error.is_wrong_use()),
