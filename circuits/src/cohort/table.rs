@@ -49,7 +49,7 @@ pub enum TableError {
         /// The row, counted from 1.
         row: usize,
     },
-    /// A key or dimension that is missing: every row has all of its keys, and its registration proves it.
+    /// A key or dimension that is missing: every row has all of its keys. That a key is there, its registration proves.
     #[error("column {column}, row {row}: a key is missing")]
     NoKey {
         /// The column's name.

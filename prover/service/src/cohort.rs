@@ -19,7 +19,7 @@ pub use archive::Archive;
 pub use folder::Folder;
 pub use ledger::{Entry, Ledger, Outcome};
 pub use question::{Question, Understood, understand};
-pub use registration::{Registration, register};
+pub use registration::{Registered, Registration, register};
 pub use revocation::{Revoked, revoke};
 pub use seal::{RegulatorKey, RegulatorSecret};
 pub use sponsor::Sponsor;

@@ -233,6 +233,12 @@ pub enum CohortError {
         /// What is wrong.
         source: SqlError,
     },
+    /// A plan of which two answers tell together what the disclosure rule hides in one.
+    #[error(
+        "two planned answers would tell of too few subjects: {0}; leave one of the two out of the plan, or group by the column of the \
+         condition, or register it all the same with --accept-differences"
+    )]
+    Differences(String),
     /// SQL that is not a query of the dataset.
     #[error(transparent)]
     Sql(#[from] SqlError),
@@ -343,7 +349,7 @@ impl CohortError {
             Self::NoSubject { .. } | Self::NoRow(_) => "ROW_UNKNOWN",
             Self::RegulatorKey(_) => "REGULATOR_KEY",
             Self::Sponsor(_) | Self::NotSponsor { .. } => "SPONSOR_KEY",
-            Self::NoSchema(_) | Self::Trial(_) | Self::Plan { .. } => "DATA_REFUSED",
+            Self::NoSchema(_) | Self::Trial(_) | Self::Plan { .. } | Self::Differences(_) => "DATA_REFUSED",
             Self::Path { .. } | Self::Prove(ProveError::Io { .. }) => "UNREADABLE",
             Self::Prove(_) | Self::Bug(_) => "INTERNAL",
         }
@@ -355,7 +361,11 @@ impl CohortError {
         match self {
             Self::Trial(error) => !matches!(error, TrialError::Unreadable { .. }),
             Self::Sql(error) => !matches!(error, SqlError::Syntax(_) | SqlError::Statements { .. }),
-            Self::Plan { .. } | Self::Role { .. } | Self::NoPlan | Self::NotInPlan { .. } => true,
+            Self::Plan { .. }
+            | Self::Differences(_)
+            | Self::Role { .. }
+            | Self::NoPlan
+            | Self::NotInPlan { .. } => true,
             Self::NotSponsor { .. } | Self::Served(_) | Self::Elsewhere => true,
             Self::Release(_) | Self::NoRegulatorKey | Self::NoSubject { .. } | Self::NoRow(_) => true,
             Self::Prove(error) => {

@@ -18,6 +18,8 @@ const SECTIONS: [u32; 10] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 const COEFFICIENT: usize = 12 + WORD;
 /// The largest domain: its double is the largest that there is.
 const MOST_ROWS: usize = 1 << 27;
+/// The most contributions that are read; ceremonies have tens.
+const MOST_CONTRIBUTIONS: u32 = 1 << 10;
 
 /// A Groth16 key of snarkjs.
 pub struct Zkey<'a> {
@@ -148,6 +150,12 @@ fn check_coefficients(mut cursor: Cursor<'_>, variables: usize, domain: usize) -
 fn contributions(mut cursor: Cursor<'_>) -> Result<([u8; LENGTH], Vec<Contribution>), CeremonyError> {
     let circuit_hash = cursor.take()?;
     let number = cursor.u32()?;
+    if number > MOST_CONTRIBUTIONS {
+        // Each costs pairings before it can be found to be wrong.
+        return Err(
+            cursor.format(&format!("it says {number} contributions; at most {MOST_CONTRIBUTIONS} are read"))
+        );
+    }
     let mut contributions = Vec::new();
     for i in 1..=number {
         cursor.place = format!("contribution {i}");

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use nightingale::{
     CohortError,
     cohort::{
-        Folder, Registration, RegulatorKey, Sponsor,
+        Folder, Registered, Registration, RegulatorKey, Sponsor,
         folder::vacant,
         register,
         registration::read,
@@ -62,6 +62,9 @@ pub(super) struct Commit {
     /// Sign the dataset, and the first version of its consents, with this account's key: 64 hexadecimal digits, mode 600.
     #[arg(long, value_name = "FILE")]
     sponsor_key: Option<PathBuf>,
+    /// Register a plan although two of its answers tell together the sum of a value over fewer subjects than the threshold.
+    #[arg(long)]
+    accept_differences: bool,
     #[command(flatten)]
     keys: store::Keys,
 }
@@ -154,10 +157,12 @@ impl Commit {
             key_column: self.key_column.clone(),
             regulator,
             sponsor,
+            accept_differences: self.accept_differences,
             out: self.out.clone(),
         };
         let keys = self.keys.open()?;
-        let folder = watched("registering", |progress| register(&registration, &keys, progress))?;
+        let Registered { folder, differences } =
+            watched("registering", |progress| register(&registration, &keys, progress))?;
         let dataset = folder.public();
         for table in dataset.tables() {
             say(format_args!(
@@ -181,6 +186,9 @@ impl Commit {
                 );
                 say(format_args!("no researcher is answered {sql}: {reason}"));
             }
+        }
+        for told in differences {
+            say(format_args!("for the sponsor alone, of two planned answers: {told}"));
         }
         match dataset.sponsor() {
             Some(sponsor) => say(format_args!("signed by 0x{}", hex::encode(sponsor.address.0))),

@@ -2,13 +2,13 @@
 
 use super::{Folder, RegulatorKey, Sponsor, folder::vacant};
 use crate::error::CohortError;
-use nightingale_circuits::cohort::{Mode, Query, Schema};
+use nightingale_circuits::cohort::{self, Difference, Mode, Query, Schema, Table};
 use nightingale_prover::cohort::{CohortDataset, CohortKeyStore, Progress};
 use nightingale_records::{
     sql,
     trial::{self, RawTable, Role, SchemaFile},
 };
-use nightingale_verifier::cohort::Dataset;
+use nightingale_verifier::cohort::{Dataset, check_researcher, text};
 use std::path::{Path, PathBuf};
 
 /// What to register, and where.
@@ -23,6 +23,8 @@ pub struct Registration {
     pub regulator: Option<RegulatorKey>,
     /// Who answers for the dataset and signs it.
     pub sponsor: Option<Sponsor>,
+    /// Whether to register a plan of which two answers together tell sums of a few subjects.
+    pub accept_differences: bool,
     /// The new folder.
     pub out: PathBuf,
 }
@@ -35,15 +37,25 @@ pub fn read(files: &[PathBuf]) -> Result<Vec<RawTable>, CohortError> {
     files.iter().map(|file| trial::read(file).map_err(Into::into)).collect()
 }
 
+/// A dataset that was registered.
+pub struct Registered {
+    /// Its folder.
+    pub folder: Folder,
+    /// What two planned answers tell together of a few subjects, one sentence a pair of questions. It is the sponsor's to know and nobody
+    /// else's: it says how few they are.
+    pub differences: Vec<String>,
+}
+
 /// Registers a dataset and writes its folder.
 ///
 /// # Errors
-/// Data that the schema file does not describe, by file, row and column; whatever stops a proof; a folder that is not new.
+/// Data that the schema file does not describe, by file, row and column; a plan of which two answers tell sums of a few subjects, unless that
+/// is accepted; whatever stops a proof; a folder that is not new.
 pub fn register(
     registration: &Registration,
     keys: &CohortKeyStore,
     progress: Progress<'_>,
-) -> Result<Folder, CohortError> {
+) -> Result<Registered, CohortError> {
     vacant(&registration.out)?;
     let mut schema = read_schema(&registration.schema)?;
     if let Some(key) = &registration.key_column {
@@ -55,12 +67,55 @@ pub fn register(
     let mut modes: Vec<Mode> = Role::ALL.into_iter().filter_map(|role| schema.mode(role)).collect();
     modes.sort_unstable();
     modes.dedup();
+    let told = if modes.contains(&Mode::Plan) { differences(&built.tables, &plan) } else { Vec::new() };
+    if let Some((_, told)) = told.iter().find(|(sums, _)| *sums && !registration.accept_differences) {
+        return Err(CohortError::Differences(told.clone()));
+    }
     let sponsor = registration.sponsor.as_ref().map(Sponsor::address);
     let mut dataset = CohortDataset::register(keys, built.tables, plan, modes, sponsor, progress)?;
     if let Some(sponsor) = &registration.sponsor {
         sponsor.sign(&mut dataset)?;
     }
-    Folder::create(&registration.out, dataset, &built.subjects, registration.regulator)
+    let folder = Folder::create(&registration.out, dataset, &built.subjects, registration.regulator)?;
+    Ok(Registered { folder, differences: told.into_iter().map(|(_, told)| told).collect() })
+}
+
+/// What two of the answers that researchers get tell together: whether sums, and in words.
+fn differences(tables: &[Table], plan: &[(String, Query)]) -> Vec<(bool, String)> {
+    let of_table = |table: &Table| {
+        let schema = table.schema();
+        let answered = |(name, query): &&(String, Query)| {
+            name == schema.table() && check_researcher(schema, query).is_ok()
+        };
+        let queries: Vec<&Query> = plan.iter().filter(answered).map(|(_, query)| query).collect();
+        let in_words = |told: Difference| (!told.summed.is_empty(), words(schema, &queries, &told));
+        cohort::differences(table, &queries).into_iter().map(in_words).collect::<Vec<_>>()
+    };
+    tables.iter().flat_map(of_table).collect()
+}
+
+/// A difference as a sentence for the sponsor.
+fn words(schema: &Schema, queries: &[&Query], told: &Difference) -> String {
+    let asked = |index: usize| queries.get(index).map(|query| text::sql(schema, query)).unwrap_or_default();
+    let column = |index: usize| schema.columns().get(index);
+    let name = |index: usize| column(index).map_or("?", |column| column.name.as_str());
+    let code = |(&group, code): (&usize, u32)| {
+        let word = column(group).and_then(|column| text::value(column, code));
+        format!(" with {} {}", name(group), word.as_deref().unwrap_or("missing"))
+    };
+    let place: String = match (told.cells.as_slice(), queries.get(told.with)) {
+        ([cell], Some(query)) => query.groups().iter().zip(query.key(schema, *cell)).map(code).collect(),
+        (cells, _) => format!(" in {} cells together", cells.len()),
+    };
+    let sums: String =
+        told.summed.iter().map(|&column| format!(" and the sum of {}", name(column))).collect();
+    let subjects = if told.subjects == 1 { "subject" } else { "subjects" };
+    format!(
+        "{} less {} tells the count{sums} of {} {subjects}{place}",
+        asked(told.with),
+        asked(told.without),
+        told.subjects
+    )
 }
 
 /// Reads a schema file.

@@ -85,6 +85,7 @@ fn commit(
         key_column: None,
         regulator: Some(regulator.public()),
         sponsor: Some(sponsor),
+        accept_differences: false,
         out: service.join("datasets").join(TENANT).join(&folder),
     };
     if let Some(parent) = registration.out.parent() {
@@ -95,7 +96,7 @@ fn commit(
         if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })
     .at("registering the trial")?;
-    let dataset = registered.public().clone();
+    let dataset = registered.folder.public().clone();
     let public = trial.join("public");
     fs::create_dir_all(&public).at("making the folder")?;
     fs::write(public.join("dataset.json"), dataset.to_json()).at("writing the registration")?;

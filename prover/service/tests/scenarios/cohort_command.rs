@@ -434,6 +434,46 @@ fn exact_answers_leave_only_sealed_where_a_regulators_key_was_registered() -> Re
     Ok(())
 }
 
+/// Twelve subjects without an age make the rest of each question large enough to hide nothing.
+#[test]
+fn a_plan_of_which_two_answers_tell_a_few_subjects_values_is_registered_only_when_that_is_accepted()
+-> Result<()> {
+    let trial = registered()?;
+    let folder = trial.path();
+    let data = fs::read_to_string(folder.join("t.csv"))?;
+    let age = data.lines().next().and_then(|names| names.split(',').position(|name| name == "AGE"));
+    let age = age.context("no AGE")?;
+    let without_age = |line: &str| {
+        let cells = line.split(',').enumerate();
+        cells.map(|(place, cell)| if place == age { "" } else { cell }).collect::<Vec<_>>().join(",")
+    };
+    let lines = data.lines().enumerate();
+    let lines =
+        lines.map(|(row, line)| if (1..=12).contains(&row) { without_age(line) } else { line.to_owned() });
+    fs::write(folder.join("t.csv"), lines.collect::<Vec<_>>().join("\n") + "\n")?;
+    let ages = rows(&folder.join("t.csv"))?;
+    let ages: Vec<u32> = ages.iter().filter_map(|row| row["AGE"].parse().ok()).collect();
+    let oldest = ages.iter().max().context("nobody has an age")?;
+    let are = ages.iter().filter(|age| *age == oldest).count();
+    ensure!((1..11).contains(&are), "{are} are of {oldest} years");
+    let plan = folder.join("t_plan.sql");
+    let two = format!(
+        "SELECT COUNT(*), AVG(AGE) FROM t WHERE AGE IS NOT NULL;\nSELECT COUNT(*), AVG(AGE) FROM t WHERE AGE < {oldest};\n"
+    );
+    fs::write(&plan, fs::read_to_string(&plan)? + &two)?;
+    let commit = ["dataset", "commit", "t.csv", "t_events.csv", "--schema", "t.toml", "--out", "told"];
+    let refused = nightingale(folder, &commit)?;
+    ensure!(refused.code == Some(1) && !folder.join("told").exists(), "{:?} {}", refused.code, refused.err);
+    let told = format!("tells the count and the sum of AGE of {are} subject");
+    ensure!(refused.err.contains(&told) && refused.err.contains("--accept-differences"), "{}", refused.err);
+    let said = done(folder, &[&commit[..], &["--accept-differences"]].concat())?;
+    ensure!(
+        said.lines().any(|line| line.contains("for the sponsor alone") && line.contains(&told)),
+        "{said}"
+    );
+    Ok(())
+}
+
 #[test]
 fn a_commit_says_what_is_missing_and_never_overwrites() -> Result<()> {
     let trial = registered()?;

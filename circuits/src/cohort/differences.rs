@@ -1,0 +1,292 @@
+//! What two released answers tell together: the subjects that one counts and the other does not.
+//!
+//! `WHERE AGE IS NOT NULL` less `WHERE AGE IS NOT NULL AND SEX = 'F'` is the men whose age is known, whether or not anything judged how few they
+//! are. The disclosure rule judges one answer at a time; whoever makes a plan holds the records, and can look at two. Whether a cell lies
+//! within another follows from the two questions, as whoever reads the answers would reason; conditions on other columns that say the same are
+//! not seen, nor what three answers tell.
+
+use super::{ColumnIndex, Interval, Query, Schema, Table, disclosure::hidden, evaluate::evaluate};
+use std::collections::BTreeSet;
+
+/// A group of fewer subjects than the threshold that two released answers tell of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The question that counts them; its index among those that were compared.
+    pub with: usize,
+    /// The question that leaves them out of the same rows; its index.
+    pub without: usize,
+    /// In which cells of `with` they are.
+    pub cells: Vec<usize>,
+    /// How many they are: rows, which where a subject has several may be fewer subjects.
+    pub subjects: u64,
+    /// Columns that both sum, so that the sums of these subjects are told, too.
+    pub summed: Vec<ColumnIndex>,
+}
+
+/// The differences between each two of `queries`, as the table's threshold has them answered: the fewest subjects of each pair.
+///
+/// For cells `A_i` that one answer shows and the cells `B_j` within them that the other shows, `sum #A_i - sum #B_j` is from 1 to
+/// `threshold - 1`. Tried are the cells in which a `B_j` may lie.
+#[must_use]
+pub fn differences(table: &Table, queries: &[&Query]) -> Vec<Difference> {
+    let answers: Vec<Shown<'_>> = queries.iter().map(|query| Shown::of(table, query)).collect();
+    let mut found = Vec::new();
+    for (with, larger) in answers.iter().enumerate() {
+        for (without, smaller) in answers.iter().enumerate().filter(|(without, _)| *without != with) {
+            if let Some((subjects, cells)) = larger.less(smaller, table.schema()) {
+                let both = |column: &&ColumnIndex| smaller.query.values().contains(column);
+                let summed = larger.query.values().iter().filter(both).copied().collect();
+                found.push(Difference { with, without, cells, subjects, summed });
+            }
+        }
+    }
+    found
+}
+
+/// An answer's counts of the cells that it shows.
+struct Shown<'a> {
+    query: &'a Query,
+    /// One entry a cell; `None` where it is hidden.
+    counts: Vec<Option<u64>>,
+}
+
+impl<'a> Shown<'a> {
+    fn of(table: &Table, query: &'a Query) -> Self {
+        let totals = evaluate(query, table);
+        let judged = hidden(&totals, table.schema().threshold());
+        let cells = totals.cells.iter().zip(judged.hidden);
+        Self { query, counts: cells.map(|(cell, hidden)| (!hidden).then_some(cell.count)).collect() }
+    }
+
+    /// The fewest subjects in cells of this answer that no cell of the other one within them counts, where they are few, and those cells.
+    fn less(&self, other: &Self, schema: &Schema) -> Option<(u64, Vec<usize>)> {
+        let threshold = u64::from(schema.threshold());
+        let keys: Vec<Vec<u32>> = (0..self.counts.len()).map(|cell| self.query.key(schema, cell)).collect();
+        let shown = other.counts.iter().enumerate().filter_map(|(cell, count)| Some((cell, (*count)?)));
+        let parts: Vec<(Region, u64)> = shown
+            .filter(|(_, count)| *count > 0)
+            .filter_map(|(cell, count)| {
+                let part = Part { query: other.query, key: other.query.key(schema, cell) };
+                part.passes(self.query).then(|| (part.region(self.query, schema), count))
+            })
+            .collect();
+        let regions: BTreeSet<&Region> = parts.iter().map(|(region, _)| region).collect();
+        let left = regions.into_iter().filter_map(|region| {
+            let cells: Vec<usize> = (0..keys.len()).filter(|cell| holds(region, &keys[*cell])).collect();
+            // A hidden cell leaves unknown how many they are.
+            let held = cells.iter().map(|cell| self.counts[*cell]).sum::<Option<u64>>()?;
+            let counted: u64 =
+                parts.iter().filter(|(part, _)| is_within(part, region)).map(|(_, count)| count).sum();
+            Some((held.checked_sub(counted)?, cells))
+        });
+        left.filter(|(left, _)| (1..threshold).contains(left))
+            .min_by_key(|(left, cells)| (*left, cells.len()))
+    }
+}
+
+/// Cells of a question: of each of its group columns, which codes.
+type Region = Vec<Vec<bool>>;
+
+fn holds(region: &Region, key: &[u32]) -> bool {
+    region.iter().zip(key).all(|(codes, code)| codes.get(*code as usize) == Some(&true))
+}
+
+fn is_within(inner: &Region, outer: &Region) -> bool {
+    inner.iter().flatten().zip(outer.iter().flatten()).all(|(inner, outer)| *outer || !inner)
+}
+
+/// The rows of one cell, as its question describes them.
+struct Part<'a> {
+    query: &'a Query,
+    key: Vec<u32>,
+}
+
+/// What a question says of the codes of a column.
+enum Codes<'a> {
+    One(u32),
+    Within(&'a [Interval]),
+    Any,
+}
+
+impl Part<'_> {
+    fn codes(&self, column: ColumnIndex) -> Codes<'_> {
+        let groups = self.query.groups().iter().zip(&self.key);
+        if let Some((_, &code)) = groups.into_iter().find(|(group, _)| **group == column) {
+            return Codes::One(code);
+        }
+        match self.query.terms().iter().find(|term| term.column == column) {
+            None => Codes::Any,
+            Some(term) => match term.intervals.as_slice() {
+                [only] if only.low == only.high => Codes::One(only.low),
+                intervals => Codes::Within(intervals),
+            },
+        }
+    }
+
+    /// Whether all of them pass the filter of `query`.
+    fn passes(&self, query: &Query) -> bool {
+        query.terms().iter().all(|term| match self.codes(term.column) {
+            Codes::One(code) => term.holds(code),
+            Codes::Within(intervals) => intervals.iter().all(|inner| {
+                term.intervals.iter().any(|outer| outer.low <= inner.low && inner.high <= outer.high)
+            }),
+            Codes::Any => false,
+        })
+    }
+
+    /// The cells of `query` in which they may be.
+    fn region(&self, query: &Query, schema: &Schema) -> Region {
+        let groups = query.groups().iter().zip(query.dimensions(schema));
+        let codes = |(&group, dimension): (&ColumnIndex, usize)| {
+            let codes = self.codes(group);
+            let may_be = |code: u32| match codes {
+                Codes::One(only) => code == only,
+                Codes::Within(intervals) => intervals.iter().any(|interval| interval.holds(code)),
+                Codes::Any => true,
+            };
+            (0..).take(dimension).map(may_be).collect()
+        };
+        groups.map(codes).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cohort::{Column, Kind, Term, Unit};
+
+    const ARM: usize = 1;
+    const SEX: usize = 2;
+    const AGE: usize = 3;
+    /// All known ages.
+    const KNOWN: (usize, u32, u32) = (AGE, 1, 91);
+    const FEMALE: (usize, u32, u32) = (SEX, 1, 1);
+
+    /// A row is (arm, sex, age), repeated.
+    fn table(rows: &[(u32, u32, u32, usize)]) -> Option<Table> {
+        let column = |name: &str, kind| Column { name: name.to_owned(), kind };
+        let words = |words: &[&str]| Kind::Category {
+            dictionary: words.iter().map(|word| (*word).to_owned()).collect(),
+        };
+        let columns = vec![
+            column("usubjid", Kind::Key { count: 999 }),
+            column("arm", words(&["A", "B", "C"])),
+            column("sex", words(&["F", "M"])),
+            column("age", Kind::Integer { minimum: 0, maximum: 90, scale: 0 }),
+        ];
+        let schema = Schema::new("t".to_owned(), columns, 0, Unit::Subject, 11).ok()?;
+        let all: Vec<(u32, u32, u32)> =
+            rows.iter().flat_map(|&(arm, sex, age, times)| vec![(arm, sex, age); times]).collect();
+        let codes = vec![
+            (1..).take(all.len()).collect(),
+            all.iter().map(|row| row.0).collect(),
+            all.iter().map(|row| row.1).collect(),
+            all.iter().map(|row| row.2).collect(),
+        ];
+        Table::new(schema, codes, vec![true; all.len()]).ok()
+    }
+
+    fn query(
+        table: &Table,
+        terms: &[(usize, u32, u32)],
+        values: &[usize],
+        groups: &[usize],
+    ) -> Option<Query> {
+        let term = |&(column, low, high): &(usize, u32, u32)| Term {
+            column,
+            intervals: vec![Interval { low, high }],
+        };
+        Query::new(table.schema(), terms.iter().map(term).collect(), values.to_vec(), groups.to_vec()).ok()
+    }
+
+    /// Which of two questions less which other, the cell, how many, and the columns that are summed.
+    type Told = (usize, Vec<usize>, u64, Vec<usize>);
+
+    fn told(table: &Table, first: Option<Query>, second: Option<Query>) -> Option<Vec<Told>> {
+        let (first, second) = (first?, second?);
+        let found = differences(table, &[&first, &second]);
+        Some(found.into_iter().map(|told| (told.with, told.cells, told.subjects, told.summed)).collect())
+    }
+
+    #[test]
+    fn one_man_among_missing_ages_is_told_by_a_condition_beside_a_known_value() -> Result<(), &'static str> {
+        // Eleven men without an age: the rest of the second question has twelve rows, so that it hides nothing.
+        let table =
+            table(&[(1, 1, 40, 60), (2, 1, 50, 60), (1, 2, 0, 11), (2, 2, 77, 1)]).ok_or("a table")?;
+        let all = query(&table, &[KNOWN], &[AGE], &[]);
+        let women = query(&table, &[KNOWN, FEMALE], &[AGE], &[]);
+        assert_eq!(told(&table, all.clone(), women), Some(vec![(0, vec![0], 1, vec![AGE])]));
+        // By arm, too, and where the larger one is not by arm.
+        let by_arm = query(&table, &[KNOWN, FEMALE], &[AGE], &[ARM]);
+        assert_eq!(told(&table, by_arm, all), Some(vec![(1, vec![0], 1, vec![AGE])]));
+        Ok(())
+    }
+
+    #[test]
+    fn a_small_rest_is_told_where_its_row_is_in_a_cell_that_is_shown() -> Result<(), &'static str> {
+        let table =
+            table(&[(1, 1, 40, 20), (2, 1, 50, 21), (3, 1, 50, 60), (3, 2, 77, 1)]).ok_or("a table")?;
+        let (all, women) = (query(&table, &[], &[], &[ARM]), query(&table, &[FEMALE], &[], &[ARM]));
+        assert_eq!(told(&table, all, women), Some(vec![(0, vec![3], 1, vec![])]));
+        Ok(())
+    }
+
+    #[test]
+    fn what_a_finer_grouping_hides_is_told_by_the_coarser_one() -> Result<(), &'static str> {
+        // Both cells of men are hidden, and each arm has one of them.
+        let table =
+            table(&[(1, 1, 40, 60), (2, 1, 50, 60), (1, 2, 30, 7), (2, 2, 77, 5)]).ok_or("a table")?;
+        let (by_arm, by_both) = (query(&table, &[], &[], &[ARM]), query(&table, &[], &[], &[ARM, SEX]));
+        assert_eq!(told(&table, by_arm.clone(), by_both), Some(vec![(0, vec![2], 5, vec![])]));
+        // Of the women and the men, no cell lies within an arm.
+        assert_eq!(told(&table, by_arm, query(&table, &[], &[], &[SEX])), Some(vec![]));
+        Ok(())
+    }
+
+    #[test]
+    fn cells_together_tell_what_none_of_them_does() -> Result<(), &'static str> {
+        let table = table(&[(1, 1, 40, 60), (2, 1, 50, 60), (1, 2, 30, 1), (2, 2, 30, 2), (2, 2, 0, 11)]);
+        let table = table.ok_or("a table")?;
+        let by_arm = query(&table, &[KNOWN], &[], &[ARM]);
+        let women = query(&table, &[KNOWN, FEMALE], &[], &[]);
+        assert_eq!(told(&table, by_arm.clone(), women), Some(vec![(0, vec![0, 1, 2, 3], 3, vec![])]));
+        let old = query(&table, &[(AGE, 45, 91)], &[], &[]);
+        assert_eq!(told(&table, by_arm.clone(), old), Some(vec![]), "they are many");
+        // In two arms, of which the other question does not tell one from the other.
+        let two = query(&table, &[KNOWN, (ARM, 1, 2)], &[], &[SEX]);
+        assert_eq!(
+            told(&table, by_arm.clone(), two),
+            Some(vec![]),
+            "it hides the men, and the women with them"
+        );
+        let two = query(&table, &[FEMALE, KNOWN, (ARM, 1, 2)], &[AGE], &[]);
+        assert_eq!(told(&table, by_arm, two), Some(vec![(0, vec![1, 2], 3, vec![])]));
+        Ok(())
+    }
+
+    #[test]
+    fn a_finer_grouping_less_a_condition_by_the_coarser_one_tells_a_few() -> Result<(), &'static str> {
+        // Of ages over 50 the second question counts none: eleven in all, one of them in the third arm.
+        let rows =
+            [(1, 1, 40, 60), (1, 2, 40, 60), (1, 1, 60, 10), (3, 1, 40, 40), (3, 2, 40, 59), (3, 1, 60, 1)];
+        let table = table(&rows).ok_or("a table")?;
+        let by_both = query(&table, &[KNOWN], &[AGE], &[ARM, SEX]);
+        let by_arm = query(&table, &[(AGE, 1, 50)], &[AGE], &[ARM]);
+        let third = vec![9, 10, 11];
+        assert_eq!(told(&table, by_both, by_arm), Some(vec![(0, third, 1, vec![AGE])]));
+        Ok(())
+    }
+
+    #[test]
+    fn a_narrower_range_is_within_a_wider_one_and_others_are_not() -> Result<(), &'static str> {
+        let table =
+            table(&[(1, 1, 40, 60), (1, 1, 60, 4), (1, 1, 20, 60), (1, 1, 0, 11)]).ok_or("a table")?;
+        let (wide, narrow) =
+            (query(&table, &[KNOWN], &[AGE], &[]), query(&table, &[(AGE, 1, 50)], &[AGE], &[]));
+        assert_eq!(told(&table, narrow.clone(), wide), Some(vec![(1, vec![0], 4, vec![AGE])]));
+        let overlapping = query(&table, &[(AGE, 30, 91)], &[AGE], &[]);
+        assert_eq!(told(&table, narrow.clone(), overlapping), Some(vec![]));
+        assert_eq!(told(&table, narrow.clone(), narrow), Some(vec![]));
+        Ok(())
+    }
+}
