@@ -8,6 +8,7 @@
 use crate::{
     VerifyError,
     encoding::{scalar_from_hex, scalar_to_hex},
+    json::{self, Object},
 };
 use nightingale_circuits::Fr;
 use serde::{Deserialize, Serialize};
@@ -38,7 +39,7 @@ pub struct ConsentEpochs(Vec<ConsentEpoch>);
 #[serde(deny_unknown_fields)]
 struct EpochsFile {
     format: String,
-    epochs: Vec<EpochFile>,
+    epochs: Vec<Object<EpochFile>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -70,10 +71,13 @@ impl ConsentEpochs {
     /// A list of epochs.
     ///
     /// # Errors
-    /// None at all; numbers that do not rise, times that go back.
+    /// None at all; a number that does not follow the one before it, without which a root would seem to have been superseded later than it was;
+    /// times that go back.
     pub fn new(epochs: Vec<ConsentEpoch>) -> Result<Self, VerifyError> {
         let rises = |pair: &[ConsentEpoch]| match pair {
-            [before, after] => before.number < after.number && before.published <= after.published,
+            [before, after] => {
+                before.number.checked_add(1) == Some(after.number) && before.published <= after.published
+            }
             _ => true,
         };
         if epochs.is_empty() {
@@ -82,7 +86,7 @@ impl ConsentEpochs {
         if !epochs.windows(2).all(rises) {
             return Err(VerifyError::malformed(
                 "epochs",
-                "must have rising numbers and times that never go back",
+                "must have numbers that follow one another and times that never go back",
             ));
         }
         Ok(Self(epochs))
@@ -107,11 +111,11 @@ impl ConsentEpochs {
     pub fn from_json(bytes: &[u8]) -> Result<Self, VerifyError> {
         let unreadable =
             |problem: String| VerifyError::Unreadable { what: "file of consent epochs", problem };
-        let file: EpochsFile = serde_json::from_slice(bytes).map_err(|e| unreadable(e.to_string()))?;
+        let file: EpochsFile = json::read(bytes).map_err(|e| unreadable(e.to_string()))?;
         if file.format != FORMAT {
             return Err(unreadable(format!("its format is not \"{FORMAT}\"")));
         }
-        let each = file.epochs.iter().enumerate().map(|(i, epoch)| {
+        let each = file.epochs.iter().enumerate().map(|(i, Object(epoch))| {
             Ok(ConsentEpoch {
                 number: epoch.number,
                 root: scalar_from_hex(&epoch.root, &format!("epochs[{i}].root"))?,
@@ -124,10 +128,12 @@ impl ConsentEpochs {
     /// Writes the file.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let epochs = self.0.iter().map(|epoch| EpochFile {
-            number: epoch.number,
-            root: scalar_to_hex(&epoch.root),
-            published: time_text(epoch.published),
+        let epochs = self.0.iter().map(|epoch| {
+            Object(EpochFile {
+                number: epoch.number,
+                root: scalar_to_hex(&epoch.root),
+                published: time_text(epoch.published),
+            })
         });
         let file = EpochsFile { format: FORMAT.to_owned(), epochs: epochs.collect() };
         // Strings and integers: nothing that JSON cannot hold.
@@ -390,6 +396,23 @@ mod tests {
             assert!(ConsentEpochs::from_json(text.replace(from, to).as_bytes()).is_err(), "{from} to {to}");
         }
         assert!(ConsentEpochs::new(Vec::new()).is_err());
+        // Without the epoch that superseded it, a root would count for longer.
+        let mut gap = epochs.epochs().to_vec();
+        gap.remove(1);
+        assert!(
+            ConsentEpochs::new(gap).is_err() && ConsentEpochs::new(epochs.epochs()[1..].to_vec()).is_ok()
+        );
+        // Lists of members' values, and a key twice: other readers take neither, or read something else.
+        for other in [
+            format!(r#"["{FORMAT}", []]"#),
+            format!(
+                r#"{{"format": "{FORMAT}", "epochs": [[1, "{}", "2026-01-01T00:00:00Z"]]}}"#,
+                scalar_to_hex(&Fr::from(7u64))
+            ),
+            text.replacen('{', r#"{"format": "none", "#, 1),
+        ] {
+            assert!(ConsentEpochs::from_json(other.as_bytes()).is_err(), "{other}");
+        }
         Ok(())
     }
 }

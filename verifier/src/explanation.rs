@@ -11,6 +11,9 @@ use crate::{
 use nightingale_circuits::claim::{Balances, Reason, Reasons};
 use serde::Deserialize;
 
+/// What may be wrong with a claim whose coverage is not enrolled: every other rule is one of enrolled coverages (`docs/statements/claim.md`).
+const WITHOUT_COVERAGE: [Reason; 3] = [Reason::NotInsured, Reason::WrongPayer, Reason::Provider];
+
 /// One line of an explanation, in cents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the statement's; `docs/statements/claim.md` defines them")]
@@ -201,6 +204,12 @@ impl Explanation {
             return Err(refuse("account_after", "is missing, and an approval has one"));
         }
         let all = self.lines.iter().fold(Reasons::default(), |all, line| all.union(line.reasons));
+        if maximum_left.is_none() && all.iter().any(|reason| !WITHOUT_COVERAGE.contains(&reason)) {
+            return Err(refuse(
+                "account_after",
+                "is missing, and a reason of a line is one of an enrolled coverage",
+            ));
+        }
         if verified.reasons != Some(all) {
             return Err(refuse("reasons", "are not those of its lines"));
         }

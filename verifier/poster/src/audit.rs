@@ -200,9 +200,13 @@ impl Poster {
         let mut patience = self.patience();
         loop {
             let deep = self.deep_block(self.node.head().await?.number);
-            let held = self.newest_anchor(contract, head.log, deep.into()).await;
-            if held.is_ok_and(|held| held.sequence >= head.sequence) {
-                return Ok(Anchoring::Known);
+            if let Ok(held) = self.newest_anchor(contract, head.log, deep.into()).await {
+                if held.sequence == head.sequence && held.head != head.head {
+                    return Err(PosterError::AnchorDiffers { sequence: head.sequence, anchored: held.head });
+                }
+                if held.sequence >= head.sequence {
+                    return Ok(Anchoring::Known);
+                }
             }
             if !patience.pause().await {
                 return Err(self.elsewhere_unconfirmed(&request.purpose));

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, U256};
 use nightingale_verifier::VerifyError;
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 use thiserror::Error;
 
 /// What went wrong.
@@ -334,8 +334,8 @@ pub enum PosterError {
     },
     /// A transaction came to nothing, by one node's word, and the chain would do what it was for a second time.
     #[error(
-        "{purpose}: transaction {transaction} {ending}, as this node says, and whoever has its signed bytes can send them as long as nonce {nonce} of \
-         {account} is unused: check with another node that it did not happen and that the nonce is used; then --again {transaction} sends another. \
+        "{purpose}: transaction {transaction} {ending}, as this node says, and whoever has its signed bytes{others} can send them as long as nonce {nonce} of \
+         {account} is unused: check with another node that none of it happened and that the nonce is used; then --again {transaction}, with that node, sends another. \
          Where the nonce is unused, give that node: the same bytes are sent"
     )]
     Doubtful {
@@ -343,6 +343,8 @@ pub enum PosterError {
         purpose: String,
         /// The transaction.
         transaction: B256,
+        /// What else was signed under its nonce.
+        others: Offers,
         /// What became of it.
         ending: String,
         /// Its nonce.
@@ -356,6 +358,11 @@ pub enum PosterError {
     /// The outbox's lock is not what this program makes, and might be somebody else's file.
     #[error("{0} is not a plain file (a link, perhaps); remove it, and look at who could have put it there")]
     LockIsLink(PathBuf),
+    /// The outbox has two names, and a lock for each.
+    #[error(
+        "{0} has another name (a hard link), under which a second poster would not find it used; remove one of the two, and start again"
+    )]
+    OutboxIsLinked(PathBuf),
     /// The outbox cannot be used.
     #[error("outbox: {0}")]
     Outbox(String),
@@ -418,10 +425,24 @@ impl PosterError {
             | Self::GenesisMissing { .. }
             | Self::OutboxBusy(_)
             | Self::LockIsLink(_)
+            | Self::OutboxIsLinked(_)
             | Self::Outbox(_)
             | Self::LogMissing => true,
             _ => false,
         }
+    }
+}
+
+/// Hashes of what else was signed under a nonce, as a part of a sentence.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offers(pub Vec<B256>);
+
+impl fmt::Display for Offers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, hash) in self.0.iter().enumerate() {
+            write!(f, "{} {hash}", if place == 0 { ", or those of" } else { "," })?;
+        }
+        Ok(())
     }
 }
 

@@ -19,6 +19,8 @@ use std::{future::IntoFuture, time::Duration};
 
 /// No single answer takes longer on a node that works.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Shorter parts of a URL (`v3`, `rpc`) guard nothing.
+const SHORTEST_SECRET: usize = 6;
 
 /// A connection to one node. No `Debug`: URLs may hold passwords and access tokens.
 #[derive(Clone)]
@@ -26,6 +28,8 @@ pub struct Node {
     provider: RootProvider,
     whole: String,
     url: String,
+    /// What the URL holds beside scheme and host, the longest first.
+    secrets: Vec<String>,
 }
 
 /// The newest block.
@@ -63,9 +67,9 @@ impl Node {
         let client = client.map_err(|error| malformed(&error.to_string()))?;
         let shown =
             format!("{}://{}", parsed.scheme(), parsed.authority().rsplit('@').next().unwrap_or_default());
-        let whole = parsed.to_string();
+        let (whole, secrets) = (parsed.to_string(), secrets(&parsed));
         let provider = ProviderBuilder::<_, _, Ethereum>::default().connect_reqwest(client, parsed);
-        Ok(Self { provider, whole, url: shown })
+        Ok(Self { provider, whole, url: shown, secrets })
     }
 
     /// The chain's id.
@@ -195,7 +199,7 @@ impl Node {
         match self.provider.send_raw_transaction(raw).await {
             Ok(_) => Ok(Ok(())),
             Err(error) => match error.as_error_resp() {
-                Some(answer) => Ok(Err(answer.message.to_string())),
+                Some(answer) => Ok(Err(self.words(&answer.message))),
                 None => Err(self.unreachable("eth_sendRawTransaction", &error.to_string())),
             },
         }
@@ -207,11 +211,12 @@ impl Node {
         Ok(self.asked("eth_getTransactionByHash", found).await?.is_some())
     }
 
-    /// The receipt of a transaction that is in the chain now.
+    /// The receipt of a transaction that is in the chain now. Of another transaction it says nothing of this one.
     pub(crate) async fn receipt(&self, transaction: B256) -> Result<Option<TransactionReceipt>, PosterError> {
         let receipt = self.provider.get_transaction_receipt(transaction);
         let receipt = self.asked("eth_getTransactionReceipt", receipt).await?;
-        Ok(receipt.filter(|receipt| receipt.block_number.is_some()))
+        Ok(receipt
+            .filter(|receipt| receipt.block_number.is_some() && receipt.transaction_hash == transaction))
     }
 
     async fn asked<T, F>(&self, method: &'static str, question: F) -> Result<T, PosterError>
@@ -237,17 +242,42 @@ impl Node {
             return Err(self.unreachable(method, &error.to_string()));
         };
         let data = refusal.as_revert_data().unwrap_or_default();
-        let reason = if data.is_empty() { refusal.message.to_string() } else { bindings::explain(&data) };
+        let reason = if data.is_empty() { self.words(&refusal.message) } else { bindings::explain(&data) };
         Ok(Err(Revert { data, reason }))
     }
 
     fn unreachable(&self, method: &'static str, problem: &str) -> PosterError {
-        // The transport shows the URL without its user; paths and queries hold access tokens as well.
-        let bare = self.whole.rsplit_once('@').map(|(_, rest)| format!("http://{rest}"));
-        let mut problem = problem.to_owned();
-        for url in [Some(&self.whole), bare.as_ref()].into_iter().flatten() {
-            problem = problem.replace(url.as_str(), &self.url).replace(url.trim_end_matches('/'), &self.url);
-        }
-        PosterError::NodeUnreachable { url: self.url.clone(), method, problem }
+        PosterError::NodeUnreachable { url: self.url.clone(), method, problem: self.words(problem) }
     }
+
+    /// What a node or the transport says, for people to read: on one line, and without what the URL holds beside the host, which is a password
+    /// or an access token, or may be one.
+    fn words(&self, said: &str) -> String {
+        // The transport shows the URL without its user.
+        let bare = self.whole.rsplit_once('@').map(|(_, rest)| format!("http://{rest}"));
+        let mut said = said.replace(char::is_control, " ");
+        for url in [Some(&self.whole), bare.as_ref()].into_iter().flatten() {
+            said = said.replace(url.as_str(), &self.url).replace(url.trim_end_matches('/'), &self.url);
+        }
+        for secret in &self.secrets {
+            said = said.replace(secret.as_str(), "***");
+        }
+        said
+    }
+}
+
+/// User, password, path and query of a URL, and their parts of some length; the longest first.
+fn secrets(url: &Url) -> Vec<String> {
+    let (path, query) = (url.path(), url.query().unwrap_or_default());
+    let whole = [url.username(), url.password().unwrap_or_default(), path, query];
+    let parts = path.split('/').chain(query.split(['&', '=']));
+    let mut all: Vec<String> = whole
+        .into_iter()
+        .chain(parts)
+        .filter(|part| part.len() >= SHORTEST_SECRET)
+        .map(str::to_owned)
+        .collect();
+    all.sort_unstable_by_key(|part| std::cmp::Reverse(part.len()));
+    all.dedup();
+    all
 }

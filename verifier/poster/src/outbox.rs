@@ -201,6 +201,20 @@ impl Outbox {
         self.all(rows).await
     }
 
+    /// Whether every other row with a row's nonce was lost.
+    pub(crate) async fn has_its_nonce_alone(&self, row: &Transaction) -> Result<bool, PosterError> {
+        let others: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM transactions WHERE chain = ? AND sender = ? AND nonce = ? AND state <> 'lost' AND id <> ?",
+        )
+        .bind(self.chain)
+        .bind(row.sender.as_slice())
+        .bind(number(row.nonce)?)
+        .bind(row.id)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(others == 0)
+    }
+
     /// The first nonce after everything that was not lost; none when there is nothing. What has ended counts as well: a
     /// node that lags gives its nonces a second time.
     pub(crate) async fn next_nonce(&self, sender: Address) -> Result<Option<u64>, PosterError> {

@@ -1,7 +1,7 @@
 //! FHIR and X12: the amounts are the proof's to the cent, and an explanation must agree with it.
 
 use super::golden::{NAMES, explanation, key, proof};
-use nightingale_circuits::claim::Reason;
+use nightingale_circuits::claim::{Reason, Reasons};
 use nightingale_verifier::{
     ClaimProof, Context, Decision, Explanation, KeyKind, Verified, VerifyError, fhir, money::decimal,
     verify_claim, x12,
@@ -381,10 +381,16 @@ fn an_explanation_has_one_spelling() {
     let error = Explanation::from_json(twice.as_bytes(), &verified).unwrap_err().to_string();
     assert!(error.contains("stands twice"), "{error}");
     // Where the coverage is not enrolled, there is no account.
-    let (_, denied) = super::remittance::verified("claim-2-deny");
+    let (_, mut denied) = super::remittance::verified("claim-2-deny");
     let mut unenrolled = explanation("claim-2-deny");
     unenrolled["account_after"] = Value::Null;
-    assert!(read(&unenrolled, &denied).is_ok());
+    let unlike = read(&unenrolled, &denied).unwrap_err().to_string();
+    assert!(unlike.contains("account_after is missing, and a reason"), "{unlike}");
+    let mut not_insured = Reasons::default();
+    not_insured.set(Reason::NotInsured, true);
+    denied.reasons = Some(not_insured);
+    (unenrolled["reasons"], unenrolled["lines"][0]["reasons"]) = (json!(["31"]), json!(["31"]));
+    read(&unenrolled, &denied).unwrap();
     let rich = refusal("claim-2-approve", |it| it["account_after"]["maximum_cents"] = json!(1u64 << 40));
     assert!(rich.starts_with("account_after "), "{rich}");
 }

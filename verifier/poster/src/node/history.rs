@@ -43,30 +43,36 @@ impl Included {
     /// Whether it used this nonce of an account on this chain, as the account's own or with an authorisation of the account's. Only what the
     /// account signed counts: that it did is recomputed, whatever the node says of sender, nonce and hash.
     pub(crate) fn uses(&self, chain_id: u64, account: Address, nonce: u64) -> bool {
-        let authorises = |value: &Value| {
-            SignedAuthorization::deserialize(value).is_ok_and(|signed| {
-                signed.nonce == nonce
-                    && (signed.chain_id.is_zero() || signed.chain_id == U256::from(chain_id))
-                    && signed.recover_authority().is_ok_and(|signer| signer == account)
-            })
-        };
         let own = self.from == account && self.nonce == U64::from(nonce);
-        (own && self.is_signed(chain_id, account, nonce)) || self.authorisations.iter().any(authorises)
+        if !own && self.authorisations.is_empty() {
+            return false;
+        }
+        let Some(signed) = self.as_hashed() else { return false };
+        let authorises = |authorisation: &SignedAuthorization| {
+            authorisation.nonce == nonce
+                && (authorisation.chain_id.is_zero() || authorisation.chain_id == U256::from(chain_id))
+                && authorisation.recover_authority().is_ok_and(|signer| signer == account)
+        };
+        (own && is_signed(&signed, chain_id, account, nonce))
+            || signed.authorization_list().is_some_and(|all| all.iter().any(authorises))
     }
 
-    fn is_signed(&self, chain_id: u64, account: Address, nonce: u64) -> bool {
-        let Ok(told) = Transaction::<TxEnvelope>::deserialize(&self.whole) else { return false };
-        let signed = told.inner.into_inner();
-        // An old transaction without a chain counts on all. Of the two signatures that hold for one transaction (EIP-2), the chain takes one.
-        signed.nonce() == nonce
-            && signed.chain_id().is_none_or(|id| id == chain_id)
-            && keccak256(signed.encoded_2718()) == self.hash
-            && signed.signature().normalize_s().is_none()
-            && signed
-                .signature()
-                .recover_address_from_prehash(&signed.signature_hash())
-                .is_ok_and(|signer| signer == account)
+    /// What was signed, where it has the hash that the node says.
+    fn as_hashed(&self) -> Option<TxEnvelope> {
+        let signed = Transaction::<TxEnvelope>::deserialize(&self.whole).ok()?.inner.into_inner();
+        (keccak256(signed.encoded_2718()) == self.hash).then_some(signed)
     }
+}
+
+fn is_signed(signed: &TxEnvelope, chain_id: u64, account: Address, nonce: u64) -> bool {
+    // An old transaction without a chain counts on all. Of the two signatures that hold for one transaction (EIP-2), the chain takes one.
+    signed.nonce() == nonce
+        && signed.chain_id().is_none_or(|id| id == chain_id)
+        && signed.signature().normalize_s().is_none()
+        && signed
+            .signature()
+            .recover_address_from_prehash(&signed.signature_hash())
+            .is_ok_and(|signer| signer == account)
 }
 
 #[derive(Debug, Deserialize)]

@@ -8,9 +8,12 @@ use std::{
 };
 
 /// Creates the file where it is missing, with what leads to it, and gives its true path: an outbox has one lock, whatever
-/// links lead to it. SQLite gives the files beside it the same permissions.
+/// symbolic links lead to it, and no second name. SQLite gives the files beside it the same permissions.
 pub(super) fn prepare(path: &Path) -> Result<PathBuf, PosterError> {
     let io = |path: &Path, source| PosterError::Io { path: path.to_owned(), source };
+    if fs::metadata(path).is_ok_and(|found| has_other_names(&found)) {
+        return Err(PosterError::OutboxIsLinked(path.to_owned()));
+    }
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).map_err(|source| io(folder, source))?;
     }
@@ -58,6 +61,16 @@ fn private() -> OpenOptions {
 fn is_same(one: &Metadata, other: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(unix)]
+fn has_other_names(file: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(file) > 1
+}
+
+#[cfg(not(unix))]
+fn has_other_names(_: &Metadata) -> bool {
+    false
 }
 
 #[cfg(not(unix))]

@@ -7,6 +7,7 @@
 use super::{Goal, How, Posted, Poster};
 use crate::{
     PosterError,
+    error::Offers,
     outbox::{State, Transaction},
 };
 use alloy_primitives::{B256, Keccak256};
@@ -233,7 +234,9 @@ impl Poster {
         let transaction = row.mined.map(|mined| mined.transaction);
         let transaction = transaction.or_else(|| row.newest().map(|newest| newest.hash)).unwrap_or_default();
         let (purpose, nonce, account) = (row.purpose.clone(), row.nonce, row.sender);
-        PosterError::Doubtful { purpose, transaction, ending, nonce, account }
+        let hashes = row.attempts.iter().map(|attempt| attempt.hash);
+        let others = Offers(hashes.filter(|hash| *hash != transaction).collect());
+        PosterError::Doubtful { purpose, transaction, others, ending, nonce, account }
     }
 }
 

@@ -40,28 +40,32 @@ impl Poster {
     }
 
     /// Sees whether what is called done is still where it was, whatever its nonce, and opens again what is not. Its receipt is enough to say that
-    /// it is; that it is not, only another block there says.
+    /// it is, or that it failed there; that it is elsewhere, only another block says.
     pub(crate) async fn recheck(&self, rows: &mut [Transaction]) -> Result<(), PosterError> {
         let mut patience = self.patience();
         for row in rows.iter_mut().filter(|row| row.state == State::Done) {
             let Some(mined) = row.mined else { continue };
-            if !self.is_there(mined).await?
-                && self.reopen_where_vanished(row, mined.place(), &mut patience).await?
-            {
+            let is_open = match self.went_well(mined).await? {
+                Some(true) => false,
+                Some(false) => {
+                    self.outbox.reopen(row.id).await?;
+                    true
+                }
+                None => self.reopen_where_vanished(row, mined.place(), &mut patience).await?,
+            };
+            if is_open {
                 row.state = State::Open;
             }
         }
         Ok(())
     }
 
-    /// Looks again at what a node called failed, and opens again what this one shows to have happened, or what is not where it is said to have failed; whether
-    /// anything was.
+    /// Looks again at what a node said to have come to nothing, and opens again what this one shows to have happened, or what is not where it is
+    /// said to have failed; whether anything was.
     pub(crate) async fn reopen_where_misjudged(&self, rows: &[Transaction]) -> Result<bool, PosterError> {
         let mut any = false;
-        for row in rows.iter().filter(|row| row.state == State::Failed && row.problem.is_none()) {
-            let Some(mined) = row.mined.filter(|mined| row.is_by(mined.transaction)) else { continue };
-            let happened = self.receipt_of(row).await?.is_some_and(|receipt| receipt.inner.status());
-            if happened || self.standing(mined.place()).await? == Standing::Vanished {
+        for row in rows.iter().filter(|row| row.problem.is_none()) {
+            if self.is_misjudged(row).await? {
                 self.outbox.reopen(row.id).await?;
                 any = true;
             }
@@ -69,14 +73,29 @@ impl Poster {
         Ok(any)
     }
 
-    async fn is_there(&self, mined: Mined) -> Result<bool, PosterError> {
-        if mined.block > self.deep_block(self.node.head().await?.number) {
-            return Ok(false);
+    async fn is_misjudged(&self, row: &Transaction) -> Result<bool, PosterError> {
+        match (row.state, row.mined) {
+            (State::Failed, Some(mined)) if row.is_by(mined.transaction) => {
+                let happened = self.receipt_of(row).await?.is_some_and(|receipt| receipt.inner.status());
+                Ok(happened || self.standing(mined.place()).await? == Standing::Vanished)
+            }
+            // It has the nonce itself, where nothing else of this outbox has it.
+            (State::Lost, _) => {
+                Ok(self.receipt_of(row).await?.is_some() && self.outbox.has_its_nonce_alone(row).await?)
+            }
+            _ => Ok(false),
         }
-        let Some(receipt) = self.node.receipt(mined.transaction).await? else { return Ok(false) };
-        Ok(receipt.block_number == Some(mined.block)
-            && receipt.inner.status()
-            && self.node.block_hash(mined.block).await? == receipt.block_hash)
+    }
+
+    /// Whether what was mined succeeded; none where the node does not have it there, as deep as wanted.
+    async fn went_well(&self, mined: Mined) -> Result<Option<bool>, PosterError> {
+        if mined.block > self.deep_block(self.node.head().await?.number) {
+            return Ok(None);
+        }
+        let Some(receipt) = self.node.receipt(mined.transaction).await? else { return Ok(None) };
+        let is_there = receipt.block_number == Some(mined.block)
+            && self.node.block_hash(mined.block).await? == receipt.block_hash;
+        Ok(is_there.then(|| receipt.inner.status()))
     }
 
     /// Opens a row again where a block stands in the place of the one that ended it; whether it did.

@@ -254,3 +254,21 @@ async fn anchors_of_another_account_or_contract_that_a_node_gives_are_not_the_cu
     ensure!(anchors(&node, world.anchorage(stranger.address()), 0, None).await?.anchors.len() == 1);
     Ok(())
 }
+
+/// The newest block has the head, and a reorganisation, or a node that mixes two states, another one as deep as wanted.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_head_that_the_chain_has_as_deep_as_wanted_is_not_called_known() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let head = |byte| Head { log: LOG.into(), sequence: 3, head: B256::repeat_byte(byte) };
+    world.poster("operator").await?.anchor(world.contract, head(0xa1)).await?;
+    let proxy = Proxy::lying(world.anvil.address(), |request, answer| {
+        let is_newest = request["method"] == "eth_call" && request["params"][1] == "latest";
+        if let Some(said) = answer["result"].as_str().filter(|_| is_newest) {
+            answer["result"] = json!(said.replace(&"a1".repeat(32), &"b2".repeat(32)));
+        }
+    })?;
+    let poster = open(proxy.url(), &world.path("second.sqlite"), "operator", |terms| terms).await?;
+    let differs = poster.anchor(world.contract, head(0xb2)).await;
+    ensure!(matches!(differs, Err(PosterError::AnchorDiffers { sequence: 3, .. })), "{differs:?}");
+    Ok(())
+}

@@ -11,9 +11,9 @@ use anyhow::{Context, Result, ensure};
 use nightingale_contracts::bindings::Registry::{
     consentStampCall, newestConsentRootCall, publishConsentRootCall,
 };
-use nightingale_poster::{How, Posted, Poster, PosterError, outbox::State};
+use nightingale_poster::{How, Posted, Poster, PosterError, Terms, outbox::State};
 use nightingale_verifier::{ConsentEpoch, ConsentEpochs, expectation::parse_root};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     fs,
     time::{SystemTime, UNIX_EPOCH},
@@ -161,6 +161,56 @@ async fn a_publication_that_was_cut_off_is_judged_again_and_gives_its_nonce_to_t
     Ok(())
 }
 
+/// After a reorganisation the chain's clock is earlier, and an older publication uses the nonce that was given to the next one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publication_is_not_done_by_an_older_one_that_used_its_nonce() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let mut list = vec![("consents", after(&world, 100)?)];
+    let raw = held_back(&world, &list).await?;
+    let snapshot = world.anvil.ask("evm_snapshot", json!([]))?;
+    list.push(("revoked", after(&world, 31 * 86_400)?));
+    held_back(&world, &list).await?;
+    let rows = world.watch("operator.sqlite", |_| true).await?;
+    ensure!(
+        rows[0].attempts.len() == 2 && rows[0].purpose.contains(&root("revoked").to_string()),
+        "{rows:?}"
+    );
+    world.anvil.ask("evm_revert", json!([snapshot]))?;
+    world.anvil.ask("eth_sendRawTransaction", json!([raw]))?;
+    world.anvil.mine(1)?;
+    let poster = world.poster("operator", |terms| terms).await?;
+    ensure!(newest(&poster, &world).await? == root("consents"), "the older one was not mined");
+    let before = world.anvil.mined_of(poster.address())?;
+    ensure!(is_sent(poster.publish_consents(&world.deployment, &epochs(&list)?, false).await)?);
+    ensure!(newest(&poster, &world).await? == root("revoked"), "what was revoked is still granted");
+    ensure!(world.anvil.mined_of(poster.address())? == before + 1);
+    let rows = world.watch("operator.sqlite", |_| true).await?;
+    let states: Vec<State> = rows.iter().map(|row| row.state).collect();
+    ensure!(states == [State::Failed, State::Done], "{rows:?}");
+    Ok(())
+}
+
+/// What such a node is given must not renew a root in years.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_ahead_does_not_have_a_publication_signed_for_later() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    world.anvil.move_to_chain(11_155_111)?;
+    let ahead = |request: &Value, answer: &mut Value| {
+        if request["method"] == "eth_getBlockByNumber" && answer["result"]["timestamp"].is_string() {
+            answer["result"]["timestamp"] = json!("0xffffffff");
+        }
+    };
+    let proxy = Proxy::lying(world.anvil.address(), ahead)?;
+    let poster =
+        world.poster_at(proxy.url(), "operator", |terms| Terms { confirmations: 1, ..terms }).await?;
+    poster.publish_consent_root(&world.deployment, root("revoked"), false).await?;
+    let rows = world.watch("operator.sqlite", |_| true).await?;
+    let until = publishConsentRootCall::abi_decode(&rows[0].data)?.notAfter;
+    let here = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    ensure!((here..=here + 86_400).contains(&until), "{until}");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_list_does_not_bring_back_a_root_that_the_chain_left() -> Result<()> {
     let Some(world) = World::new().await? else { return Ok(()) };
@@ -278,5 +328,9 @@ async fn the_command_takes_the_file_that_the_service_writes() -> Result<()> {
     );
     fs::write(world.path("epochs.json"), "{}")?;
     ensure!(run(&["--consents", "epochs.json"])?.0 == 2);
+    // Of a publication that came to nothing there is nothing to name: the same command signs the next one.
+    let hash = B256::repeat_byte(7).to_string();
+    let (code, _, stderr) = run(&["--root", &root("c2").to_string(), "--again", &hash])?;
+    ensure!(code == 2 && stderr.contains("leave HASH out"), "{code} {stderr}");
     Ok(())
 }

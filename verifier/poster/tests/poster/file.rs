@@ -47,3 +47,18 @@ async fn two_names_of_one_outbox_have_one_lock() -> Result<()> {
     ensure!(matches!(error, PosterError::OutboxBusy(_)), "{error}");
     Ok(())
 }
+
+/// Its lock and its log are named after it, so that two names are two outboxes of one account.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outbox_with_a_second_name_is_refused_under_both() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    drop(world.poster("stranger", |terms| terms).await?);
+    fs::hard_link(world.path("stranger.sqlite"), world.path("provider.sqlite"))?;
+    for name in ["stranger", "provider"] {
+        let refused = world.poster(name, |terms| terms).await.err().context("it was opened")?;
+        let error = refused.downcast_ref::<PosterError>().context("another error")?;
+        ensure!(matches!(error, PosterError::OutboxIsLinked(_)) && error.is_wrong_use(), "{error}");
+    }
+    fs::remove_file(world.path("provider.sqlite"))?;
+    world.poster("stranger", |terms| terms).await.map(drop)
+}

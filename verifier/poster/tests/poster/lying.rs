@@ -242,18 +242,7 @@ async fn a_deposit_that_a_node_calls_failed_is_not_made_twice() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_withdrawal_that_lost_its_nonce_is_asked_about_and_comes_back_where_the_nonce_does() -> Result<()> {
     let Some(world) = credited().await? else { return Ok(()) };
-    let proxy = Proxy::holding(world.anvil.address(), "eth_sendRawTransaction", 0, Moment::Before)?;
-    let poster = provider(&world, proxy.url()).await?;
-    let (sender, request) = (poster.address(), withdrawal(&world));
-    let posting = tokio::spawn(async move { poster.once(&request, false).await });
-    tokio::task::block_in_place(|| proxy.reached())?;
-    let snapshot = world.anvil.ask("evm_snapshot", json!([]))?;
-    let twin = open(&world.anvil.url(), &world.path("twin.sqlite"), "provider", |terms| terms).await?;
-    let by = twin.send(&tell::mint(&world.deployment, sender, 1)).await?.mined;
-    proxy.release();
-    let lost = doubtful(posting.await?)?;
-    let row = world.watch("provider.sqlite", |_| true).await?.remove(0);
-    ensure!(row.state == State::Lost && row.taken == Some((by.transaction, by.block)), "{row:?}");
+    let (snapshot, _, lost) = overtaken(&world).await?;
     let poster = provider(&world, &world.anvil.url()).await?;
     ensure!(doubtful(poster.once(&withdrawal(&world), false).await)? == lost);
     // What took the nonce is gone: the same bytes take it.
@@ -261,7 +250,7 @@ async fn a_withdrawal_that_lost_its_nonce_is_asked_about_and_comes_back_where_th
     world.anvil.mine(1)?;
     let posted = poster.once(&withdrawal(&world), false).await?;
     ensure!(posted[0].how == How::Resumed && posted[0].mined.transaction == lost, "{posted:?}");
-    ensure!(withdrawn(&world).await? == U256::from(CENTS) && world.anvil.mined_of(sender)? == 1);
+    ensure!(withdrawn(&world).await? == U256::from(CENTS) && world.anvil.mined_of(poster.address())? == 1);
     Ok(())
 }
 
@@ -282,5 +271,141 @@ async fn what_was_done_is_known_whatever_block_0_a_node_of_a_public_chain_shows(
     let poster = world.poster_at(proxy.url(), "stranger", shallow).await?;
     ensure!(poster.once(&mint, false).await?[0].how == How::AlreadyDone);
     ensure!(withdrawn(&world).await? == U256::from(CENTS));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_of_another_transaction_ends_nothing() -> Result<()> {
+    let Some(world) = credited().await? else { return Ok(()) };
+    let block = world.anvil.ask("eth_getBlockByNumber", json!(["0x1", false]))?;
+    let receipt = world.anvil.ask("eth_getTransactionReceipt", json!([block["transactions"][0]]))?;
+    let kept = Kept::default();
+    let seen = kept.clone();
+    let proxy = Proxy::keeping(world.anvil.address(), &kept, move |request, answer| {
+        let asked = request["method"] == "eth_getTransactionReceipt" && answer["result"].is_null();
+        if asked && !distinct(&seen).is_empty() {
+            answer["result"] = receipt.clone();
+        }
+    })?;
+    let poster = provider(&world, proxy.url()).await?;
+    let late = poster.once(&withdrawal(&world), false).await;
+    ensure!(matches!(late, Err(PosterError::Unconfirmed { .. })), "{late:?}");
+    drop(poster);
+    ensure!(world.watch("provider.sqlite", |_| true).await?.iter().all(|row| row.state == State::Open));
+    // Its nonce is unused, and the same bytes take it.
+    let honest = provider(&world, &world.anvil.url()).await?;
+    ensure!(honest.once(&withdrawal(&world), false).await?[0].how == How::Resumed);
+    ensure!(withdrawn(&world).await? == U256::from(CENTS) && world.anvil.mined_of(honest.address())? == 1);
+    Ok(())
+}
+
+/// With too little gas it is really mined, and does nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_node_called_done_and_the_chain_reverted_is_not_called_done_by_an_honest_one() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let mint = [tell::mint(&world.deployment, TO, CENTS)];
+    let proxy = Proxy::lying(world.anvil.address(), |request, answer| {
+        if request["method"] == "eth_estimateGas" {
+            answer["result"] = json!("0x6000");
+        }
+        if request["method"] == "eth_getTransactionReceipt" && answer["result"].is_object() {
+            answer["result"]["status"] = json!("0x1");
+        }
+    })?;
+    let poster = world.poster_at(proxy.url(), "stranger", impatient).await?;
+    ensure!(poster.once(&mint, false).await?[0].how == How::Sent);
+    ensure!(withdrawn(&world).await?.is_zero(), "it had enough gas");
+    drop(poster);
+    let poster = world.poster_at(&world.anvil.url(), "stranger", impatient).await?;
+    let failed = doubtful(poster.once(&mint, false).await)?;
+    ensure!(world.watch("stranger.sqlite", |_| true).await?[0].state == State::Failed);
+    ensure!(poster.once(&mint, Again::After(failed)).await?[0].how == How::Sent);
+    ensure!(withdrawn(&world).await? == U256::from(CENTS));
+    Ok(())
+}
+
+/// Signs a withdrawal whose nonce another transaction takes. Gives the chain before that one, and the withdrawal's bytes.
+async fn overtaken(world: &World) -> Result<(Value, Bytes, B256)> {
+    let proxy = Proxy::holding(world.anvil.address(), "eth_sendRawTransaction", 0, Moment::Before)?;
+    let poster = provider(world, proxy.url()).await?;
+    let (sender, request) = (poster.address(), withdrawal(world));
+    let posting = tokio::spawn(async move { poster.once(&request, false).await });
+    tokio::task::block_in_place(|| proxy.reached())?;
+    let snapshot = world.anvil.ask("evm_snapshot", json!([]))?;
+    let twin = open(&world.anvil.url(), &world.path("twin.sqlite"), "provider", |terms| terms).await?;
+    let by = twin.send(&tell::mint(&world.deployment, sender, 1)).await?.mined;
+    proxy.release();
+    let lost = doubtful(posting.await?)?;
+    let row = world.watch("provider.sqlite", |_| true).await?.remove(0);
+    ensure!(row.state == State::Lost && row.taken == Some((by.transaction, by.block)), "{row:?}");
+    Ok((snapshot, row.attempts[0].raw.clone(), lost))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawal_that_was_lost_and_mined_after_a_deep_reorganisation_is_found_done() -> Result<()> {
+    let Some(world) = credited().await? else { return Ok(()) };
+    let (snapshot, raw, lost) = overtaken(&world).await?;
+    world.anvil.ask("evm_revert", json!([snapshot]))?;
+    world.anvil.ask("eth_sendRawTransaction", json!([raw]))?;
+    world.anvil.mine(1)?;
+    let poster = provider(&world, &world.anvil.url()).await?;
+    // Whoever was told to name it does no harm by that.
+    let posted = poster.once(&withdrawal(&world), Again::After(lost)).await?;
+    ensure!(posted[0].mined.transaction == lost && posted[0].how == How::Resumed, "{posted:?}");
+    ensure!(withdrawn(&world).await? == U256::from(CENTS) && world.anvil.mined_of(poster.address())? == 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_offer_that_was_signed_is_named_where_one_is_said_to_have_failed() -> Result<()> {
+    let Some(world) = credited().await? else { return Ok(()) };
+    let block = world.anvil.ask("eth_getBlockByNumber", json!(["0x1", false]))?;
+    let known = world.anvil.ask("eth_getTransactionByHash", json!([block["transactions"][0]]))?;
+    let mut receipt = world.anvil.ask("eth_getTransactionReceipt", json!([block["transactions"][0]]))?;
+    receipt["status"] = json!("0x0");
+    let kept = Kept::default();
+    let seen = kept.clone();
+    // It seems to have what it kept, until a second offer comes, which it calls failed.
+    let proxy = Proxy::keeping(world.anvil.address(), &kept, move |request, answer| {
+        let of = |mut shown: Value, name: &str| {
+            shown[name] = request["params"][0].clone();
+            shown
+        };
+        let hash = |raw: String| serde_json::from_str::<Bytes>(&raw).map(|raw| json!(keccak256(raw))).ok();
+        let has_it = distinct(&seen).into_iter().any(|raw| hash(raw).as_ref() == Some(&request["params"][0]));
+        match request["method"].as_str() {
+            Some("eth_getTransactionByHash") if answer["result"].is_null() && has_it => {
+                answer["result"] = of(known.clone(), "hash");
+            }
+            Some("eth_getTransactionReceipt") if answer["result"].is_null() && distinct(&seen).len() > 1 => {
+                answer["result"] = of(receipt.clone(), "transactionHash");
+            }
+            _ => {}
+        }
+    })?;
+    let eager = |terms: Terms| Terms { raise_after: Duration::ZERO, ..terms };
+    let poster = world.poster_at(proxy.url(), "provider", eager).await?;
+    let said = poster.once(&withdrawal(&world), false).await.err().map(|error| error.to_string());
+    let said = said.unwrap_or_default();
+    let row = world.watch("provider.sqlite", |_| true).await?.remove(0);
+    ensure!(
+        row.attempts.len() > 1 && row.attempts.iter().all(|one| said.contains(&one.hash.to_string())),
+        "{said}"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_node_says_shows_no_token_of_its_url() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let proxy = Proxy::lying(world.anvil.address(), |_, answer| {
+        let message = "no project /v3/0123abcd4567 (key=q9q9q9q9)\nnote: all is well";
+        *answer =
+            json!({"jsonrpc": "2.0", "id": answer["id"], "error": {"code": -32000, "message": message}});
+    })?;
+    let node = Node::new(&format!("{}/v3/0123abcd4567?key=q9q9q9q9", proxy.url()))?;
+    let said = node.chain_id().await.err().map(|error| error.to_string()).unwrap_or_default();
+    ensure!(said.contains("no project") && said.contains("all is well"), "{said}");
+    ensure!(!["0123abcd4567", "q9q9q9q9", "\n"].iter().any(|secret| said.contains(secret)), "{said}");
     Ok(())
 }
