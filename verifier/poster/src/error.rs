@@ -346,7 +346,7 @@ pub enum PosterError {
         /// What else was signed under its nonce.
         others: Offers,
         /// What became of it.
-        ending: String,
+        ending: Box<str>,
         /// Its nonce.
         nonce: u64,
         /// The sender.
@@ -435,7 +435,7 @@ impl PosterError {
 
 /// Hashes of what else was signed under a nonce, as a part of a sentence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Offers(pub Vec<B256>);
+pub struct Offers(pub Box<[B256]>);
 
 impl fmt::Display for Offers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -236,7 +236,7 @@ impl Poster {
         let (purpose, nonce, account) = (row.purpose.clone(), row.nonce, row.sender);
         let hashes = row.attempts.iter().map(|attempt| attempt.hash);
         let others = Offers(hashes.filter(|hash| *hash != transaction).collect());
-        PosterError::Doubtful { purpose, transaction, others, ending, nonce, account }
+        PosterError::Doubtful { purpose, transaction, others, ending: ending.into(), nonce, account }
     }
 }
 
