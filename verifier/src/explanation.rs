@@ -11,7 +11,8 @@ use crate::{
 use nightingale_circuits::claim::{Balances, Reason, Reasons};
 use serde::Deserialize;
 
-/// What may be wrong with a claim whose coverage is not enrolled: every other rule is one of enrolled coverages (`docs/statements/claim.md`).
+/// What may be wrong with a claim whose coverage is not enrolled, the first of each line: every other rule is one of enrolled coverages
+/// (`docs/statements/claim.md`).
 const WITHOUT_COVERAGE: [Reason; 3] = [Reason::NotInsured, Reason::WrongPayer, Reason::Provider];
 
 /// One line of an explanation, in cents.
@@ -204,10 +205,14 @@ impl Explanation {
             return Err(refuse("account_after", "is missing, and an approval has one"));
         }
         let all = self.lines.iter().fold(Reasons::default(), |all, line| all.union(line.reasons));
-        if maximum_left.is_none() && all.iter().any(|reason| !WITHOUT_COVERAGE.contains(&reason)) {
+        let enrolled = |line: &Line| {
+            !line.reasons.contains(Reason::NotInsured)
+                || line.reasons.iter().any(|reason| !WITHOUT_COVERAGE.contains(&reason))
+        };
+        if maximum_left.is_none() && self.lines.iter().any(enrolled) {
             return Err(refuse(
                 "account_after",
-                "is missing, and a reason of a line is one of an enrolled coverage",
+                "is missing, and the reasons of a line are not those of a coverage that is not enrolled",
             ));
         }
         if verified.reasons != Some(all) {

@@ -5,8 +5,8 @@
 //! within another follows from the two questions, as whoever reads the answers would reason; conditions on other columns that say the same are
 //! not seen, nor what three answers tell.
 
-use super::{ColumnIndex, Interval, Query, Schema, Table, disclosure::hidden, evaluate::evaluate};
-use std::collections::BTreeSet;
+use super::{ColumnIndex, Interval, Query, Table, disclosure::hidden, evaluate::evaluate};
+use std::collections::BTreeMap;
 
 /// A group of fewer subjects than the threshold that two released answers tell of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +15,10 @@ pub struct Difference {
     pub with: usize,
     /// The question that leaves them out of the same rows; its index.
     pub without: usize,
-    /// In which cells of `with` they are.
-    pub cells: Vec<usize>,
+    /// The first cell of `with` in which they may be.
+    pub cell: usize,
+    /// How many such cells there are.
+    pub cells: usize,
     /// How many they are: rows, which where a subject has several may be fewer subjects.
     pub subjects: u64,
     /// Columns that both sum, so that the sums of these subjects are told, too.
@@ -30,13 +32,14 @@ pub struct Difference {
 #[must_use]
 pub fn differences(table: &Table, queries: &[&Query]) -> Vec<Difference> {
     let answers: Vec<Shown<'_>> = queries.iter().map(|query| Shown::of(table, query)).collect();
+    let threshold = u64::from(table.schema().threshold());
     let mut found = Vec::new();
     for (with, larger) in answers.iter().enumerate() {
         for (without, smaller) in answers.iter().enumerate().filter(|(without, _)| *without != with) {
-            if let Some((subjects, cells)) = larger.less(smaller, table.schema()) {
+            if let Some((subjects, cell, cells)) = larger.less(smaller, threshold) {
                 let both = |column: &&ColumnIndex| smaller.query.values().contains(column);
                 let summed = larger.query.values().iter().filter(both).copied().collect();
-                found.push(Difference { with, without, cells, subjects, summed });
+                found.push(Difference { with, without, cell, cells, subjects, summed });
             }
         }
     }
@@ -46,59 +49,76 @@ pub fn differences(table: &Table, queries: &[&Query]) -> Vec<Difference> {
 /// An answer's counts of the cells that it shows.
 struct Shown<'a> {
     query: &'a Query,
-    /// One entry a cell; `None` where it is hidden.
-    counts: Vec<Option<u64>>,
+    /// Each cell's codes of the groups, and its count; `None` where it is hidden.
+    cells: Vec<(Vec<u32>, Option<u64>)>,
+}
+
+/// Cells in which those of another answer may lie.
+#[derive(Default)]
+struct Region {
+    /// Their counts together; `None` where one of them is hidden.
+    held: Option<u64>,
+    /// The first of them, and how many they are.
+    cells: Option<(usize, usize)>,
+    /// What the other answer counts of their rows.
+    counted: u64,
 }
 
 impl<'a> Shown<'a> {
     fn of(table: &Table, query: &'a Query) -> Self {
         let totals = evaluate(query, table);
         let judged = hidden(&totals, table.schema().threshold());
-        let cells = totals.cells.iter().zip(judged.hidden);
-        Self { query, counts: cells.map(|(cell, hidden)| (!hidden).then_some(cell.count)).collect() }
+        let counts =
+            totals.cells.iter().zip(judged.hidden).map(|(cell, hidden)| (!hidden).then_some(cell.count));
+        let cells = counts.enumerate().map(|(cell, count)| (query.key(table.schema(), cell), count));
+        Self { query, cells: cells.collect() }
     }
 
-    /// The fewest subjects in cells of this answer that no cell of the other one within them counts, where they are few, and those cells.
-    fn less(&self, other: &Self, schema: &Schema) -> Option<(u64, Vec<usize>)> {
-        let threshold = u64::from(schema.threshold());
-        let keys: Vec<Vec<u32>> = (0..self.counts.len()).map(|cell| self.query.key(schema, cell)).collect();
-        let shown = other.counts.iter().enumerate().filter_map(|(cell, count)| Some((cell, (*count)?)));
-        let parts: Vec<(Region, u64)> = shown
-            .filter(|(_, count)| *count > 0)
-            .filter_map(|(cell, count)| {
-                let part = Part { query: other.query, key: other.query.key(schema, cell) };
-                part.passes(self.query).then(|| (part.region(self.query, schema), count))
-            })
-            .collect();
-        let regions: BTreeSet<&Region> = parts.iter().map(|(region, _)| region).collect();
-        let left = regions.into_iter().filter_map(|region| {
-            let cells: Vec<usize> = (0..keys.len()).filter(|cell| holds(region, &keys[*cell])).collect();
-            // A hidden cell leaves unknown how many they are.
-            let held = cells.iter().map(|cell| self.counts[*cell]).sum::<Option<u64>>()?;
-            let counted: u64 =
-                parts.iter().filter(|(part, _)| is_within(part, region)).map(|(_, count)| count).sum();
-            Some((held.checked_sub(counted)?, cells))
+    /// The fewest subjects in cells of this answer that no cell of the other one within them counts, where they are few; the first of those
+    /// cells, and how many they are.
+    fn less(&self, other: &Self, threshold: u64) -> Option<(u64, usize, usize)> {
+        let groups = self.query.groups();
+        // Of a column that the other answer groups by, each of its cells has one code; of any other column, all of its cells may have the same ones.
+        let place = |group: &ColumnIndex| other.query.groups().iter().position(|column| column == group);
+        let places: Vec<Option<usize>> = groups.iter().map(place).collect();
+        let mut regions = BTreeMap::<Vec<u32>, Region>::new();
+        for (key, count) in &other.cells {
+            let part = Part { query: other.query, key };
+            if let Some(count) = count.filter(|count| *count > 0 && part.passes(self.query)) {
+                let codes = places.iter().flatten().filter_map(|place| key.get(*place)).copied();
+                let fresh = || Region { held: Some(0), ..Region::default() };
+                regions.entry(codes.collect()).or_insert_with(fresh).counted += count;
+            }
+        }
+        if regions.is_empty() {
+            return None;
+        }
+        let any = Part { query: other.query, key: &[] };
+        for (cell, (key, count)) in self.cells.iter().enumerate() {
+            let mut columns = groups.iter().zip(&places).zip(key);
+            if columns.any(|((group, place), code)| place.is_none() && !any.may_have(*group, *code)) {
+                continue;
+            }
+            let shared = places.iter().zip(key).filter(|(place, _)| place.is_some());
+            let codes: Vec<u32> = shared.map(|(_, code)| *code).collect();
+            if let Some(region) = regions.get_mut(&codes) {
+                region.held = region.held.zip(*count).map(|(held, count)| held + count);
+                let (first, cells) = region.cells.unwrap_or((cell, 0));
+                region.cells = Some((first, cells + 1));
+            }
+        }
+        let left = regions.values().filter_map(|region| {
+            let ((first, cells), left) = region.cells.zip(region.held?.checked_sub(region.counted))?;
+            (1..threshold).contains(&left).then_some((left, first, cells))
         });
-        left.filter(|(left, _)| (1..threshold).contains(left))
-            .min_by_key(|(left, cells)| (*left, cells.len()))
+        left.min_by_key(|(left, _, cells)| (*left, *cells))
     }
 }
 
-/// Cells of a question: of each of its group columns, which codes.
-type Region = Vec<Vec<bool>>;
-
-fn holds(region: &Region, key: &[u32]) -> bool {
-    region.iter().zip(key).all(|(codes, code)| codes.get(*code as usize) == Some(&true))
-}
-
-fn is_within(inner: &Region, outer: &Region) -> bool {
-    inner.iter().flatten().zip(outer.iter().flatten()).all(|(inner, outer)| *outer || !inner)
-}
-
-/// The rows of one cell, as its question describes them.
+/// The rows of one cell, as its question describes them; without a key, of all of them.
 struct Part<'a> {
     query: &'a Query,
-    key: Vec<u32>,
+    key: &'a [u32],
 }
 
 /// What a question says of the codes of a column.
@@ -110,7 +130,7 @@ enum Codes<'a> {
 
 impl Part<'_> {
     fn codes(&self, column: ColumnIndex) -> Codes<'_> {
-        let groups = self.query.groups().iter().zip(&self.key);
+        let groups = self.query.groups().iter().zip(self.key);
         if let Some((_, &code)) = groups.into_iter().find(|(group, _)| **group == column) {
             return Codes::One(code);
         }
@@ -134,26 +154,20 @@ impl Part<'_> {
         })
     }
 
-    /// The cells of `query` in which they may be.
-    fn region(&self, query: &Query, schema: &Schema) -> Region {
-        let groups = query.groups().iter().zip(query.dimensions(schema));
-        let codes = |(&group, dimension): (&ColumnIndex, usize)| {
-            let codes = self.codes(group);
-            let may_be = |code: u32| match codes {
-                Codes::One(only) => code == only,
-                Codes::Within(intervals) => intervals.iter().any(|interval| interval.holds(code)),
-                Codes::Any => true,
-            };
-            (0..).take(dimension).map(may_be).collect()
-        };
-        groups.map(codes).collect()
+    /// Whether the question leaves one of them with this code.
+    fn may_have(&self, column: ColumnIndex, code: u32) -> bool {
+        match self.codes(column) {
+            Codes::One(only) => code == only,
+            Codes::Within(intervals) => intervals.iter().any(|interval| interval.holds(code)),
+            Codes::Any => true,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cohort::{Column, Kind, Term, Unit};
+    use crate::cohort::{Column, Kind, Schema, Term, Unit};
 
     const ARM: usize = 1;
     const SEX: usize = 2;
@@ -200,12 +214,17 @@ mod tests {
     }
 
     /// Which of two questions less which other, the cell, how many, and the columns that are summed.
-    type Told = (usize, Vec<usize>, u64, Vec<usize>);
+    type Told = (usize, (usize, usize), u64, Vec<usize>);
 
     fn told(table: &Table, first: Option<Query>, second: Option<Query>) -> Option<Vec<Told>> {
         let (first, second) = (first?, second?);
         let found = differences(table, &[&first, &second]);
-        Some(found.into_iter().map(|told| (told.with, told.cells, told.subjects, told.summed)).collect())
+        Some(
+            found
+                .into_iter()
+                .map(|told| (told.with, (told.cell, told.cells), told.subjects, told.summed))
+                .collect(),
+        )
     }
 
     #[test]
@@ -215,10 +234,10 @@ mod tests {
             table(&[(1, 1, 40, 60), (2, 1, 50, 60), (1, 2, 0, 11), (2, 2, 77, 1)]).ok_or("a table")?;
         let all = query(&table, &[KNOWN], &[AGE], &[]);
         let women = query(&table, &[KNOWN, FEMALE], &[AGE], &[]);
-        assert_eq!(told(&table, all.clone(), women), Some(vec![(0, vec![0], 1, vec![AGE])]));
+        assert_eq!(told(&table, all.clone(), women), Some(vec![(0, (0, 1), 1, vec![AGE])]));
         // By arm, too, and where the larger one is not by arm.
         let by_arm = query(&table, &[KNOWN, FEMALE], &[AGE], &[ARM]);
-        assert_eq!(told(&table, by_arm, all), Some(vec![(1, vec![0], 1, vec![AGE])]));
+        assert_eq!(told(&table, by_arm, all), Some(vec![(1, (0, 1), 1, vec![AGE])]));
         Ok(())
     }
 
@@ -227,7 +246,7 @@ mod tests {
         let table =
             table(&[(1, 1, 40, 20), (2, 1, 50, 21), (3, 1, 50, 60), (3, 2, 77, 1)]).ok_or("a table")?;
         let (all, women) = (query(&table, &[], &[], &[ARM]), query(&table, &[FEMALE], &[], &[ARM]));
-        assert_eq!(told(&table, all, women), Some(vec![(0, vec![3], 1, vec![])]));
+        assert_eq!(told(&table, all, women), Some(vec![(0, (3, 1), 1, vec![])]));
         Ok(())
     }
 
@@ -237,7 +256,7 @@ mod tests {
         let table =
             table(&[(1, 1, 40, 60), (2, 1, 50, 60), (1, 2, 30, 7), (2, 2, 77, 5)]).ok_or("a table")?;
         let (by_arm, by_both) = (query(&table, &[], &[], &[ARM]), query(&table, &[], &[], &[ARM, SEX]));
-        assert_eq!(told(&table, by_arm.clone(), by_both), Some(vec![(0, vec![2], 5, vec![])]));
+        assert_eq!(told(&table, by_arm.clone(), by_both), Some(vec![(0, (2, 1), 5, vec![])]));
         // Of the women and the men, no cell lies within an arm.
         assert_eq!(told(&table, by_arm, query(&table, &[], &[], &[SEX])), Some(vec![]));
         Ok(())
@@ -249,7 +268,7 @@ mod tests {
         let table = table.ok_or("a table")?;
         let by_arm = query(&table, &[KNOWN], &[], &[ARM]);
         let women = query(&table, &[KNOWN, FEMALE], &[], &[]);
-        assert_eq!(told(&table, by_arm.clone(), women), Some(vec![(0, vec![0, 1, 2, 3], 3, vec![])]));
+        assert_eq!(told(&table, by_arm.clone(), women), Some(vec![(0, (0, 4), 3, vec![])]));
         let old = query(&table, &[(AGE, 45, 91)], &[], &[]);
         assert_eq!(told(&table, by_arm.clone(), old), Some(vec![]), "they are many");
         // In two arms, of which the other question does not tell one from the other.
@@ -260,7 +279,7 @@ mod tests {
             "it hides the men, and the women with them"
         );
         let two = query(&table, &[FEMALE, KNOWN, (ARM, 1, 2)], &[AGE], &[]);
-        assert_eq!(told(&table, by_arm, two), Some(vec![(0, vec![1, 2], 3, vec![])]));
+        assert_eq!(told(&table, by_arm, two), Some(vec![(0, (1, 2), 3, vec![])]));
         Ok(())
     }
 
@@ -272,8 +291,7 @@ mod tests {
         let table = table(&rows).ok_or("a table")?;
         let by_both = query(&table, &[KNOWN], &[AGE], &[ARM, SEX]);
         let by_arm = query(&table, &[(AGE, 1, 50)], &[AGE], &[ARM]);
-        let third = vec![9, 10, 11];
-        assert_eq!(told(&table, by_both, by_arm), Some(vec![(0, third, 1, vec![AGE])]));
+        assert_eq!(told(&table, by_both, by_arm), Some(vec![(0, (9, 3), 1, vec![AGE])]));
         Ok(())
     }
 
@@ -283,7 +301,7 @@ mod tests {
             table(&[(1, 1, 40, 60), (1, 1, 60, 4), (1, 1, 20, 60), (1, 1, 0, 11)]).ok_or("a table")?;
         let (wide, narrow) =
             (query(&table, &[KNOWN], &[AGE], &[]), query(&table, &[(AGE, 1, 50)], &[AGE], &[]));
-        assert_eq!(told(&table, narrow.clone(), wide), Some(vec![(1, vec![0], 4, vec![AGE])]));
+        assert_eq!(told(&table, narrow.clone(), wide), Some(vec![(1, (0, 1), 4, vec![AGE])]));
         let overlapping = query(&table, &[(AGE, 30, 91)], &[AGE], &[]);
         assert_eq!(told(&table, narrow.clone(), overlapping), Some(vec![]));
         assert_eq!(told(&table, narrow.clone(), narrow), Some(vec![]));

@@ -23,6 +23,8 @@ impl Poster {
         let identity = identity(&config, label);
         let mut plan = Plan::new(config, self.address())?;
         self.resume().await?;
+        let nothing = self.outbox.came_to_nothing(self.address(), identity).await?;
+        self.reopen_where_misjudged(&nothing).await?;
         let mut known = self.outbox.steps(self.address(), identity).await?;
         self.recheck(&mut known).await?;
         let mut step = 0u32;

@@ -266,18 +266,21 @@ impl Node {
     }
 }
 
-/// User, password, path and query of a URL, and their parts of some length; the longest first.
+/// User, password, path and query of a URL, and their parts of some length, as they are written and as they are meant; the longest first.
 fn secrets(url: &Url) -> Vec<String> {
     let (path, query) = (url.path(), url.query().unwrap_or_default());
     let whole = [url.username(), url.password().unwrap_or_default(), path, query];
-    let parts = path.split('/').chain(query.split(['&', '=']));
-    let mut all: Vec<String> = whole
-        .into_iter()
-        .chain(parts)
-        .filter(|part| part.len() >= SHORTEST_SECRET)
-        .map(str::to_owned)
-        .collect();
+    let parts = whole.into_iter().chain(path.split('/')).chain(query.split(['&', '=']));
+    let both = parts.flat_map(|part| [part.to_owned(), meant(url, part)]);
+    let mut all: Vec<String> = both.filter(|part| part.len() >= SHORTEST_SECRET).collect();
     all.sort_unstable_by_key(|part| std::cmp::Reverse(part.len()));
     all.dedup();
     all
+}
+
+/// A part of a URL without its percent signs.
+fn meant(url: &Url, part: &str) -> String {
+    let mut asked = url.clone();
+    asked.set_query(Some(&part.replace(['&', '=', '+'], " ")));
+    asked.query_pairs().next().map(|(part, _)| part.into_owned()).unwrap_or_default()
 }

@@ -385,12 +385,18 @@ fn an_explanation_has_one_spelling() {
     let mut unenrolled = explanation("claim-2-deny");
     unenrolled["account_after"] = Value::Null;
     let unlike = read(&unenrolled, &denied).unwrap_err().to_string();
-    assert!(unlike.contains("account_after is missing, and a reason"), "{unlike}");
+    assert!(unlike.contains("account_after is missing, and the reasons"), "{unlike}");
     let mut not_insured = Reasons::default();
     not_insured.set(Reason::NotInsured, true);
     denied.reasons = Some(not_insured);
     (unenrolled["reasons"], unenrolled["lines"][0]["reasons"]) = (json!(["31"]), json!(["31"]));
     read(&unenrolled, &denied).unwrap();
+    // A provider who is not certified makes nobody unenrolled.
+    let mut provider = Reasons::default();
+    provider.set(Reason::Provider, true);
+    denied.reasons = Some(provider);
+    (unenrolled["reasons"], unenrolled["lines"][0]["reasons"]) = (json!(["B7"]), json!(["B7"]));
+    read(&unenrolled, &denied).unwrap_err();
     let rich = refusal("claim-2-approve", |it| it["account_after"]["maximum_cents"] = json!(1u64 << 40));
     assert!(rich.starts_with("account_after "), "{rich}");
 }

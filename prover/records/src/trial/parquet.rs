@@ -3,6 +3,7 @@
 //! Flat columns of booleans, integers, decimals, floating point, dates and text can be registered. Others are kept as unsupported, so that they
 //! stop nobody who does not register them. Compression: none or Snappy.
 
+mod footer;
 mod headers;
 mod pages;
 mod write;
@@ -76,6 +77,7 @@ fn read_columns(path: &Path) -> Result<Vec<RawColumn>, TrialError> {
     let broken =
         |error: ParquetError| TrialError::file(path, format!("not a Parquet file that can be read: {error}"));
     let own = file.try_clone().map_err(TrialError::unreadable(path))?;
+    footer::check(&file).map_err(broken)?;
     let reader = SerializedFileReader::new(own).map_err(broken)?;
     let chunks = reader.metadata().row_groups().iter().flat_map(|group| group.columns());
     let mut compressions = chunks.map(|chunk| chunk.compression());

@@ -11,6 +11,9 @@ use nightingale_records::{
 use nightingale_verifier::cohort::{Dataset, check_researcher, text};
 use std::path::{Path, PathBuf};
 
+/// The most pairs of answers that a refusal names.
+const MOST_NAMED: usize = 10;
+
 /// What to register, and where.
 pub struct Registration {
     /// The data.
@@ -68,8 +71,14 @@ pub fn register(
     modes.sort_unstable();
     modes.dedup();
     let told = if modes.contains(&Mode::Plan) { differences(&built.tables, &plan) } else { Vec::new() };
-    if let Some((_, told)) = told.iter().find(|(sums, _)| *sums && !registration.accept_differences) {
-        return Err(CohortError::Differences(told.clone()));
+    let sums: Vec<&str> = told.iter().filter(|(sums, _)| *sums).map(|(_, told)| told.as_str()).collect();
+    if !sums.is_empty() && !registration.accept_differences {
+        let more = match sums.len().saturating_sub(MOST_NAMED) {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
+        let named: Vec<&str> = sums.into_iter().take(MOST_NAMED).collect();
+        return Err(CohortError::Differences(named.join("; ") + &more));
     }
     let sponsor = registration.sponsor.as_ref().map(Sponsor::address);
     let mut dataset = CohortDataset::register(keys, built.tables, plan, modes, sponsor, progress)?;
@@ -103,9 +112,9 @@ fn words(schema: &Schema, queries: &[&Query], told: &Difference) -> String {
         let word = column(group).and_then(|column| text::value(column, code));
         format!(" with {} {}", name(group), word.as_deref().unwrap_or("missing"))
     };
-    let place: String = match (told.cells.as_slice(), queries.get(told.with)) {
-        ([cell], Some(query)) => query.groups().iter().zip(query.key(schema, *cell)).map(code).collect(),
-        (cells, _) => format!(" in {} cells together", cells.len()),
+    let place: String = match (told.cells, queries.get(told.with)) {
+        (1, Some(query)) => query.groups().iter().zip(query.key(schema, told.cell)).map(code).collect(),
+        (cells, _) => format!(" in {cells} cells together"),
     };
     let sums: String =
         told.summed.iter().map(|&column| format!(" and the sum of {}", name(column))).collect();

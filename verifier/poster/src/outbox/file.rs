@@ -65,7 +65,7 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
 
 #[cfg(unix)]
 fn has_other_names(file: &Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::nlink(file) > 1
+    file.is_file() && std::os::unix::fs::MetadataExt::nlink(file) > 1
 }
 
 #[cfg(not(unix))]

@@ -2,7 +2,7 @@
 
 use super::{
     proxy::{Kept, Moment, Proxy},
-    world::{World, account, open, payer},
+    world::{World, account, config, open, payer},
 };
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use anyhow::{Result, ensure};
@@ -399,13 +399,39 @@ async fn every_offer_that_was_signed_is_named_where_one_is_said_to_have_failed()
 async fn what_a_node_says_shows_no_token_of_its_url() -> Result<()> {
     let Some(world) = World::new().await? else { return Ok(()) };
     let proxy = Proxy::lying(world.anvil.address(), |_, answer| {
-        let message = "no project /v3/0123abcd4567 (key=q9q9q9q9)\nnote: all is well";
+        let message = "no project /v3/0123abcd4567 (key=q9q9/q9q9)\nnote: all is well";
         *answer =
             json!({"jsonrpc": "2.0", "id": answer["id"], "error": {"code": -32000, "message": message}});
     })?;
-    let node = Node::new(&format!("{}/v3/0123abcd4567?key=q9q9q9q9", proxy.url()))?;
+    let node = Node::new(&format!("{}/v3/0123abcd4567?key=q9q9%2Fq9q9", proxy.url()))?;
     let said = node.chain_id().await.err().map(|error| error.to_string()).unwrap_or_default();
     ensure!(said.contains("no project") && said.contains("all is well"), "{said}");
-    ensure!(!["0123abcd4567", "q9q9q9q9", "\n"].iter().any(|secret| said.contains(secret)), "{said}");
+    ensure!(!["0123abcd4567", "q9q9/q9q9", "\n"].iter().any(|secret| said.contains(secret)), "{said}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_of_which_a_node_calls_a_step_failed_is_found_whole_by_an_honest_one() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let stranger = account("stranger")?.address();
+    world.anvil.give_ether(stranger)?;
+    let poster = world.poster("stranger", impatient).await?;
+    let deployed = poster.deploy(config(stranger)?, "second").await?;
+    let mined = world.anvil.mined_of(stranger)?;
+    drop(poster);
+    let proxy = Proxy::lying(world.anvil.address(), |request, answer| {
+        if request["method"] == "eth_getTransactionReceipt" && answer["result"].is_object() {
+            answer["result"]["status"] = json!("0x0");
+        }
+    })?;
+    let poster = world.poster_at(proxy.url(), "stranger", impatient).await?;
+    ensure!(poster.deploy(config(stranger)?, "second").await.is_err());
+    drop(poster);
+    let failed = world.watch("stranger.sqlite", |_| true).await?;
+    ensure!(failed.iter().any(|row| row.state == State::Failed), "it was not believed: {failed:?}");
+    let poster = world.poster("stranger", impatient).await?;
+    let found = poster.deploy(config(stranger)?, "second").await?;
+    ensure!(serde_json::to_value(&found)? == serde_json::to_value(&deployed)?, "{found:?}");
+    ensure!(world.anvil.mined_of(stranger)? == mined, "it was deployed twice");
     Ok(())
 }

@@ -21,10 +21,21 @@ const PAGE: u32 = 0;
 const DATA: u32 = 5;
 const DICTIONARY: u32 = 7;
 const DATA_2: u32 = 8;
-const UNKNOWN: u32 = u32::MAX;
+pub(super) const UNKNOWN: u32 = u32::MAX;
+/// Structs of a footer.
+pub(super) const FILE: u32 = 100;
+pub(super) const ELEMENT: u32 = 101;
+pub(super) const LOGICAL: u32 = 102;
+pub(super) const DECIMAL: u32 = 103;
+pub(super) const TIME: u32 = 104;
+pub(super) const UNIT: u32 = 105;
+pub(super) const INTEGER: u32 = 106;
 /// Kinds of fields.
+const BYTE: u8 = 3;
 const NUMBER: u8 = 5;
-const STRUCT: u8 = 12;
+const TEXT: u8 = 8;
+const LIST: u8 = 9;
+pub(super) const STRUCT: u8 = 12;
 /// How deep structs lie in each other: a page's statistics are at 3.
 const DEEPEST: u32 = 4;
 
@@ -59,21 +70,27 @@ pub(super) fn check(file: &File, chunk: &ColumnChunkMetaData) -> Result<()> {
 /// The kinds that a field may be of, where it is known: the crate reads it so, whatever the file says that it is.
 const fn kinds(of: u32, field: u32) -> &'static [u8] {
     match (of, field) {
-        (PAGE | DATA, 1..=4) | (DICTIONARY, 1..=2) | (DATA_2, 1..=6) => &[NUMBER],
-        (PAGE, 5..=8) | (DATA, 5) | (DATA_2, 8) => &[STRUCT],
-        (DICTIONARY, 3) | (DATA_2, 7) => &[1, 2],
+        (PAGE | DATA, 1..=4) | (DICTIONARY | DECIMAL, 1..=2) | (DATA_2, 1..=6) => &[NUMBER],
+        (FILE, 1) | (ELEMENT, 1..=3 | 5..=9) => &[NUMBER],
+        (PAGE, 5..=8) | (DATA, 5) | (DATA_2, 8) | (ELEMENT, 10) | (LOGICAL | UNIT, _) | (TIME, 2) => {
+            &[STRUCT]
+        }
+        (DICTIONARY, 3) | (DATA_2, 7) | (TIME, 1) | (INTEGER, 2) => &[1, 2],
+        (ELEMENT, 4) => &[TEXT],
+        (FILE, 2) => &[LIST],
+        (INTEGER, 1) => &[BYTE],
         _ => &[],
     }
 }
 
 /// A header while it is read.
-struct Header<R> {
-    bytes: R,
-    read: u64,
+pub(super) struct Header<R> {
+    pub(super) bytes: R,
+    pub(super) read: u64,
 }
 
-fn malformed() -> ParquetError {
-    ParquetError::General("a page has a malformed header".into())
+pub(super) fn malformed() -> ParquetError {
+    ParquetError::General("a page, or the footer, has a malformed header".into())
 }
 
 impl<R: Read> Header<R> {
@@ -90,7 +107,7 @@ impl<R: Read> Header<R> {
         plain.zip(stored).ok_or_else(malformed)
     }
 
-    fn byte(&mut self) -> Result<u8> {
+    pub(super) fn byte(&mut self) -> Result<u8> {
         let mut byte = [0];
         self.bytes.read_exact(&mut byte)?;
         self.read += 1;
@@ -98,7 +115,7 @@ impl<R: Read> Header<R> {
     }
 
     /// The next field's number, in the place of the last one's, and its kind; nothing at the end.
-    fn field(&mut self, of: u32, last: &mut u32) -> Result<Option<u8>> {
+    pub(super) fn field(&mut self, of: u32, last: &mut u32) -> Result<Option<u8>> {
         let byte = self.byte()?;
         let (step, kind) = (u32::from(byte >> 4), byte & 15);
         if kind == 0 {
@@ -113,7 +130,7 @@ impl<R: Read> Header<R> {
         if step > 0 && is_known { Ok(Some(kind)) } else { Err(malformed()) }
     }
 
-    fn varint(&mut self) -> Result<u64> {
+    pub(super) fn varint(&mut self) -> Result<u64> {
         let mut value = 0;
         for place in 0..9 {
             let byte = self.byte()?;
@@ -126,7 +143,7 @@ impl<R: Read> Header<R> {
     }
 
     /// A number of 32 bits that is not negative.
-    fn length(&mut self) -> Result<u64> {
+    pub(super) fn length(&mut self) -> Result<u64> {
         let value = self.varint()?;
         if value & 1 == 1 || value >= 1 << 32 {
             return Err(malformed());
@@ -135,7 +152,7 @@ impl<R: Read> Header<R> {
     }
 
     /// Reads over a field with this number. No page's header has lists, sets or maps.
-    fn skip(&mut self, kind: u8, number: u32, depth: u32) -> Result<()> {
+    pub(super) fn skip(&mut self, kind: u8, number: u32, depth: u32) -> Result<()> {
         match kind {
             // A truth value is its field's kind.
             1 | 2 => Ok(()),
