@@ -93,10 +93,12 @@ impl<'a> Shown<'a> {
         if regions.is_empty() {
             return None;
         }
-        let any = Part { query: other.query, key: &[] };
+        // A column has at most one term.
+        let may_have =
+            |group, code| other.query.terms().iter().all(|term| term.column != group || term.holds(code));
         for (cell, (key, count)) in self.cells.iter().enumerate() {
             let mut columns = groups.iter().zip(&places).zip(key);
-            if columns.any(|((group, place), code)| place.is_none() && !any.may_have(*group, *code)) {
+            if columns.any(|((group, place), code)| place.is_none() && !may_have(*group, *code)) {
                 continue;
             }
             let shared = places.iter().zip(key).filter(|(place, _)| place.is_some());
@@ -115,7 +117,7 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// The rows of one cell, as its question describes them; without a key, of all of them.
+/// The rows of one cell, as its question describes them.
 struct Part<'a> {
     query: &'a Query,
     key: &'a [u32],
@@ -130,17 +132,12 @@ enum Codes<'a> {
 
 impl Part<'_> {
     fn codes(&self, column: ColumnIndex) -> Codes<'_> {
-        let groups = self.query.groups().iter().zip(self.key);
-        if let Some((_, &code)) = groups.into_iter().find(|(group, _)| **group == column) {
+        let mut groups = self.query.groups().iter().zip(self.key);
+        if let Some((_, &code)) = groups.find(|(group, _)| **group == column) {
             return Codes::One(code);
         }
-        match self.query.terms().iter().find(|term| term.column == column) {
-            None => Codes::Any,
-            Some(term) => match term.intervals.as_slice() {
-                [only] if only.low == only.high => Codes::One(only.low),
-                intervals => Codes::Within(intervals),
-            },
-        }
+        let term = self.query.terms().iter().find(|term| term.column == column);
+        term.map_or(Codes::Any, |term| Codes::Within(&term.intervals))
     }
 
     /// Whether all of them pass the filter of `query`.
@@ -152,15 +149,6 @@ impl Part<'_> {
             }),
             Codes::Any => false,
         })
-    }
-
-    /// Whether the question leaves one of them with this code.
-    fn may_have(&self, column: ColumnIndex, code: u32) -> bool {
-        match self.codes(column) {
-            Codes::One(only) => code == only,
-            Codes::Within(intervals) => intervals.iter().any(|interval| interval.holds(code)),
-            Codes::Any => true,
-        }
     }
 }
 
