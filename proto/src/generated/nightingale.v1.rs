@@ -1202,7 +1202,8 @@ pub mod audit_service_client {
         }
         /// A tenant's log, or a part of it, the oldest entry first: one opening, the entries, one closing, unless it is followed.
         ///
-        /// NOT_FOUND: AUDIT_EMPTY, the tenant has no log yet. UNAVAILABLE: DRAINING, when a followed log's server stops.
+        /// NOT_FOUND: AUDIT_EMPTY, the tenant has no log yet. DATA_LOSS: AUDIT_DAMAGED, entries went while it
+        /// was exported. UNAVAILABLE: DRAINING, when a followed log's server stops.
         pub async fn export(
             &mut self,
             request: impl tonic::IntoRequest<super::ExportAuditRequest>,
@@ -1325,7 +1326,8 @@ pub mod audit_service_server {
             + 'static;
         /// A tenant's log, or a part of it, the oldest entry first: one opening, the entries, one closing, unless it is followed.
         ///
-        /// NOT_FOUND: AUDIT_EMPTY, the tenant has no log yet. UNAVAILABLE: DRAINING, when a followed log's server stops.
+        /// NOT_FOUND: AUDIT_EMPTY, the tenant has no log yet. DATA_LOSS: AUDIT_DAMAGED, entries went while it
+        /// was exported. UNAVAILABLE: DRAINING, when a followed log's server stops.
         async fn export(
             &self,
             request: tonic::Request<super::ExportAuditRequest>,

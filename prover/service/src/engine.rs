@@ -143,6 +143,7 @@ impl Engine {
         let (folder, production) = (production::cohort_keys(&config), config.production);
         let cohort_keys = CohortKeys { folder, production, backend, store: Mutex::new(None) };
         let batcher = Batcher::start(&adjudicator, config.workers, config.batch_delay, &metrics.batch_claims);
+        let batcher = batcher.map_err(|error| ServiceError::Threads(error.to_string()))?;
         Ok(Self {
             batcher,
             config,

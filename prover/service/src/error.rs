@@ -35,6 +35,11 @@ pub enum ServiceError {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// The machine has no thread for proving.
+    #[error(
+        "cannot start a prover's thread: {0}; raise the limit of tasks (TasksMax, pids.max, ulimit -u) or free memory"
+    )]
+    Threads(String),
     /// The keys cannot be used.
     #[error("keys: {0}")]
     Keys(String),
@@ -119,7 +124,8 @@ impl StoreError {
             (_, "23505") => Self::Taken,
             (_, "53100" | "53200") => Self::Full,
             ("40" | "53" | "55", _) | (_, "57014" | "25P03") => Self::Busy,
-            ("08" | "57" | "58", _) => Self::Io(format!("SQLSTATE {state}")),
+            // A standby, or a server that is made one: it takes writes later, or another one does.
+            ("08" | "57" | "58", _) | (_, "25006") => Self::Io(format!("SQLSTATE {state}")),
             ("XX", _) => Self::Corrupt(format!("SQLSTATE {state}")),
             ("28" | "3D", _) => {
                 Self::Io(format!("{message} (SQLSTATE {state}): check store.url and pg_hba.conf"))

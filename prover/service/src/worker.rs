@@ -37,7 +37,7 @@ use tokio::time::{Instant as Moment, MissedTickBehavior};
 /// Work that another process accepted is found so: a look costs one read of an index, and no hint that a broken connection
 /// could lose has to be waited for.
 const IDLE: Duration = Duration::from_millis(250);
-/// How long after a job found no device that takes work.
+/// How long after a job found no device that takes work, or a lane no thread.
 const UNSERVED: Duration = Duration::from_secs(2);
 /// How long after a database error before the next try.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -51,8 +51,19 @@ pub(crate) async fn lane(engine: Arc<Engine>, share: Share, number: usize) {
             () = thread.idle() => {}
             () = engine.drained() => break,
         }
+        // Neither without a thread, whose jobs would be lost one after the other: other processes have theirs.
+        if thread.has_died() {
+            thread = thread.replacement();
+        }
+        if thread.has_died() {
+            tokio::select! {
+                () = tokio::time::sleep(UNSERVED) => {}
+                () = engine.drained() => {}
+            }
+            continue;
+        }
         match engine.store.lease(share, Instant::now(), engine.config.lease).await {
-            Ok(Some(lease)) => attend(&engine, &mut thread, &lease).await,
+            Ok(Some(lease)) => attend(&engine, &thread, &lease).await,
             Ok(None) => {
                 tokio::select! {
                     () = engine.events.work() => {}
@@ -69,7 +80,7 @@ pub(crate) async fn lane(engine: Arc<Engine>, share: Share, number: usize) {
 }
 
 /// One lease, from taken to settled.
-async fn attend(engine: &Engine, thread: &mut ProverThread, lease: &Lease) {
+async fn attend(engine: &Engine, thread: &ProverThread, lease: &Lease) {
     tracing::info!(job = %lease.id, fence = lease.fence, "leased");
     // Where one job was there may be more, and a hint wakes one lane only.
     engine.events.work_arrived();
@@ -109,9 +120,6 @@ async fn attend(engine: &Engine, thread: &mut ProverThread, lease: &Lease) {
     stop.store(true, Ordering::Relaxed);
     lease.course.end(&engine.metrics);
     engine.events.set_phase(lease.id, None);
-    if thread.has_died() {
-        *thread = thread.replacement();
-    }
     engine.events.work_arrived();
 }
 

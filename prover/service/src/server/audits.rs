@@ -128,6 +128,7 @@ impl Audits {
             return Ok(());
         }
         loop {
+            let asked = next;
             for (entry, hash) in self.engine.store.audit_entries(tenant, next, PAGE).await? {
                 if last.is_some_and(|last| entry.sequence > last) {
                     break;
@@ -147,6 +148,15 @@ impl Audits {
                     let closing = v1::AuditClosing { last: next - 1, head: previous.to_vec() };
                     let _ = parts.send(part(Part::Closing(closing))).await;
                     return Ok(());
+                }
+                // They were there when the export was opened, and nothing of a log goes.
+                Some(_) if next == asked => {
+                    tracing::error!(tenant = tenant.as_str(), entry = next, "the audit log lacks an entry");
+                    return Err(typed(
+                        Code::DataLoss,
+                        "AUDIT_DAMAGED",
+                        "the log lacks entries that it had: the operator compares it with its anchors",
+                    ));
                 }
                 Some(_) => {}
                 None => tokio::select! {

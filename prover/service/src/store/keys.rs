@@ -325,7 +325,7 @@ impl Store {
     /// [`Store::seal`] before the transaction begins.
     ///
     /// # Errors
-    /// It is not open, or was closed by an erasure meanwhile.
+    /// It is not open, or was closed meanwhile: by an erasure, or by a newer key.
     pub(super) fn held_seal(&self, tenant: &Tenant) -> Result<Seal, StoreError> {
         self.keyring.opened(tenant).map(Seal::new).ok_or(StoreError::Busy)
     }
@@ -340,15 +340,20 @@ impl Store {
             .inspect_err(|_| self.keyring.forget(tenant))
     }
 
-    /// As [`Store::refuse_erased`], within a transaction of this tenant or of all: nobody is erased before it ends.
+    /// As [`Store::refuse_erased`], within a transaction of this tenant or of all, or within a snapshot: nobody is erased before it ends. A seal that was
+    /// opened before the tenant's newest key is closed, so that [`Store::held_seal`] has it opened anew: what is read in this transaction may be
+    /// sealed under that key.
     pub(super) async fn refuse_erased_within(
         &self,
         connection: &mut Connection,
         tenant: &Tenant,
     ) -> Result<(), StoreError> {
-        newest(connection.optional(newest_of(tenant)).await?.as_ref())
-            .map(drop)
-            .inspect_err(|_| self.keyring.forget(tenant))
+        let version = newest(connection.optional(newest_of(tenant)).await?.as_ref())
+            .inspect_err(|_| self.keyring.forget(tenant))?;
+        if self.keyring.opened(tenant).is_some_and(|keys| Some(keys.newest().version) < version) {
+            self.keyring.forget(tenant);
+        }
+        Ok(())
     }
 
     /// Makes the data key that follows version `after`, unless somebody else was quicker; the newest version then.

@@ -77,16 +77,20 @@ struct State {
 
 impl Batcher {
     /// Starts so many prover threads. A batch waits `delay` for more claims where the adjudicator says that waiting pays.
+    ///
+    /// # Errors
+    /// Not one of them can be started: claims would be taken, and proven by nobody.
     pub(crate) fn start(
         adjudicator: &Arc<dyn Adjudicator>,
         threads: usize,
         delay: Duration,
         sizes: &Histogram,
-    ) -> Self {
+    ) -> std::io::Result<Self> {
         let Batching { most, waits } = adjudicator.batching();
         let delay = if waits { delay } else { Duration::ZERO };
         let queue = Queue { state: Mutex::default(), arrived: Condvar::new(), most: most.max(1), delay };
         let queue = Arc::new(queue);
+        let mut started = 0;
         for number in 0..threads {
             let (queue, adjudicator, sizes) = (queue.clone(), adjudicator.clone(), sizes.clone());
             let body = move || {
@@ -96,11 +100,13 @@ impl Batcher {
                 }
             };
             let thread = std::thread::Builder::new().name(format!("prover-{number}")).spawn(body);
-            if let Err(error) = thread {
-                tracing::error!(%error, number, "a prover thread cannot be started");
+            match thread {
+                Ok(_) => started += 1,
+                Err(error) if started == 0 && number + 1 == threads => return Err(error),
+                Err(error) => tracing::error!(%error, number, "a prover thread cannot be started"),
             }
         }
-        Self { queue }
+        Ok(Self { queue })
     }
 
     /// Hands a claim over.

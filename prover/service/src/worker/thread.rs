@@ -29,7 +29,11 @@ impl ProverThread {
             }
         };
         // Without a thread the channel closes, and every piece of work is answered with `Died`.
-        let handle = std::thread::Builder::new().name(format!("lane-{number}")).spawn(body).ok();
+        let handle = std::thread::Builder::new().name(format!("lane-{number}")).spawn(body);
+        let handle = handle.inspect_err(
+            |error| tracing::error!(%error, number, "a lane has no thread: raise the limit of tasks"),
+        );
+        let handle = handle.ok();
         Self { adjudicator, number, queue, busy: Arc::new(Mutex::new(())), handle }
     }
 

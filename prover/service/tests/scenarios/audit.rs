@@ -250,6 +250,40 @@ async fn serving_slow(site: &Site, before: Running) -> Result<Running> {
     serving(site, StandIn { stops: true, ..StandIn::slow(60_000) }).await
 }
 
+/// Somebody with the database cuts the log off while it is exported: the export ends, and says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_of_a_log_whose_end_goes_meanwhile_ends_with_that() -> Result<()> {
+    let site = Site::sqlite()?;
+    let oracle = site.oracle().await?;
+    let server = serving(&site, StandIn::default()).await?;
+    let (mut client, mut clinic) = (server.client().await?, Clinic::new()?);
+    client.adjudicate(clinic.file(0, &[1])?, keyed("a"), true).await?;
+    // More than a reader may leave unread, each of two kilobytes.
+    let more = format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) \
+         INSERT INTO audit_entries (tenant, sequence, at, event, subject, roles, method, facts, hash) \
+         SELECT tenant, 3 + i, at, event, subject, roles, method, '{{\"key\":\"{}\"}}', hash FROM audit_entries, n WHERE sequence = 1",
+        "x".repeat(2000)
+    );
+    execute(&oracle, &more).await?;
+    let mut parts = client.audit_export(1, false).await?;
+    parts.message().await?.context("no opening")?;
+    let cut = "DROP TRIGGER audit_entries_are_not_removed; DELETE FROM audit_entries WHERE sequence > 1900";
+    execute(&oracle, cut).await?;
+    let reading = async {
+        loop {
+            match parts.message().await {
+                Ok(Some(part)) => ensure!(!matches!(part.part, Some(Part::Closing(_))), "it closes"),
+                Ok(None) => anyhow::bail!("it ends as if it were whole"),
+                Err(status) => return Ok(status.code()),
+            }
+        }
+    };
+    let told = tokio::time::timeout(SOON, reading).await.context("it does not end")??;
+    ensure!(told == tonic::Code::DataLoss, "{told}");
+    server.stop().await
+}
+
 async fn what_is_on_record_is_not_changed_removed_or_put_in(site: Site) -> Result<()> {
     let oracle = site.oracle().await?;
     let server = serving(&site, StandIn::default()).await?;

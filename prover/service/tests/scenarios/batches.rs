@@ -11,7 +11,7 @@ use nightingale_proto::v1::JobState;
 use std::{sync::Mutex, time::Duration};
 
 fn batches(most: usize) -> StandIn {
-    StandIn { batching: Some(Batching { most, waits: true }), stops: true, ..StandIn::slow(300) }
+    StandIn { batching: Some(Batching { most, waits: true }), stops: true, ..StandIn::default() }
 }
 
 fn patient(folder: &std::path::Path) -> Config {
@@ -48,7 +48,8 @@ async fn claims_that_come_together_are_proven_together() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_claim_leaves_the_others_of_its_batch() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let server = Running::start(patient(folder.path()), batches(3)).await?;
+    let prover = StandIn { held: true.into(), ..batches(3) };
+    let server = Running::start(patient(folder.path()), prover).await?;
     let (mut client, mut clinic) = (server.client().await?, Clinic::new()?);
     let mut jobs = Vec::new();
     for member in 0..3 {
@@ -57,6 +58,7 @@ async fn a_cancelled_claim_leaves_the_others_of_its_batch() -> Result<()> {
     }
     in_state(&mut client, &jobs[2].id, JobState::Running).await?;
     assert_eq!(client.cancel(&jobs[1].id).await?.state(), JobState::Cancelled);
+    server.prover.let_go();
     for job in [&jobs[0], &jobs[2]] {
         assert!(result(&ended(&mut client, &job.id).await?)?.approved);
     }

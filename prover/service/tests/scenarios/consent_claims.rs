@@ -11,7 +11,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use nightingale::{
-    Config,
+    Config, StoreError,
     audit::{Draft, Event},
     client::ClientError,
     config::Consent,
@@ -33,7 +33,7 @@ use nightingale_circuits::{
     claim::{Date, Request, SizeClass},
 };
 use nightingale_proto::v1::JobState;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 fn reason<T>(answer: Result<T, ClientError>) -> Result<String> {
     match answer.err().context("accepted")? {
@@ -232,6 +232,27 @@ async fn the_transaction_that_ends_a_job_asks_the_ledger() -> Result<()> {
             assert_eq!(store.finish(&lease, &decision, None, Instant::now).await?, Finish::Committed);
         }
     }
+    Ok(())
+}
+
+/// What the ledger says may be sealed under a key that came while the result waited: it is opened first, and nothing is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_waited_while_a_key_came_is_brought_again() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let Leased { store, lease, .. } = leased(folder.path(), 0).await?;
+    let decision = decide(&store, &lease).await?;
+    let store = Arc::new(store);
+    let held = Oracle::of(folder.path()).await?.hold_tenant("north").await?;
+    let own = store.clone();
+    let ending = tokio::spawn(async move { own.finish(&lease, &decision, None, Instant::now).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    anyhow::ensure!(!ending.is_finished(), "it did not wait");
+    held.commit_with(
+        "INSERT INTO tenant_keys SELECT tenant, 2, wrapped, wrapped_by, derived, created FROM tenant_keys",
+    )
+    .await?;
+    let told = ending.await?.err().context("it ended the job by what it could not open")?;
+    anyhow::ensure!(matches!(told, StoreError::Busy) && told.is_transient(), "{told}");
     Ok(())
 }
 

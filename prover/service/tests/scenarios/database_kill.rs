@@ -1,13 +1,18 @@
 //! PostgreSQL is killed with `kill -9` under a working fleet, again and again, and started again.
 
 use crate::{
+    audit::execute,
+    clinic::Clinic,
     crowd::Crowd,
+    custody::tenant,
     fleet::Fleet,
+    late_result::submit,
     postgres::Cluster,
     running::SOON,
     site::{Site, jobs},
 };
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
+use nightingale::{Config, ServiceError, store::Store};
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,6 +45,22 @@ async fn what_was_accepted_outlives_kills_of_the_database() -> Result<()> {
     crowd.settled(&oracle, 4 * SOON).await?;
     crowd.reckon(&mut client, &oracle, &[], fleet.keys()).await?;
     fleet.end().await
+}
+
+/// A standby, until it is promoted: whoever has something to write keeps it and comes again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_takes_no_writes_for_a_while_is_one_to_come_back_to() -> Result<()> {
+    let Some(site) = Site::postgres().await? else { return Ok(()) };
+    let (oracle, (north, file)) = (site.oracle().await?, (tenant("north")?, Clinic::new()?.file(0, &[1])?));
+    let reads_only = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$";
+    execute(&oracle, reads_only).await?;
+    let config = Config::read(&site.file()?)?;
+    // It brings the tables up to date first, which is a write.
+    let refused = Store::open(&config).await.err().context("opened without a write")?;
+    ensure!(matches!(refused, ServiceError::Store(ref error) if error.is_transient()), "{refused}");
+    let writes_again = reads_only.replace("= on", "= off");
+    execute(&oracle, &format!("BEGIN READ WRITE; {writes_again}; COMMIT")).await?;
+    submit(&Store::open(&config).await?, &north, &file).await
 }
 
 /// A commit of which nobody heard whether it went through is asked for again, and is one job.

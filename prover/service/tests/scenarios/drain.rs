@@ -36,7 +36,7 @@ async fn a_fleet_that_is_told_to_stop_loses_nothing_and_repeats_nothing(site: Si
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drain_finishes_the_running_proof_and_keeps_the_queue() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let server = Running::start(config(folder.path()), StandIn::slow(800)).await?;
+    let server = Running::start(config(folder.path()), StandIn::held()).await?;
     let (mut client, mut clinic) = (server.client().await?, Clinic::new()?);
     let running = client.adjudicate(clinic.file(0, &[1])?, keyed("a"), false).await?;
     let queued = client.adjudicate(clinic.file(1, &[1])?, keyed("b"), false).await?;
@@ -47,8 +47,15 @@ async fn a_drain_finishes_the_running_proof_and_keeps_the_queue() -> Result<()> 
     while client.jobs(&[], 10).await?.len() < 3 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    server.stop().await?;
-    let told = waiter.await?;
+    let prover = server.prover.clone();
+    let told = async {
+        let told = waiter.await;
+        prover.let_go();
+        told
+    };
+    let (stopped, told) = tokio::join!(server.stop(), told);
+    stopped?;
+    let told = told?;
     assert!(matches!(told, Err(ClientError::Unavailable { ref reason, .. }) if reason == "DRAINING"));
     let server = Running::start(config(folder.path()), StandIn::default()).await?;
     let mut client = server.client().await?;
@@ -65,11 +72,13 @@ async fn a_drain_finishes_the_running_proof_and_keeps_the_queue() -> Result<()> 
 async fn a_proof_that_outlasts_the_drain_is_given_back() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let short = Config { drain: Duration::from_millis(100), ..config(folder.path()) };
-    let server = Running::start(short, StandIn::slow(3000)).await?;
+    let server = Running::start(short, StandIn::held()).await?;
     let mut client = server.client().await?;
     let job = client.adjudicate(Clinic::new()?.file(0, &[1])?, keyed("a"), false).await?;
     in_state(&mut client, &job.id, JobState::Running).await?;
+    let prover = server.prover.clone();
     server.stop().await?;
+    prover.let_go();
     // One loss is allowed: a job that was given back has none.
     let server =
         Running::start(Config { max_losses: 1, ..config(folder.path()) }, StandIn::default()).await?;

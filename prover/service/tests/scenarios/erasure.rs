@@ -21,7 +21,7 @@ use nightingale::{
     },
 };
 use nightingale_proto::v1::{self, JobState};
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, sync::atomic::Ordering};
 
 fn copied(config: &Config, to: &Path) -> Result<Config> {
     let copy = crate::running::config(to);
@@ -66,11 +66,12 @@ fn refused_as_erased<T>(answer: Result<T, ClientError>) -> Result<()> {
 async fn nothing_of_an_erased_tenant_opens_again_and_others_go_on() -> Result<()> {
     let (folder, before, after) = (tempfile::tempdir()?, tempfile::tempdir()?, tempfile::tempdir()?);
     let config = config(folder.path());
-    let server = Running::start(config.clone(), StandIn::slow(400)).await?;
+    let server = Running::start(config.clone(), StandIn::default()).await?;
     let (mut north, mut south) = (server.client_of("north").await?, server.client_of("south").await?);
     let (mut clinic, mut other) = (Clinic::new()?, Clinic::at(2)?);
     let done = north.adjudicate(clinic.file(0, &[1])?, keyed("done"), true).await?;
     let theirs = south.adjudicate(other.file(0, &[1])?, keyed("done"), true).await?;
+    server.prover.held.store(true, Ordering::Relaxed);
     let running = north.adjudicate(clinic.file(1, &[1])?, keyed("running"), false).await?;
     let queued = north.adjudicate(clinic.file(2, &[1])?, keyed("queued"), false).await?;
     in_state(&mut north, &running.id, JobState::Running).await?;
@@ -116,6 +117,7 @@ async fn nothing_of_an_erased_tenant_opens_again_and_others_go_on() -> Result<()
     refused_as_erased(north.query(v1::QueryRequest { dataset: vec![1; 32], ..question() }).await)?;
     refused_as_erased(north.publish(Some(nightingale::client::epoch_message(clinic.epoch())), None).await)?;
     assert!(result(&south.job(&theirs.id).await?)?.approved, "another tenant's result is gone");
+    server.prover.let_go();
     let more = south.adjudicate(other.file(1, &[1])?, keyed("more"), false).await?;
     assert!(result(&ended(&mut south, &more.id).await?)?.approved);
     server.stop().await?;

@@ -129,8 +129,8 @@ async fn a_lease_is_taken_when_nothing_is_heard_whatever_the_clock_says(site: Si
 #[tokio::test(flavor = "multi_thread")]
 async fn a_heartbeat_keeps_a_proof_that_takes_longer_than_its_lease() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let config = Config { lease: Duration::from_millis(600), workers: 2, ..config(folder.path()) };
-    let server = Running::start(config, StandIn::slow(2500)).await?;
+    let config = Config { lease: Duration::from_secs(1), workers: 2, ..config(folder.path()) };
+    let server = Running::start(config, StandIn::slow(3000)).await?;
     let mut client = server.client().await?;
     let job = client.adjudicate(Clinic::new()?.file(0, &[1])?, keyed("a"), false).await?;
     let job = ended(&mut client, &job.id).await?;

@@ -28,7 +28,7 @@ use std::time::Duration;
 #[tokio::test(flavor = "multi_thread")]
 async fn priority_goes_before_deadline_goes_before_age() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let server = Running::start(config(folder.path()), StandIn::slow(400)).await?;
+    let server = Running::start(config(folder.path()), StandIn::held()).await?;
     let (mut client, mut clinic) = (server.client().await?, Clinic::new()?);
     let far = Some(Duration::from_secs(3600));
     let near = Some(Duration::from_secs(1800));
@@ -51,6 +51,7 @@ async fn priority_goes_before_deadline_goes_before_age() -> Result<()> {
         }
         jobs.push((key, commitment, job.id));
     }
+    server.prover.let_go();
     for (_, _, id) in &jobs {
         ended(&mut client, id).await?;
     }

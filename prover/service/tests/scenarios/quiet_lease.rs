@@ -34,7 +34,7 @@ async fn a_proof_that_waits_for_its_turn_in_the_database_keeps_its_lease() -> Re
     let Some(site) = Site::postgres().await? else { return Ok(()) };
     let site = site.work("workers = 1").work("lease_seconds = 1");
     let oracle = site.oracle().await?;
-    let server = serving(&site, StandIn::slow(800)).await?;
+    let server = serving(&site, StandIn::held()).await?;
     let (mut client, file) = (server.client().await?, Clinic::new()?.file(0, &[1])?);
     let job = client.adjudicate(file.clone(), keyed("a"), false).await?;
     in_state(&mut client, &job.id, JobState::Running).await?;
@@ -45,6 +45,7 @@ async fn a_proof_that_waits_for_its_turn_in_the_database_keeps_its_lease() -> Re
         let (mut client, file) = (client.clone(), file.clone());
         others.spawn(async move { client.adjudicate(file, keyed(&number.to_string()), false).await });
     }
+    server.prover.let_go();
     let job = ended(&mut client, &job.id).await?;
     ensure!(result(&job)?.approved);
     ensure!(job.attempts == 1, "taken {} times", job.attempts);

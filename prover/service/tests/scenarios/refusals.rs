@@ -75,10 +75,11 @@ async fn every_refusal_names_its_element() -> Result<()> {
 async fn a_full_queue_is_said_and_passes() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let config = Config { queued_jobs: 1, ..config(folder.path()) };
-    let server = Running::start(config, StandIn::slow(300)).await?;
+    let server = Running::start(config, StandIn::held()).await?;
     let (mut client, mut clinic) = (server.client().await?, Clinic::new()?);
     client.adjudicate(clinic.file(0, &[1])?, keyed("a"), false).await?;
     assert_eq!(refusal(&server, clinic.file(1, &[1])?, keyed("b")).await?.reason, "QUEUE_FULL");
+    server.prover.let_go();
     let mut other = server.client_of("south").await?;
     other.adjudicate(clinic.file(1, &[1])?, keyed("b"), true).await?;
     client.adjudicate(clinic.file(2, &[1])?, keyed("c"), true).await?;

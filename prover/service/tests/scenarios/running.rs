@@ -30,7 +30,7 @@ pub(crate) struct Running {
 /// one of the shared cluster. So one suite runs on both.
 pub(crate) fn config(folder: &Path) -> Config {
     Config {
-        lease: Duration::from_millis(600),
+        lease: Duration::from_secs(2),
         drain: Duration::from_secs(10),
         database: database_of(folder).as_deref().and_then(DatabaseUrl::new),
         ..Config::local(folder.join("data"), folder.join("keys"))

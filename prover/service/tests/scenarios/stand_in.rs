@@ -12,7 +12,10 @@ use std::{
     collections::HashSet,
     io::Write,
     ops::ControlFlow,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -21,6 +24,8 @@ use std::{
 pub(crate) struct StandIn {
     /// How long a proof takes.
     pub(crate) takes: Duration,
+    /// Whether no proof ends: what a test does meanwhile may take as long as it takes.
+    pub(crate) held: AtomicBool,
     /// Attempts that panic before one succeeds.
     pub(crate) panics: Mutex<u32>,
     /// Whether it looks at requests to stop.
@@ -51,6 +56,16 @@ impl StandIn {
     /// Whose proofs take so long.
     pub(crate) fn slow(milliseconds: u64) -> Self {
         Self { takes: Duration::from_millis(milliseconds), ..Self::default() }
+    }
+
+    /// Whose proofs take until they are let go.
+    pub(crate) fn held() -> Self {
+        Self { held: AtomicBool::new(true), ..Self::default() }
+    }
+
+    /// Lets all proofs end.
+    pub(crate) fn let_go(&self) {
+        self.held.store(false, Ordering::Relaxed);
     }
 
     fn stall(&self, phase: Phase) {
@@ -131,7 +146,7 @@ impl Adjudicator for StandIn {
             stopped |= progress(phase, percent) == ControlFlow::Break(());
             self.stall(phase);
         }
-        while Instant::now() < end && !(self.stops && stopped) {
+        while (self.held.load(Ordering::Relaxed) || Instant::now() < end) && !(self.stops && stopped) {
             std::thread::sleep(Duration::from_millis(5));
             stopped |= progress(Phase::Proving, 50) == ControlFlow::Break(());
         }

@@ -7,6 +7,7 @@ use crate::{
 };
 use anyhow::Result;
 use nightingale::client::{Client, ClientError};
+use nightingale_proto::v1::JobState;
 use std::os::unix::fs::PermissionsExt;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,6 +25,19 @@ async fn another_tenants_job_is_not_found() -> Result<()> {
     // The ledger is a tenant's own too: the same claim is no duplicate elsewhere.
     assert!(result(&south.adjudicate(request, keyed("k"), true).await?)?.approved);
     assert_eq!(north.jobs(&[], 100).await?.len(), 1);
+    server.stop().await
+}
+
+/// A statement with a parameter for each is seconds of work, and stays in a connection's memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_a_state_told_forty_thousand_times_is_a_list_of_it() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = Running::start(config(folder.path()), StandIn::default()).await?;
+    let (mut client, mut clinic) = (server.client().await?, Clinic::new()?);
+    let done = client.adjudicate(clinic.file(0, &[1])?, keyed("k"), true).await?;
+    let listed = client.jobs(&[JobState::Done; 40_000], 100).await?;
+    assert_eq!(listed.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(), [done.id]);
+    assert!(client.jobs(&[JobState::Queued; 40_000], 100).await?.is_empty());
     server.stop().await
 }
 

@@ -3,7 +3,7 @@
 
 use crate::{
     clinic::Clinic,
-    running::{Running, config, database_of, keyed},
+    running::{Running, config, database_of, in_state, keyed},
     stand_in::StandIn,
     surroundings::get,
 };
@@ -12,6 +12,7 @@ use nightingale::{
     Config,
     telemetry::metrics::{Described, Kind, described},
 };
+use nightingale_proto::v1::JobState;
 use serde_json::Value;
 use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -224,12 +225,13 @@ async fn until(address: SocketAddr, path: &str, head: &str) -> Result<String> {
 async fn a_server_is_ready_while_it_can_work_and_says_what_is_missing() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut clinic = Clinic::new()?;
-    let server = Running::start(probed(folder.path()), StandIn::slow(1500)).await?;
+    let server = Running::start(probed(folder.path()), StandIn::held()).await?;
     let address = server.metrics.context("no endpoint")?;
     let ready = until(address, "/readyz", "HTTP/1.1 200 ").await?;
     assert!(ready.ends_with("accepting ok\ndatabase ok\ndevice ok\nkeys ok\n"), "{ready}");
     let mut client = server.client().await?;
-    client.adjudicate(clinic.file(0, &[1])?, keyed("a"), false).await?;
+    let job = client.adjudicate(clinic.file(0, &[1])?, keyed("a"), false).await?;
+    in_state(&mut client, &job.id, JobState::Running).await?;
     let text = get(address, "/metrics").await?;
     let on_postgres = database_of(folder.path()).is_some();
     for line in [
@@ -251,10 +253,12 @@ async fn a_server_is_ready_while_it_can_work_and_says_what_is_missing() -> Resul
     assert!(if on_postgres { bytes == 0.0 } else { bytes > 4096.0 }, "{bytes}");
 
     // While it drains it is alive and not ready: traffic goes elsewhere, and nobody restarts it.
+    let prover = server.prover.clone();
     let stopping = tokio::spawn(server.stop());
     let draining = until(address, "/readyz", "HTTP/1.1 503 ").await?;
     assert!(draining.contains("accepting no\n") && draining.contains("database ok\n"), "{draining}");
     assert!(get(address, "/healthz").await?.starts_with("HTTP/1.1 200 "));
+    prover.let_go();
     stopping.await?
 }
 

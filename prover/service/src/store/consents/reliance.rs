@@ -130,6 +130,7 @@ impl Store {
             self.execute(of_job(update).bind(subject.as_slice())).await?;
         }
         let mut connection = self.snapshot().await?;
+        self.refuse_erased_within(&mut connection, &lease.tenant).await?;
         self.reliance_standing(&mut connection, &lease.tenant, reliance, now).await
     }
 
