@@ -23,7 +23,10 @@ pub use answer::{Answer, Cell, Figures, PairFigures, ValueFigures};
 pub use circuit::{QueryCircuit, Unprovable};
 pub use class::{Class, Layout, Size};
 pub use columns::Committed;
-pub use differences::{Difference, differences};
+pub use differences::{
+    Difference, differences,
+    nested::{Nested, Place, nested},
+};
 pub use digest::Keccak;
 pub use query::{ColumnIndex, Interval, Query, QueryError, Term};
 pub use schema::{Column, Kind, Mode, Schema, SchemaError, Unit};

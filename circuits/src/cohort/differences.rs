@@ -3,9 +3,11 @@
 //! `WHERE AGE IS NOT NULL` less `WHERE AGE IS NOT NULL AND SEX = 'F'` is the men whose age is known, whether or not anything judged how few they
 //! are. The disclosure rule judges one answer at a time; whoever makes a plan holds the records, and can look at two. Whether a cell lies
 //! within another follows from the two questions, as whoever reads the answers would reason; conditions on other columns that say the same are
-//! not seen, nor what three answers tell.
+//! not seen, nor what three answers tell. What follows from who is in which rows, and not from the questions, is [`nested`]'s.
 
-use super::{ColumnIndex, Interval, Query, Table, disclosure::hidden, evaluate::evaluate};
+pub mod nested;
+
+use super::{ColumnIndex, Interval, Query, Table, Unit, disclosure::hidden, evaluate::evaluate};
 use std::collections::BTreeMap;
 
 /// A group of fewer subjects than the threshold that two released answers tell of.
@@ -23,12 +25,16 @@ pub struct Difference {
     pub subjects: u64,
     /// Columns that both sum, so that the sums of these subjects are told, too.
     pub summed: Vec<ColumnIndex>,
+    /// Whether the cells are all that the first question hides, of which the table's number of rows tells the count together.
+    pub by_rows: bool,
 }
 
-/// The differences between each two of `queries`, as the table's threshold has them answered: the fewest subjects of each pair.
+/// The differences between each two of `queries`, as the table's threshold has them answered: of each pair the one that tells sums, and of such the fewest
+/// subjects.
 ///
 /// For cells `A_i` that one answer shows and the cells `B_j` within them that the other shows, `sum #A_i - sum #B_j` is from 1 to
-/// `threshold - 1`. Tried are the cells in which a `B_j` may lie.
+/// `threshold - 1`. Tried are the cells in which a `B_j` may lie; and, where a question has no condition, all cells that it hides: they hold
+/// the rows that it does not show, and how many rows there are is public.
 #[must_use]
 pub fn differences(table: &Table, queries: &[&Query]) -> Vec<Difference> {
     let answers: Vec<Shown<'_>> = queries.iter().map(|query| Shown::of(table, query)).collect();
@@ -36,10 +42,11 @@ pub fn differences(table: &Table, queries: &[&Query]) -> Vec<Difference> {
     let mut found = Vec::new();
     for (with, larger) in answers.iter().enumerate() {
         for (without, smaller) in answers.iter().enumerate().filter(|(without, _)| *without != with) {
-            if let Some((subjects, cell, cells)) = larger.less(smaller, threshold) {
-                let both = |column: &&ColumnIndex| smaller.query.values().contains(column);
+            if let Some(Few { subjects, cell, cells, by_rows }) = larger.less(smaller, threshold) {
+                // The number of rows says nothing of sums.
+                let both = |column: &&ColumnIndex| !by_rows && smaller.query.values().contains(column);
                 let summed = larger.query.values().iter().filter(both).copied().collect();
-                found.push(Difference { with, without, cell, cells, subjects, summed });
+                found.push(Difference { with, without, cell, cells, subjects, summed, by_rows });
             }
         }
     }
@@ -51,6 +58,17 @@ struct Shown<'a> {
     query: &'a Query,
     /// Each cell's codes of the groups, and its count; `None` where it is hidden.
     cells: Vec<(Vec<u32>, Option<u64>)>,
+    /// The first cell that is hidden, how many are, and their count together, where the number of rows tells it.
+    hidden: Option<(usize, usize, u64)>,
+}
+
+/// Few subjects in cells of one answer that no cell of another within them counts.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Few {
+    by_rows: bool,
+    subjects: u64,
+    cells: usize,
+    cell: usize,
 }
 
 /// Cells in which those of another answer may lie.
@@ -60,6 +78,8 @@ struct Region {
     held: Option<u64>,
     /// The first of them, and how many they are.
     cells: Option<(usize, usize)>,
+    /// Whether one of them is shown.
+    is_shown: bool,
     /// What the other answer counts of their rows.
     counted: u64,
 }
@@ -68,15 +88,24 @@ impl<'a> Shown<'a> {
     fn of(table: &Table, query: &'a Query) -> Self {
         let totals = evaluate(query, table);
         let judged = hidden(&totals, table.schema().threshold());
-        let counts =
-            totals.cells.iter().zip(judged.hidden).map(|(cell, hidden)| (!hidden).then_some(cell.count));
-        let cells = counts.enumerate().map(|(cell, count)| (query.key(table.schema(), cell), count));
-        Self { query, cells: cells.collect() }
+        let counts = totals.cells.iter().zip(&judged.hidden);
+        let cells = counts.enumerate().map(|(cell, (figures, hidden))| {
+            (query.key(table.schema(), cell), (!hidden).then_some(figures.count))
+        });
+        let mut places =
+            judged.hidden.iter().enumerate().filter(|(_, hidden)| **hidden).map(|(cell, _)| cell);
+        // Of a table with several rows a subject they may be one subject's.
+        let all = query.terms().is_empty() && totals.rest == 0 && table.schema().unit() == Unit::Subject;
+        let all = all && table.consent().iter().all(|consents| *consents);
+        let held = totals.cells.iter().zip(&judged.hidden).filter(|(_, hidden)| **hidden);
+        let held = held.map(|(figures, _)| figures.count).sum();
+        let hidden = places.next().filter(|_| all).map(|first| (first, 1 + places.count(), held));
+        Self { query, cells: cells.collect(), hidden }
     }
 
-    /// The fewest subjects in cells of this answer that no cell of the other one within them counts, where they are few; the first of those
-    /// cells, and how many they are.
-    fn less(&self, other: &Self, threshold: u64) -> Option<(u64, usize, usize)> {
+    /// The fewest subjects in cells of this answer that no cell of the other one within them counts, where they are few. Those of which sums may be
+    /// told go first.
+    fn less(&self, other: &Self, threshold: u64) -> Option<Few> {
         let groups = self.query.groups();
         // Of a column that the other answer groups by, each of its cells has one code; of any other column, all of its cells may have the same ones.
         let place = |group: &ColumnIndex| other.query.groups().iter().position(|column| column == group);
@@ -105,15 +134,21 @@ impl<'a> Shown<'a> {
             let codes: Vec<u32> = shared.map(|(_, code)| *code).collect();
             if let Some(region) = regions.get_mut(&codes) {
                 region.held = region.held.zip(*count).map(|(held, count)| held + count);
+                region.is_shown |= count.is_some();
                 let (first, cells) = region.cells.unwrap_or((cell, 0));
                 region.cells = Some((first, cells + 1));
             }
         }
         let left = regions.values().filter_map(|region| {
-            let ((first, cells), left) = region.cells.zip(region.held?.checked_sub(region.counted))?;
-            (1..threshold).contains(&left).then_some((left, first, cells))
+            let ((cell, cells), subjects) = region.cells.zip(region.held?.checked_sub(region.counted))?;
+            Some(Few { by_rows: false, subjects, cells, cell })
         });
-        left.min_by_key(|(left, _, cells)| (*left, *cells))
+        let among_hidden = regions.values().filter(|region| region.cells.is_some() && !region.is_shown);
+        let counted: u64 = among_hidden.map(|region| region.counted).sum();
+        let of_rows = self.hidden.filter(|_| counted > 0).and_then(|(cell, cells, held)| {
+            Some(Few { by_rows: true, subjects: held.checked_sub(counted)?, cells, cell })
+        });
+        left.chain(of_rows).filter(|few| (1..threshold).contains(&few.subjects)).min()
     }
 }
 
@@ -155,7 +190,7 @@ impl Part<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cohort::{Column, Kind, Schema, Term, Unit};
+    use crate::cohort::{Column, Kind, Schema, Term};
 
     const ARM: usize = 1;
     const SEX: usize = 2;
@@ -280,6 +315,19 @@ mod tests {
         let by_both = query(&table, &[KNOWN], &[AGE], &[ARM, SEX]);
         let by_arm = query(&table, &[(AGE, 1, 50)], &[AGE], &[ARM]);
         assert_eq!(told(&table, by_both, by_arm), Some(vec![(0, (9, 3), 1, vec![AGE])]));
+        Ok(())
+    }
+
+    #[test]
+    fn what_two_cells_hide_together_is_told_by_the_rows_and_one_of_them() -> Result<(), &'static str> {
+        let table = table(&[(1, 1, 40, 5), (2, 1, 50, 20), (3, 1, 50, 100)]).ok_or("a table")?;
+        let by_arm = query(&table, &[], &[], &[ARM]);
+        let second = query(&table, &[(ARM, 2, 2)], &[], &[]);
+        assert_eq!(told(&table, by_arm.clone(), second), Some(vec![(0, (1, 2), 5, vec![])]));
+        // The third is shown by both; and of a condition's rows nobody is told how many they are.
+        assert_eq!(told(&table, by_arm, query(&table, &[(ARM, 3, 3)], &[], &[])), Some(vec![]));
+        let known = query(&table, &[KNOWN], &[], &[ARM]);
+        assert_eq!(told(&table, known, query(&table, &[KNOWN, (ARM, 2, 2)], &[], &[])), Some(vec![]));
         Ok(())
     }
 

@@ -13,6 +13,7 @@ pub mod registration;
 pub mod revocation;
 pub mod seal;
 pub mod sponsor;
+pub mod told;
 
 pub use answer::{AnswerJson, Released};
 pub use archive::Archive;

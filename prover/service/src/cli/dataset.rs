@@ -188,7 +188,12 @@ impl Commit {
             }
         }
         for told in differences {
-            say(format_args!("for the sponsor alone, of two planned answers: {told}"));
+            for words in told.named {
+                say(format_args!("for the sponsor alone, of two planned answers: {words}"));
+            }
+            if told.more > 0 {
+                say(format_args!("for the sponsor alone: {} more such pairs", told.more));
+            }
         }
         match dataset.sponsor() {
             Some(sponsor) => say(format_args!("signed by 0x{}", hex::encode(sponsor.address.0))),

@@ -1,18 +1,19 @@
 //! From trial files and a schema file to a registered dataset.
 
-use super::{Folder, RegulatorKey, Sponsor, folder::vacant};
+use super::{
+    Folder, RegulatorKey, Sponsor,
+    folder::vacant,
+    told::{Told, differences},
+};
 use crate::error::CohortError;
-use nightingale_circuits::cohort::{self, Difference, Mode, Query, Schema, Table};
+use nightingale_circuits::cohort::{Mode, Query, Schema};
 use nightingale_prover::cohort::{CohortDataset, CohortKeyStore, Progress};
 use nightingale_records::{
     sql,
     trial::{self, RawTable, Role, SchemaFile},
 };
-use nightingale_verifier::cohort::{Dataset, check_researcher, text};
+use nightingale_verifier::cohort::Dataset;
 use std::path::{Path, PathBuf};
-
-/// The most pairs of answers that a refusal names.
-const MOST_NAMED: usize = 10;
 
 /// What to register, and where.
 pub struct Registration {
@@ -44,9 +45,9 @@ pub fn read(files: &[PathBuf]) -> Result<Vec<RawTable>, CohortError> {
 pub struct Registered {
     /// Its folder.
     pub folder: Folder,
-    /// What two planned answers tell together of a few subjects, one sentence a pair of questions. It is the sponsor's to know and nobody
-    /// else's: it says how few they are.
-    pub differences: Vec<String>,
+    /// What two planned answers tell together of a few subjects: sums, and counts only. It is the sponsor's to know and nobody else's: it says how
+    /// few they are.
+    pub differences: [Told; 2],
 }
 
 /// Registers a dataset and writes its folder.
@@ -70,15 +71,10 @@ pub fn register(
     let mut modes: Vec<Mode> = Role::ALL.into_iter().filter_map(|role| schema.mode(role)).collect();
     modes.sort_unstable();
     modes.dedup();
-    let told = if modes.contains(&Mode::Plan) { differences(&built.tables, &plan) } else { Vec::new() };
-    let sums: Vec<&str> = told.iter().filter(|(sums, _)| *sums).map(|(_, told)| told.as_str()).collect();
-    if !sums.is_empty() && !registration.accept_differences {
-        let more = match sums.len().saturating_sub(MOST_NAMED) {
-            0 => String::new(),
-            more => format!("; and {more} more"),
-        };
-        let named: Vec<&str> = sums.into_iter().take(MOST_NAMED).collect();
-        return Err(CohortError::Differences(named.join("; ") + &more));
+    let told = modes.contains(&Mode::Plan).then(|| differences(&built.tables, &plan));
+    let (sums, counts) = told.map(|told| (told.sums, told.counts)).unwrap_or_default();
+    if !sums.named.is_empty() && !registration.accept_differences {
+        return Err(CohortError::Differences(sums.to_string()));
     }
     let sponsor = registration.sponsor.as_ref().map(Sponsor::address);
     let mut dataset = CohortDataset::register(keys, built.tables, plan, modes, sponsor, progress)?;
@@ -86,45 +82,7 @@ pub fn register(
         sponsor.sign(&mut dataset)?;
     }
     let folder = Folder::create(&registration.out, dataset, &built.subjects, registration.regulator)?;
-    Ok(Registered { folder, differences: told.into_iter().map(|(_, told)| told).collect() })
-}
-
-/// What two of the answers that researchers get tell together: whether sums, and in words.
-fn differences(tables: &[Table], plan: &[(String, Query)]) -> Vec<(bool, String)> {
-    let of_table = |table: &Table| {
-        let schema = table.schema();
-        let answered = |(name, query): &&(String, Query)| {
-            name == schema.table() && check_researcher(schema, query).is_ok()
-        };
-        let queries: Vec<&Query> = plan.iter().filter(answered).map(|(_, query)| query).collect();
-        let in_words = |told: Difference| (!told.summed.is_empty(), words(schema, &queries, &told));
-        cohort::differences(table, &queries).into_iter().map(in_words).collect::<Vec<_>>()
-    };
-    tables.iter().flat_map(of_table).collect()
-}
-
-/// A difference as a sentence for the sponsor.
-fn words(schema: &Schema, queries: &[&Query], told: &Difference) -> String {
-    let asked = |index: usize| queries.get(index).map(|query| text::sql(schema, query)).unwrap_or_default();
-    let column = |index: usize| schema.columns().get(index);
-    let name = |index: usize| column(index).map_or("?", |column| column.name.as_str());
-    let code = |(&group, code): (&usize, u32)| {
-        let word = column(group).and_then(|column| text::value(column, code));
-        format!(" with {} {}", name(group), word.as_deref().unwrap_or("missing"))
-    };
-    let place: String = match (told.cells, queries.get(told.with)) {
-        (1, Some(query)) => query.groups().iter().zip(query.key(schema, told.cell)).map(code).collect(),
-        (cells, _) => format!(" in {cells} cells together"),
-    };
-    let sums: String =
-        told.summed.iter().map(|&column| format!(" and the sum of {}", name(column))).collect();
-    let subjects = if told.subjects == 1 { "subject" } else { "subjects" };
-    format!(
-        "{} less {} tells the count{sums} of {} {subjects}{place}",
-        asked(told.with),
-        asked(told.without),
-        told.subjects
-    )
+    Ok(Registered { folder, differences: [sums, counts] })
 }
 
 /// Reads a schema file.
