@@ -4,18 +4,18 @@
 //! the event, lie within the others, and whoever reads the answers knows it, though no question says so. Where both cells sum a
 //! value that a subject has once, the sums' difference is that of the few. Which cells lie in which is taken from the records here.
 
-use super::super::{ColumnIndex, Query, Table, Unit, disclosure::hidden, evaluate::evaluate};
-use std::collections::{BTreeMap, BTreeSet};
+use super::super::{Column, ColumnIndex, Kind, Query, Table, Unit, disclosure::hidden, evaluate::evaluate};
+use std::collections::BTreeMap;
 
 /// A cell of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The table; its index among those that were compared.
     pub table: usize,
     /// The question; its index among the table's.
     pub query: usize,
-    /// The cell, in the order of [`Query::key`].
-    pub cell: usize,
+    /// The cell, in the order of [`Query::key`]; `None` for all of them together, where the answer shows all.
+    pub cell: Option<usize>,
 }
 
 /// A cell whose subjects are another's and a few more.
@@ -27,7 +27,7 @@ pub struct Nested {
     pub without: Place,
     /// How many they are.
     pub subjects: u64,
-    /// Columns that both sum and of which a subject has one value, so that the sums of these subjects are told, too.
+    /// Columns that both sum, with the same value of each subject that is in both, so that the sums of these subjects are told, too.
     pub summed: Vec<String>,
 }
 
@@ -42,7 +42,7 @@ pub fn nested(asked: &[(&Table, Vec<&Query>)]) -> Vec<Nested> {
     }
     let threshold = asked.iter().map(|(table, _)| table.schema().threshold() as usize).max().unwrap_or(0);
     let shown = shown(asked);
-    let sets: Vec<(&Vec<u32>, &Vec<Shown<'_>>)> = shown.iter().collect();
+    let sets: Vec<(&Vec<u32>, &Vec<Shown>)> = shown.iter().collect();
     let mut by_first = BTreeMap::<u32, Vec<usize>>::new();
     for (set, (subjects, _)) in sets.iter().enumerate() {
         if let Some(first) = subjects.first() {
@@ -50,42 +50,77 @@ pub fn nested(asked: &[(&Table, Vec<&Query>)]) -> Vec<Nested> {
         }
     }
     let mut found = Vec::new();
-    for (all, larger) in &sets {
+    for larger in &sets {
         // Fewer than the threshold are missing from the smaller set: it begins with one of these.
-        let begins = all.iter().take(threshold).filter_map(|first| by_first.get(first)).flatten();
-        for (part, smaller) in begins.filter_map(|set| sets.get(*set)) {
-            let more = all.len().saturating_sub(part.len());
-            if (1..threshold).contains(&more) && is_within(part, all) {
-                found.extend(told(asked, larger, smaller, more));
+        let begins = larger.0.iter().take(threshold).filter_map(|first| by_first.get(first)).flatten();
+        for smaller in begins.filter_map(|set| sets.get(*set)) {
+            let more = larger.0.len().saturating_sub(smaller.0.len());
+            if (1..threshold).contains(&more)
+                && let Some(common) = places_within(smaller.0, larger.0)
+            {
+                found.extend(told(asked, larger.1, smaller.1, &common, more));
             }
         }
     }
     found
 }
 
-/// A cell that an answer shows, and the values of its subjects that it sums.
-struct Shown<'a> {
+/// A cell that an answer shows, and what it sums.
+#[derive(PartialEq)]
+struct Shown {
     place: Place,
-    values: BTreeSet<&'a str>,
+    values: Vec<Values>,
 }
 
-/// The shown cells that are not empty, by their subjects' codes in ascending order.
-fn shown<'a>(asked: &[(&'a Table, Vec<&Query>)]) -> BTreeMap<Vec<u32>, Vec<Shown<'a>>> {
-    let mut shown = BTreeMap::<Vec<u32>, Vec<Shown<'_>>>::new();
+/// A column's values of a cell's subjects, in the order of their codes.
+#[derive(PartialEq)]
+struct Values {
+    /// As the schema file writes it; names are alike whatever the case of their letters.
+    name: String,
+    of: Vec<i128>,
+}
+
+/// A cell that is not empty: its subjects' codes, ascending, and each one's values of the question's columns.
+#[derive(Default)]
+struct Members(BTreeMap<u32, Vec<i128>>);
+
+impl Members {
+    fn shown(self, columns: &[&Column], place: Place) -> (Vec<u32>, Shown) {
+        let subjects = self.0.keys().copied().collect();
+        let values = columns.iter().enumerate().map(|(value, column)| Values {
+            name: column.name.clone(),
+            of: self.0.values().filter_map(|values| values.get(value)).copied().collect(),
+        });
+        (subjects, Shown { place, values: values.collect() })
+    }
+}
+
+/// The cells that are shown, by their subjects; of the same table, subjects and values the first one.
+fn shown(asked: &[(&Table, Vec<&Query>)]) -> BTreeMap<Vec<u32>, Vec<Shown>> {
+    let mut shown = BTreeMap::<Vec<u32>, Vec<Shown>>::new();
     for (number, (table, queries)) in asked.iter().enumerate() {
-        let columns = table.schema().columns();
-        let once: Vec<bool> = (0..columns.len()).map(|column| is_once(table, column)).collect();
         for (place, query) in queries.iter().enumerate() {
-            let name = |&column: &ColumnIndex| {
-                columns.get(column).filter(|_| once.get(column).copied().unwrap_or_default())
-            };
-            let values: BTreeSet<&str> =
-                query.values().iter().filter_map(name).map(|column| column.name.as_str()).collect();
+            let at = |cell| Place { table: number, query: place, cell };
+            let columns: Vec<&Column> =
+                query.values().iter().filter_map(|column| table.schema().columns().get(*column)).collect();
             let judged = hidden(&evaluate(query, table), table.schema().threshold());
-            for (cell, subjects) in subjects(query, table) {
-                if !judged.hidden.get(cell).copied().unwrap_or_default() {
-                    let place = Place { table: number, query: place, cell };
-                    shown.entry(subjects).or_default().push(Shown { place, values: values.clone() });
+            let is_hidden = |cell: usize| judged.hidden.get(cell).copied().unwrap_or(true);
+            let mut cells = members(query, table);
+            let mut found = Vec::new();
+            // Of several cells together, where no subject is in two of them.
+            if cells.len() > 1 && cells.keys().all(|cell| !is_hidden(*cell)) {
+                let count: usize = cells.values().map(|members| members.0.len()).sum();
+                let all = cells.values().flat_map(|members| members.0.clone()).collect::<BTreeMap<_, _>>();
+                if all.len() == count {
+                    found.push(Members(all).shown(&columns, at(None)));
+                }
+            }
+            cells.retain(|cell, _| !is_hidden(*cell));
+            found.extend(cells.into_iter().map(|(cell, members)| members.shown(&columns, at(Some(cell)))));
+            for (subjects, cell) in found {
+                let alike = shown.entry(subjects).or_default();
+                if !alike.iter().any(|other| other.place.table == number && other.values == cell.values) {
+                    alike.push(cell);
                 }
             }
         }
@@ -93,61 +128,76 @@ fn shown<'a>(asked: &[(&'a Table, Vec<&Query>)]) -> BTreeMap<Vec<u32>, Vec<Shown
     shown
 }
 
-/// Whether each subject has one code of a column.
-fn is_once(table: &Table, column: ColumnIndex) -> bool {
-    let mut codes = BTreeMap::new();
-    let rows = table.codes(table.schema().subject()).iter().zip(table.codes(column));
-    rows.into_iter().all(|(subject, code)| codes.insert(*subject, *code).is_none_or(|before| before == *code))
-}
-
-/// The codes of the subjects in each cell that is not empty, ascending.
-fn subjects(query: &Query, table: &Table) -> BTreeMap<usize, Vec<u32>> {
-    let dimensions = query.dimensions(table.schema());
-    let mut cells = BTreeMap::<usize, Vec<u32>>::new();
-    let subjects = table.codes(table.schema().subject()).iter().zip(table.consent());
-    for (row, (subject, _)) in subjects.enumerate().filter(|(_, (_, consents))| **consents) {
+/// Who is in each cell that is not empty.
+fn members(query: &Query, table: &Table) -> BTreeMap<usize, Members> {
+    let schema = table.schema();
+    let dimensions = query.dimensions(schema);
+    let mut cells = BTreeMap::<usize, Members>::new();
+    let rows = table.codes(schema.subject()).iter().zip(table.consent()).enumerate();
+    for (row, (subject, _)) in rows.filter(|(_, (_, consents))| **consents) {
         let code = |column: ColumnIndex| table.codes(column).get(row).copied().unwrap_or_default();
         if query.terms().iter().all(|term| term.holds(code(term.column))) {
             let groups = query.groups().iter().zip(&dimensions);
             let cell = groups.fold(0, |cell, (group, dimension)| cell * dimension + code(*group) as usize);
-            cells.entry(cell).or_default().push(*subject);
+            let of = |column: &ColumnIndex| {
+                schema.columns().get(*column).map(|found| value(found, code(*column))).unwrap_or_default()
+            };
+            let values = query.values().iter().map(of).collect();
+            cells.entry(cell).or_default().0.insert(*subject, values);
         }
-    }
-    for subjects in cells.values_mut() {
-        subjects.sort_unstable();
-        subjects.dedup();
     }
     cells
 }
 
-/// Whether all of `part` are in `all`; both ascend.
-fn is_within(part: &[u32], all: &[u32]) -> bool {
-    let mut all = all.iter();
-    part.iter().all(|one| all.any(|other| other == one))
+/// What a code of a column stands for: in billionths, the finest there are, so that two columns of different places are alike.
+fn value(column: &Column, code: u32) -> i128 {
+    let scale = match column.kind {
+        Kind::Integer { scale, .. } => u32::from(scale),
+        Kind::Date { .. } | Kind::Category { .. } | Kind::Key { .. } => 0,
+    };
+    let units = i128::from(column.offset().unwrap_or_default()) + i128::from(code);
+    units * 10_i128.pow(9_u32.saturating_sub(scale))
 }
 
-/// Of the cells with these two sets of subjects, two that tell sums, or two that tell counts.
+/// The places in `all` of those of `part`, where all of them are there; both ascend.
+fn places_within(part: &[u32], all: &[u32]) -> Option<Vec<usize>> {
+    let mut all = all.iter().enumerate();
+    part.iter().map(|one| all.find(|(_, other)| *other == one).map(|(place, _)| place)).collect()
+}
+
+/// Of the cells with these two sets of subjects, two that tell sums, or two that tell counts. The smaller set's subjects are at the `common` places
+/// of the larger one.
 fn told(
     asked: &[(&Table, Vec<&Query>)],
-    larger: &[Shown<'_>],
-    smaller: &[Shown<'_>],
+    larger: &[Shown],
+    smaller: &[Shown],
+    common: &[usize],
     more: usize,
 ) -> Option<Nested> {
-    let several =
-        |table: usize| asked.get(table).is_some_and(|(table, _)| table.schema().unit() != Unit::Subject);
-    let pairs = larger.iter().flat_map(|with| smaller.iter().map(move |without| (with, without)));
-    let pairs =
-        pairs.filter(|(with, without)| with.place.table != without.place.table || several(with.place.table));
-    let summed = |with: &Shown<'_>, without: &Shown<'_>| -> Vec<String> {
-        with.values.intersection(&without.values).map(|name| (*name).to_owned()).collect()
-    };
-    let (with, without) = pairs.min_by_key(|(with, without)| summed(with, without).is_empty())?;
-    Some(Nested {
-        with: with.place,
-        without: without.place,
-        subjects: more as u64,
-        summed: summed(with, without),
-    })
+    let schema = |place: Place| asked.get(place.table).map(|(table, _)| table.schema());
+    let threshold = |place| schema(place).map_or(0, |schema| schema.threshold() as usize);
+    let several = |place| schema(place).is_some_and(|schema| schema.unit() != Unit::Subject);
+    let mut counts = None;
+    for (with, without) in larger.iter().flat_map(|with| smaller.iter().map(move |without| (with, without))) {
+        let (one, other) = (with.place, without.place);
+        let told_by_words = one.table == other.table && !several(one);
+        if told_by_words || more >= threshold(one).max(threshold(other)) {
+            continue;
+        }
+        let is_alike = |values: &&Values| {
+            let mut others =
+                without.values.iter().filter(|other| values.name.eq_ignore_ascii_case(&other.name));
+            others.any(|other| common.iter().map(|place| values.of.get(*place)).eq(other.of.iter().map(Some)))
+        };
+        let summed: Vec<String> =
+            with.values.iter().filter(is_alike).map(|values| values.name.clone()).collect();
+        let told = Nested { with: one, without: other, subjects: more as u64, summed };
+        if !told.summed.is_empty() {
+            return Some(told);
+        }
+        counts = counts.or(Some(told));
+    }
+    counts
 }
 
 #[cfg(test)]
@@ -195,7 +245,8 @@ mod tests {
         Query::new(table.schema(), terms.iter().map(term).collect(), values.to_vec(), groups.to_vec()).ok()
     }
 
-    type Told = ((usize, usize, usize), (usize, usize, usize), u64, Vec<String>);
+    type At = (usize, usize, Option<usize>);
+    type Told = (At, At, u64, Vec<String>);
 
     fn pairs(asked: &[(&Table, Vec<&Query>)]) -> Vec<Told> {
         let place = |place: Place| (place.table, place.query, place.cell);
@@ -210,11 +261,14 @@ mod tests {
         let by_arm = query(&table, &[AGE], &[3], &[2, 1]).ok_or("a question")?;
         // Number 120, of the arm of even numbers. The last two visits have the same subjects, and the first of them is named.
         let age = vec!["age".to_owned()];
-        assert_eq!(pairs(&[(&table, vec![&by_arm])]), [((0, 0, 4), (0, 0, 7), 1, age)]);
+        assert_eq!(pairs(&[(&table, vec![&by_arm])]), [((0, 0, Some(4)), (0, 0, Some(7)), 1, age)]);
         // By two questions, each of one visit; and of counts alone.
         let at = |visit| query(&table, &[(1, visit, visit)], &[], &[2]);
         let (first, third) = (at(1).ok_or("a question")?, at(3).ok_or("a question")?);
-        assert_eq!(pairs(&[(&table, vec![&first, &third])]), [((0, 0, 1), (0, 1, 1), 1, vec![])]);
+        assert_eq!(
+            pairs(&[(&table, vec![&first, &third])]),
+            [((0, 0, Some(1)), (0, 1, Some(1)), 1, vec![]), ((0, 0, None), (0, 1, None), 1, vec![])]
+        );
         Ok(())
     }
 
@@ -223,7 +277,7 @@ mod tests {
         let unit = Unit::SubjectAnd(1);
         let table = table("advs", unit, &visits([120, 119, 119], true)).ok_or("a table")?;
         let by_arm = query(&table, &[AGE], &[3], &[2, 1]).ok_or("a question")?;
-        assert_eq!(pairs(&[(&table, vec![&by_arm])]), [((0, 0, 4), (0, 0, 7), 1, vec![])]);
+        assert_eq!(pairs(&[(&table, vec![&by_arm])]), [((0, 0, Some(4)), (0, 0, Some(7)), 1, vec![])]);
         Ok(())
     }
 
@@ -240,6 +294,40 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_somebody_lacks_once_is_summed_all_the_same() -> Result<(), &'static str> {
+        let mut rows = visits([120, 119, 118], false);
+        // So that the first visit, less the second, is two: and of the second less the third number 119 is told.
+        rows.iter_mut().filter(|row| row[0] == 6 && row[1] == 1).for_each(|row| row[3] = 0);
+        let table = table("advs", Unit::SubjectAnd(1), &rows).ok_or("a table")?;
+        let by_visit = query(&table, &[AGE], &[3], &[1]).ok_or("a question")?;
+        let age = vec!["age".to_owned()];
+        assert_eq!(pairs(&[(&table, vec![&by_visit])]), [((0, 0, Some(2)), (0, 0, Some(3)), 1, age)]);
+        Ok(())
+    }
+
+    #[test]
+    fn two_tables_are_compared_by_the_larger_of_their_own_thresholds() -> Result<(), &'static str> {
+        let all = visits([120, 0, 0], false);
+        let subjects = table("adsl", Unit::Subject, &all).ok_or("a table")?;
+        let others = table("adrs", Unit::Subject, all.get(..106).ok_or("rows")?).ok_or("a table")?;
+        let (schema, rows) = (subjects.schema(), subjects.rows());
+        let codes = (0..4).map(|column| subjects.codes(column).to_vec()).collect();
+        let named =
+            |column: &Column| Column { name: column.name.to_ascii_uppercase(), kind: column.kind.clone() };
+        let columns = schema.columns().iter().map(named).collect();
+        let strict = Schema::new("strict".to_owned(), columns, 0, Unit::Subject, 20).ok();
+        let strict =
+            strict.and_then(|schema| Table::new(schema, codes, vec![true; rows]).ok()).ok_or("a table")?;
+        let ages = query(&subjects, &[AGE], &[3], &[]).ok_or("a question")?;
+        let asked = |table| (table, vec![&ages]);
+        assert_eq!(pairs(&[asked(&subjects), asked(&others), (&strict, vec![])]), [], "fourteen are not few");
+        // Names are alike whatever the case of their letters.
+        let told = ((0, 0, Some(0)), (1, 0, Some(0)), 14, vec!["AGE".to_owned()]);
+        assert_eq!(pairs(&[asked(&strict), asked(&others)]), [told]);
+        Ok(())
+    }
+
+    #[test]
     fn who_has_no_row_in_a_second_table_is_told_by_both() -> Result<(), &'static str> {
         let all: Vec<[u32; 4]> = visits([120, 0, 0], false);
         let subjects = table("adsl", Unit::Subject, &all).ok_or("a table")?;
@@ -247,7 +335,11 @@ mod tests {
         let ages = query(&subjects, &[AGE], &[3], &[2]).ok_or("a question")?;
         let (with, without) = (vec![&ages], vec![&ages]);
         let age = vec!["age".to_owned()];
-        let told = [((0, 0, 2), (1, 0, 2), 1, age.clone()), ((0, 0, 1), (1, 0, 1), 1, age)];
+        let told = [
+            ((0, 0, None), (1, 0, None), 2, age.clone()),
+            ((0, 0, Some(2)), (1, 0, Some(2)), 1, age.clone()),
+            ((0, 0, Some(1)), (1, 0, Some(1)), 1, age),
+        ];
         assert_eq!(pairs(&[(&subjects, with), (&others, without)]), told);
         // Within one such table words say it all.
         let women = query(&subjects, &[AGE, (2, 1, 1)], &[3], &[]).ok_or("a question")?;

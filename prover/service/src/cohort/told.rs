@@ -88,7 +88,11 @@ fn words(asked: &[(&Table, Vec<&Query>)], pair: &Pair) -> String {
     let sql =
         |table, query| find(table, query).map(|(schema, query)| text::sql(schema, query)).unwrap_or_default();
     let place = |Place { table, query, cell }| {
-        find(table, query).map(|(schema, query)| codes(schema, query, cell)).unwrap_or_default()
+        let found = find(table, query);
+        match cell {
+            Some(cell) => found.map(|(schema, query)| codes(schema, query, cell)).unwrap_or_default(),
+            None => " in all cells together".to_owned(),
+        }
     };
     match pair {
         Pair::Worded { table, told } => {
@@ -97,7 +101,7 @@ fn words(asked: &[(&Table, Vec<&Query>)], pair: &Pair) -> String {
                 |column: &usize| schema.and_then(|schema| Some(schema.columns().get(*column)?.name.clone()));
             let summed: Vec<String> = told.summed.iter().filter_map(name).collect();
             let at = match told.cells {
-                1 => place(Place { table: *table, query: told.with, cell: told.cell }),
+                1 => place(Place { table: *table, query: told.with, cell: Some(told.cell) }),
                 cells if told.by_rows => {
                     format!(" in {cells} cells that are hidden, by the number of all rows")
                 }

@@ -352,9 +352,15 @@ impl Store {
     ) -> Result<Option<Statement>, StoreError> {
         let select =
             format!("SELECT {COLUMNS} FROM consent_statements s WHERE s.tenant = $1 AND s.sequence = $2");
-        self.seal(tenant).await?;
         let row = self.optional(sql(select).bind(tenant.as_str()).bind(sequence)).await?;
-        row.as_ref().map(|row| self.statement(tenant, row)).transpose()
+        Ok(self.statements(tenant, row.as_slice()).await?.pop())
+    }
+
+    /// Opens rows that were read outside of a transaction, with the keys as they are by now: a row may be sealed under one that came while it was
+    /// waited for.
+    async fn statements(&self, tenant: &Tenant, rows: &[Row]) -> Result<Vec<Statement>, StoreError> {
+        self.seal(tenant).await?;
+        rows.iter().map(|row| self.statement(tenant, row)).collect()
     }
 
     /// A page of a tenant's ledger, the newest line first.
@@ -380,7 +386,7 @@ impl Store {
         if let Some(member) = member {
             page = page.bind(member);
         }
-        self.all_in_turn(tenant, page).await?.iter().map(|row| self.statement(tenant, row)).collect()
+        self.statements(tenant, &self.all_in_turn(tenant, page).await?).await
     }
 
     /// Names member, payer, purpose and data class to whoever has the tenant's key.

@@ -43,8 +43,11 @@ pub(super) enum Verdict {
 }
 
 impl From<Died> for Verdict {
-    fn from(_: Died) -> Self {
-        Self::Died
+    fn from(died: Died) -> Self {
+        match died {
+            Died::Before => Self::Again,
+            Died::During => Self::Died,
+        }
     }
 }
 

@@ -17,7 +17,12 @@ pub(super) struct ProverThread {
 }
 
 /// The thread ended before the work did.
-pub(super) struct Died;
+pub(super) enum Died {
+    /// And before it had begun: the work of before is what ended it.
+    Before,
+    /// In the work.
+    During,
+}
 
 impl ProverThread {
     pub(super) fn start(adjudicator: Arc<dyn Adjudicator>, number: usize) -> Self {
@@ -28,7 +33,7 @@ impl ProverThread {
                 wiping(|| work(own.as_ref()));
             }
         };
-        // Without a thread the channel closes, and every piece of work is answered with `Died`.
+        // Without a thread the channel closes, and no work begins.
         let handle = std::thread::Builder::new().name(format!("lane-{number}")).spawn(body);
         let handle = handle.inspect_err(
             |error| tracing::error!(%error, number, "a lane has no thread: raise the limit of tasks"),
@@ -68,7 +73,7 @@ impl ProverThread {
             // Nobody may be waiting any more.
             let _ = answer.send(work(adjudicator));
         });
-        self.queue.send(task).map_err(|_| Died)?;
-        answered.await.map_err(|_| Died)
+        self.queue.send(task).map_err(|_| Died::Before)?;
+        answered.await.map_err(|_| Died::During)
     }
 }

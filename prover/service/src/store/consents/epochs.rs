@@ -76,7 +76,6 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn consents_in_force(&self, tenant: &Tenant) -> Result<(i64, Vec<Consent>), StoreError> {
-        self.seal(tenant).await?;
         let _turn = self.long_reads.turn_to_publish(tenant).await?;
         let mut connection = self.snapshot().await?;
         let through = last_line(&mut connection, tenant).await?;
@@ -85,8 +84,9 @@ impl Store {
              WHERE s.tenant = $1 AND s.effect <> 'revoke' AND {NEWEST}) ORDER BY s.sequence"
         );
         let rows = connection.all(sql(select).bind(tenant.as_str())).await?;
-        let consents = rows.iter().map(|row| self.statement(tenant, row).map(|statement| statement.consent));
-        Ok((through, consents.collect::<Result<_, _>>()?))
+        drop(connection);
+        let statements = self.statements(tenant, &rows).await?;
+        Ok((through, statements.into_iter().map(|statement| statement.consent).collect()))
     }
 
     /// The epoch of a publication that was made before.
@@ -202,15 +202,13 @@ impl Store {
         after: i64,
         most: u32,
     ) -> Result<Vec<Statement>, StoreError> {
-        // The keys as they are now: rows are opened with those that are held.
-        self.seal(tenant).await?;
         let select = format!(
             "SELECT {COLUMNS} FROM consent_statements s \
              WHERE s.tenant = $1 AND s.number > $2 AND s.sequence <= $3 AND s.effect <> 'revoke' \
              AND {NEWEST} AND n.sequence <= $3) ORDER BY s.number LIMIT $4"
         );
         let page = sql(select).bind(tenant.as_str()).bind(after).bind(epoch.through).bind(most);
-        self.all_in_turn(tenant, page).await?.iter().map(|row| self.statement(tenant, row)).collect()
+        self.statements(tenant, &self.all_in_turn(tenant, page).await?).await
     }
 
     /// Whether a root may be relied on: the newest, or superseded within the grace, and published for the last time not too long ago. What
