@@ -1,6 +1,7 @@
 //! The crate's errors. The variants say who has to act; nothing here ever holds a key.
 
 use alloy_primitives::{Address, B256, U256};
+use nightingale_contracts::chain::TRANSACTION_GAS_CAP;
 use nightingale_verifier::VerifyError;
 use std::{fmt, path::PathBuf};
 use thiserror::Error;
@@ -54,10 +55,8 @@ pub enum PosterError {
         /// Its words.
         problem: String,
     },
-    /// The deployment is on another chain than the node.
-    #[error(
-        "the deployment is on chain {deployment}, the node on chain {node}; give the node of the deployment's chain"
-    )]
+    /// The node is on another chain than the deployment, or than the one that was named.
+    #[error("this is for chain {deployment}, and the node is on chain {node}; give a node of that chain")]
     WrongChain {
         /// The deployment's.
         deployment: u64,
@@ -135,6 +134,18 @@ pub enum PosterError {
         need: U256,
         /// What the transaction is for.
         purpose: String,
+    },
+    /// The node estimates more gas than a transaction may use.
+    #[error(
+        "{purpose}: the node estimates {estimate} gas for it, and a transaction may use {cap} at most; nothing was signed: give another \
+         node, or ask for less at once",
+        cap = TRANSACTION_GAS_CAP
+    )]
+    GasOverCap {
+        /// What the transaction was for.
+        purpose: String,
+        /// The node's word.
+        estimate: u64,
     },
     /// Time ran out. The transaction is in the outbox and may still be mined.
     #[error(
@@ -319,6 +330,21 @@ pub enum PosterError {
         purpose: String,
         /// The contract's words.
         problem: String,
+    },
+    /// More nonces than was allowed for are unused below what is open.
+    #[error(
+        "{missing} nonces of {account} from {unused} up to {highest}, by this node's word, are neither used nor in the outbox; nothing was signed: check the \
+         account's next nonce with another node, and give --fill-gap {missing} to use each for a transfer of nothing, at 21000 gas"
+    )]
+    GapTooWide {
+        /// The sender.
+        account: Address,
+        /// How many.
+        missing: u64,
+        /// The node's next nonce.
+        unused: u64,
+        /// The highest open one.
+        highest: u64,
     },
     /// Another program used the account's nonce: the transaction can never be mined where that is so.
     #[error(

@@ -201,6 +201,37 @@ impl Outbox {
         self.all(rows).await
     }
 
+    /// Whether the same step of the same command or deployment was signed again after a row.
+    pub(crate) async fn is_superseded(&self, row: &Transaction) -> Result<bool, PosterError> {
+        let later: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM transactions t JOIN transactions o ON o.chain = t.chain AND o.sender = t.sender \
+             AND o.plan = t.plan AND o.step = t.step AND o.id > t.id WHERE t.id = ?",
+        )
+        .bind(row.id)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(later > 0)
+    }
+
+    /// The nonces from one on and below another that no row has that was not lost.
+    pub(crate) async fn gaps(&self, sender: Address, from: u64, below: u64) -> Result<u64, PosterError> {
+        let held: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM transactions WHERE chain = ? AND sender = ? AND state <> 'lost' AND nonce >= ? AND nonce < ?",
+        )
+        .bind(self.chain)
+        .bind(sender.as_slice())
+        .bind(number(from)?)
+        .bind(number(below)?)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(below.saturating_sub(from).saturating_sub(u64::try_from(held).map_err(|_| damaged("nonce"))?))
+    }
+
+    /// Whether a row that was not lost has a nonce.
+    pub(crate) async fn has_nonce(&self, sender: Address, nonce: u64) -> Result<bool, PosterError> {
+        Ok(self.gaps(sender, nonce, nonce.saturating_add(1)).await? == 0)
+    }
+
     /// Whether every other row with a row's nonce was lost.
     pub(crate) async fn has_its_nonce_alone(&self, row: &Transaction) -> Result<bool, PosterError> {
         let others: i64 = sqlx::query_scalar(

@@ -7,6 +7,8 @@ mod drive;
 mod errand;
 mod events;
 mod finish;
+mod gap;
+mod gas;
 mod history;
 mod patience;
 mod write;

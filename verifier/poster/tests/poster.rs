@@ -9,8 +9,10 @@ mod poster {
     mod consents;
     mod crash;
     mod creation;
+    mod estimates;
     mod fees;
     mod file;
+    mod gap;
     mod gas;
     mod lagging;
     mod lying;
