@@ -147,6 +147,7 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
         Command::AuditAnchors(call) => call.run().await,
         Command::AcceptAdministration(call) => call.run().await,
     };
+    connection::close().await;
     trace::end(span, result.is_err()).await;
     result.unwrap_or_else(|error| {
         // The exit code says it too where stderr is closed.

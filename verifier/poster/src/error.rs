@@ -389,6 +389,12 @@ pub enum PosterError {
         "{0} has another name (a hard link), under which a second poster would not find it used; remove one of the two, and start again"
     )]
     OutboxIsLinked(PathBuf),
+    /// The outbox's log is there, and not the file that it belongs to.
+    #[error(
+        "{0} is missing or empty, and the log beside it (-wal) is not: signed transactions may be in there alone; bring the file back that was moved \
+         away, which belongs to the log, or move the log to where the file is now. For a new outbox give another --outbox"
+    )]
+    OutboxIsTorn(PathBuf),
     /// The outbox cannot be used.
     #[error("outbox: {0}")]
     Outbox(String),
@@ -452,6 +458,7 @@ impl PosterError {
             | Self::OutboxBusy(_)
             | Self::LockIsLink(_)
             | Self::OutboxIsLinked(_)
+            | Self::OutboxIsTorn(_)
             | Self::Outbox(_)
             | Self::LogMissing => true,
             _ => false,

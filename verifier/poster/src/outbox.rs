@@ -22,14 +22,16 @@ use sqlx::{
 use std::{
     fs::{self, File},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
 /// An open outbox, for one chain, held for this process alone.
+#[derive(Clone)]
 pub struct Outbox {
     pool: SqlitePool,
     chain: i64,
-    _held: File,
+    _held: Arc<File>,
 }
 
 impl Outbox {
@@ -37,7 +39,7 @@ impl Outbox {
     /// local chains. What is signed counts on every chain of its id, so elsewhere no node's word about block 0 may make it forgotten.
     ///
     /// # Errors
-    /// It cannot be written, another poster holds it, its lock is a link, or it is damaged.
+    /// It cannot be written, another poster holds it, its lock is a link, its log is there without it, or it is damaged.
     pub async fn open(path: &Path, chain_id: u64, genesis: Option<B256>) -> Result<Self, PosterError> {
         let path = &file::prepare(path)?;
         let held = file::hold(path)?;
@@ -59,7 +61,7 @@ impl Outbox {
                     .await?
             }
         };
-        Ok(Self { pool, chain, _held: held })
+        Ok(Self { pool, chain, _held: Arc::new(held) })
     }
 
     /// Everything in an outbox, oldest first, with each one's chain id. Holds nothing and needs no node.
@@ -67,6 +69,7 @@ impl Outbox {
     /// # Errors
     /// There is no outbox, or it is damaged.
     pub async fn list(path: &Path) -> Result<Vec<(u64, Transaction)>, PosterError> {
+        file::check_whole(path)?;
         if let Err(source) = fs::metadata(path) {
             return Err(PosterError::Io { path: path.to_owned(), source });
         }
@@ -85,8 +88,10 @@ impl Outbox {
         Ok(all)
     }
 
-    /// Finishes what is in progress and closes.
+    /// Finishes what is in progress and closes, so that all of it is in its one file. What is in the log beside it, where that cannot be brought over,
+    /// is found there the next time.
     pub async fn close(&self) {
+        let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await;
         self.pool.close().await;
     }
 

@@ -184,6 +184,12 @@ impl Poster {
         LOCAL_CHAINS.contains(&self.chain_id)
     }
 
+    /// The outbox, to close it.
+    #[must_use]
+    pub const fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
     /// The node, to ask contracts.
     #[must_use]
     pub const fn node(&self) -> &Node {

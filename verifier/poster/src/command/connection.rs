@@ -3,15 +3,19 @@
 use super::trace;
 use clap::Args;
 use nightingale_contracts::deploy::Deployment;
-use nightingale_poster::{Account, Node, Poster, PosterError, deployment};
+use nightingale_poster::{Account, Node, Outbox, Poster, PosterError, deployment};
 use std::{
     env,
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::OnceLock,
     time::Duration,
 };
 
 const GWEI: u128 = 1_000_000_000;
+
+/// The outbox of this process, which is one command.
+static OPENED: OnceLock<Outbox> = OnceLock::new();
 
 #[derive(Args)]
 pub(super) struct Connection {
@@ -56,6 +60,8 @@ impl Connection {
         })
         .await
         .map(|poster| {
+            // Opened once.
+            let _ = OPENED.set(poster.outbox().clone());
             trace::follow(poster).telling(|notice| {
                 // Nobody has to read it.
                 let _ = writeln!(io::stderr(), "nightingale-poster: note: {notice}");
@@ -69,6 +75,13 @@ impl Connection {
         let poster = self.open().await?;
         poster.check(&deployment).await?;
         Ok((poster, deployment))
+    }
+}
+
+/// Closes the outbox, so that all of it is in its one file.
+pub(super) async fn close() {
+    if let Some(outbox) = OPENED.get() {
+        outbox.close().await;
     }
 }
 
