@@ -1,6 +1,7 @@
 //! The poster against a real anvil, from `target/tools`; skipped, loudly, where `.ci/tools/install` has not run.
 
 mod poster {
+    mod answers;
     mod anvil;
     mod audit;
     mod cohort;
