@@ -58,7 +58,7 @@ pub enum PosterError {
     /// The node is on another chain than the deployment, or than the one that was named.
     #[error("this is for chain {deployment}, and the node is on chain {node}; give a node of that chain")]
     WrongChain {
-        /// The deployment's.
+        /// The deployment's, or the named one.
         deployment: u64,
         /// The node's.
         node: u64,

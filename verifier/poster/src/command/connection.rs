@@ -69,6 +69,25 @@ impl Connection {
         })
     }
 
+    /// A poster on the chain that is named, where no deployment names one. What is signed counts there, so that the node's word for it does only on a local
+    /// chain.
+    pub(super) async fn open_on(&self, chain_id: Option<u64>) -> Result<Poster, PosterError> {
+        let poster = self.open().await?;
+        match chain_id {
+            Some(deployment) if deployment != poster.chain_id() => {
+                Err(PosterError::WrongChain { deployment, node: poster.chain_id() })
+            }
+            None if !poster.is_local() => Err(PosterError::Malformed {
+                what: "--chain-id".to_owned(),
+                problem: format!(
+                    "is missing; the node says that it is on chain {}: give the id of the chain that you mean",
+                    poster.chain_id()
+                ),
+            }),
+            _ => Ok(poster),
+        }
+    }
+
     /// A poster, and a deployment that is on its chain.
     pub(super) async fn open_with(&self, file: &Path) -> Result<(Poster, Deployment), PosterError> {
         let deployment = deployment::read(file)?;
