@@ -102,6 +102,35 @@ async fn a_gas_limit_that_the_account_cannot_pay_is_estimated_anew_where_far_les
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_offer_under_what_the_node_that_refuses_it_asks_is_raised_at_once() -> Result<()> {
+    const TIP: u128 = 3_000_000_000;
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let row = misled(&world, 100_000).await?;
+    ensure!(row.attempts[0].fees.tip < TIP, "{row:?}");
+    let node = world.anvil.address().to_owned();
+    let proxy = Proxy::keeping(world.anvil.address(), &Kept::default(), move |request, answer| {
+        if request["method"] == "eth_feeHistory" {
+            let rewards = answer["result"]["reward"].as_array_mut();
+            rewards.into_iter().flatten().for_each(|reward| *reward = json!([U256::from(TIP)]));
+        }
+        if request["method"] == "eth_sendRawTransaction" {
+            let raw: Bytes = serde_json::from_value(request["params"][0].clone()).unwrap_or_default();
+            let signed = TxEnvelope::decode_2718(&mut raw.as_ref()).ok();
+            if signed.and_then(|signed| signed.max_priority_fee_per_gas()).is_some_and(|tip| tip >= TIP) {
+                let taken = post(&node, request.to_string().as_bytes()).unwrap_or_default();
+                *answer = serde_json::from_slice(&taken).unwrap_or_default();
+            } else {
+                let error = json!({"code": -32000, "message": "transaction underpriced"});
+                *answer = json!({"jsonrpc": "2.0", "id": request["id"], "error": error});
+            }
+        }
+    })?;
+    let ended = world.poster_at(proxy.url(), "stranger", impatient).await?.resume().await?;
+    ensure!(ended.len() == 1 && ended[0].state == State::Done && ended[0].attempts.len() == 2, "{ended:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_offer_under_the_least_that_a_node_takes_is_raised_as_time_passes() -> Result<()> {
     let Some(world) = World::new().await? else { return Ok(()) };
     // Twice the first offer, which is more raises than there are refusals before its words are passed on.
