@@ -389,17 +389,23 @@ impl Verdict {
 #[must_use]
 pub fn explain(output: &[u8]) -> String {
     use settlement::ClaimSettlement::ClaimSettlementErrors as Settlement;
-    if let Ok(Settlement::GroupRejected(rejected)) = Settlement::abi_decode(output) {
-        let inside = if rejected.reason.is_empty() {
-            "none given, as where gas is too little".to_owned()
-        } else {
-            explain(&rejected.reason)
-        };
-        return format!("GroupRejected {{ group: {}, reason: {inside} }}", rejected.group);
+    match Settlement::abi_decode(output) {
+        Ok(Settlement::GroupRejected(rejected)) => {
+            let inside = if rejected.reason.is_empty() {
+                "none given, as where gas is too little".to_owned()
+            } else {
+                // A verifier's. That a group is inside a group no contract says, and whoever makes it up nests them as deep as it likes.
+                explain_other(&rejected.reason)
+            };
+            format!("GroupRejected {{ group: {}, reason: {inside} }}", rejected.group)
+        }
+        Ok(error) => named(&error),
+        Err(_) => explain_other(output),
     }
-    if let Ok(error) = Settlement::abi_decode(output) {
-        return named(&error);
-    }
+}
+
+/// The same of whatever is not the settlement's.
+fn explain_other(output: &[u8]) -> String {
     if let Ok(error) = registry::Registry::RegistryErrors::abi_decode(output) {
         return named(&error);
     }

@@ -244,7 +244,7 @@ pub async fn anchors(
     let usual = crate::Terms::for_chain(chain_id).confirmations;
     let confirmations = confirmations.unwrap_or(usual).max(1);
     check_contract(node, about.contract).await?;
-    let deep = (node.head().await?.number + 1).saturating_sub(confirmations);
+    let deep = node.head().await?.number.saturating_add(1).saturating_sub(confirmations);
     let filter = Filter::new()
         .address(about.contract)
         .event_signature(Anchored::SIGNATURE_HASH)

@@ -66,6 +66,10 @@ enum Command {
     Resume {
         #[command(flatten)]
         connection: Connection,
+        /// Sign a transfer of nothing for each unused nonce below what is open, of which there may be as many. Check the account's next nonce with a
+        /// second node before: what waits for those nonces is mined then.
+        #[arg(long, value_name = "NONCES")]
+        fill_gap: Option<u64>,
         /// Say it as JSON.
         #[arg(long)]
         json: bool,
@@ -127,7 +131,7 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
         Command::Log(log) => log.run().await,
         Command::Endorse(endorse) => endorse.run(),
         Command::Status { outbox, json } => status(outbox, json).await,
-        Command::Resume { connection, json } => resume(connection, json).await,
+        Command::Resume { connection, fill_gap, json } => resume(connection, fill_gap, json).await,
         Command::RegisterKey(call) => call.run().await,
         Command::AddPayer(call) => call.run().await,
         Command::PublishEpoch(call) => call.run().await,
@@ -143,6 +147,7 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
         Command::AuditAnchors(call) => call.run().await,
         Command::AcceptAdministration(call) => call.run().await,
     };
+    connection::close().await;
     trace::end(span, result.is_err()).await;
     result.unwrap_or_else(|error| {
         // The exit code says it too where stderr is closed.
@@ -160,8 +165,12 @@ async fn status(outbox: Option<PathBuf>, json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn resume(connection: Connection, json: bool) -> Result<ExitCode> {
-    let ended = connection.open().await?.resume().await?;
+async fn resume(connection: Connection, fill_gap: Option<u64>, json: bool) -> Result<ExitCode> {
+    let poster = connection.open().await?;
+    let ended = match fill_gap {
+        Some(most) => poster.fill_gap(most).await?,
+        None => poster.resume().await?,
+    };
     let all: Vec<_> = ended.iter().map(|row| report::OutboxReport::new(None, row)).collect();
     show(json, &all, || match all.len() {
         0 => vec!["nothing is open".to_owned()],

@@ -1,6 +1,7 @@
 //! The crate's errors. The variants say who has to act; nothing here ever holds a key.
 
 use alloy_primitives::{Address, B256, U256};
+use nightingale_contracts::chain::TRANSACTION_GAS_CAP;
 use nightingale_verifier::VerifyError;
 use std::{fmt, path::PathBuf};
 use thiserror::Error;
@@ -54,12 +55,10 @@ pub enum PosterError {
         /// Its words.
         problem: String,
     },
-    /// The deployment is on another chain than the node.
-    #[error(
-        "the deployment is on chain {deployment}, the node on chain {node}; give the node of the deployment's chain"
-    )]
+    /// The node is on another chain than the deployment, or than the one that was named.
+    #[error("this is for chain {deployment}, and the node is on chain {node}; give a node of that chain")]
     WrongChain {
-        /// The deployment's.
+        /// The deployment's, or the named one.
         deployment: u64,
         /// The node's.
         node: u64,
@@ -135,6 +134,18 @@ pub enum PosterError {
         need: U256,
         /// What the transaction is for.
         purpose: String,
+    },
+    /// The node estimates more gas than a transaction may use.
+    #[error(
+        "{purpose}: the node estimates {estimate} gas for it, and a transaction may use {cap} at most; nothing was signed: give another \
+         node, or ask for less at once",
+        cap = TRANSACTION_GAS_CAP
+    )]
+    GasOverCap {
+        /// What the transaction was for.
+        purpose: String,
+        /// The node's word.
+        estimate: u64,
     },
     /// Time ran out. The transaction is in the outbox and may still be mined.
     #[error(
@@ -320,6 +331,21 @@ pub enum PosterError {
         /// The contract's words.
         problem: String,
     },
+    /// More nonces than was allowed for are unused below what is open.
+    #[error(
+        "{missing} nonces of {account} from {unused} up to {highest}, by this node's word, are neither used nor in the outbox; nothing was signed: check the \
+         account's next nonce with another node, and give --fill-gap {missing} to use each for a transfer of nothing, at 21000 gas"
+    )]
+    GapTooWide {
+        /// The sender.
+        account: Address,
+        /// How many.
+        missing: u64,
+        /// The node's next nonce.
+        unused: u64,
+        /// The highest open one.
+        highest: u64,
+    },
     /// Another program used the account's nonce: the transaction can never be mined where that is so.
     #[error(
         "{purpose}: nonce {nonce} of {account} was used by another transaction of the account's, as this node says; run the command again"
@@ -363,6 +389,12 @@ pub enum PosterError {
         "{0} has another name (a hard link), under which a second poster would not find it used; remove one of the two, and start again"
     )]
     OutboxIsLinked(PathBuf),
+    /// The outbox's log is there, and not the file that it belongs to.
+    #[error(
+        "{0} is missing or empty, and the log beside it (-wal) is not: signed transactions may be in there alone; bring the file back that was moved \
+         away, which belongs to the log, or move the log to where the file is now. For a new outbox give another --outbox"
+    )]
+    OutboxIsTorn(PathBuf),
     /// The outbox cannot be used.
     #[error("outbox: {0}")]
     Outbox(String),
@@ -426,6 +458,7 @@ impl PosterError {
             | Self::OutboxBusy(_)
             | Self::LockIsLink(_)
             | Self::OutboxIsLinked(_)
+            | Self::OutboxIsTorn(_)
             | Self::Outbox(_)
             | Self::LogMissing => true,
             _ => false,

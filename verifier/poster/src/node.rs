@@ -2,23 +2,28 @@
 
 mod fees;
 mod history;
+mod transport;
 
 pub use fees::{Cap, Fees, Limits};
 pub(crate) use history::Included;
 
 use crate::PosterError;
 use alloy_eips::BlockNumberOrTag;
-use alloy_network::{Ethereum, TransactionBuilder};
+use alloy_network::TransactionBuilder;
 use alloy_primitives::{Address, B256, Bytes, U256};
-use alloy_provider::{Provider, ProviderBuilder, RootProvider};
+use alloy_provider::{Provider, RootProvider};
+use alloy_rpc_client::RpcClient;
 use alloy_rpc_types_eth::{TransactionReceipt, TransactionRequest};
 use alloy_sol_types::SolCall;
 use nightingale_contracts::{bindings, deploy::Request};
-use reqwest::Url;
+use reqwest::{Url, redirect::Policy};
 use std::{future::IntoFuture, time::Duration};
+use transport::Bounded;
 
 /// No single answer takes longer on a node that works.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How many characters of what a node says are passed on.
+const MOST_WORDS: usize = 1_000;
 /// Shorter parts of a URL (`v3`, `rpc`) guard nothing.
 const SHORTEST_SECRET: usize = 6;
 
@@ -62,13 +67,15 @@ impl Node {
                 "must start with http://; reach a node elsewhere through a tunnel or a local proxy",
             ));
         }
-        // A node is nearby or behind a tunnel: proxies from the environment would only see what is signed.
-        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build();
+        // A node is nearby or behind a tunnel: proxies from the environment would only see what is signed, and whoever the node sends a request on to,
+        // the URL with its tokens as well.
+        let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).referer(false);
+        let client = client.timeout(PATIENCE).build();
         let client = client.map_err(|error| malformed(&error.to_string()))?;
         let shown =
             format!("{}://{}", parsed.scheme(), parsed.authority().rsplit('@').next().unwrap_or_default());
         let (whole, secrets) = (parsed.to_string(), secrets(&parsed));
-        let provider = ProviderBuilder::<_, _, Ethereum>::default().connect_reqwest(client, parsed);
+        let provider = RootProvider::new(RpcClient::new(Bounded { client, url: parsed }, true));
         Ok(Self { provider, whole, url: shown, secrets })
     }
 
@@ -242,7 +249,8 @@ impl Node {
             return Err(self.unreachable(method, &error.to_string()));
         };
         let data = refusal.as_revert_data().unwrap_or_default();
-        let reason = if data.is_empty() { self.words(&refusal.message) } else { bindings::explain(&data) };
+        let reason =
+            if data.is_empty() { self.words(&refusal.message) } else { cut(bindings::explain(&data)) };
         Ok(Err(Revert { data, reason }))
     }
 
@@ -262,8 +270,17 @@ impl Node {
         for secret in &self.secrets {
             said = said.replace(secret.as_str(), "***");
         }
-        said
+        cut(said)
     }
+}
+
+/// As much of a node's words as people read.
+fn cut(mut said: String) -> String {
+    if let Some((end, _)) = said.char_indices().nth(MOST_WORDS) {
+        said.truncate(end);
+        said.push_str(" ..");
+    }
+    said
 }
 
 /// User, password, path and query of a URL, and their parts of some length, as they are written and as they are meant; the longest first.

@@ -21,6 +21,15 @@ pub enum Notice {
         /// The limit.
         cap: Cap,
     },
+    /// The node refuses what was signed, again and again, and neither prices nor funds nor gas say why. It is offered on.
+    OfferRefused {
+        /// What the transaction is for.
+        purpose: String,
+        /// Its newest form.
+        transaction: B256,
+        /// The node's words.
+        problem: String,
+    },
     /// A nonce was used, and the node cannot show by what: the transaction that has it stays open.
     NonceUnexplained {
         /// What the transaction is for.
@@ -29,6 +38,19 @@ pub enum Notice {
         nonce: u64,
         /// The sender.
         account: Address,
+    },
+    /// Nonces below the lowest open one are unused, and this outbox has nothing for them.
+    NonceGap {
+        /// What the transaction is for that waits.
+        purpose: String,
+        /// Its nonce.
+        nonce: u64,
+        /// The sender.
+        account: Address,
+        /// The account's next nonce, by the node's word.
+        unused: u64,
+        /// How many nonces nothing has.
+        missing: u64,
     },
     /// The deployer administers until the administrator of the deployment accepts it.
     AdministrationPending {
@@ -59,10 +81,20 @@ impl fmt::Display for Notice {
                  fall, or run resume with a higher limit",
                 cap.argument()
             ),
+            Self::OfferRefused { purpose, transaction, problem } => write!(
+                to,
+                "{purpose} (transaction {transaction}): the node refuses it ({problem}); it is offered again, and raised as time passes: where its price is \
+                 not the reason, give resume another node"
+            ),
             Self::NonceUnexplained { purpose, nonce, account } => write!(
                 to,
                 "{purpose}: nonce {nonce} of {account} was used, as this node says, and it does not show by what that the account signed; \
                  it stays open: give resume a node that keeps older states and shows whole transactions"
+            ),
+            Self::NonceGap { purpose, nonce, account, unused, missing } => write!(
+                to,
+                "{purpose}: it waits, for it has nonce {nonce} of {account}, whose next one is {unused}, as this node says, and this outbox has nothing for \
+                 {missing} of those below; where a second node says so too, run resume with --fill-gap {missing}, and do not go on with another outbox"
             ),
             Self::AdministrationPending { registry, deployer, admin } => write!(
                 to,

@@ -22,14 +22,16 @@ use sqlx::{
 use std::{
     fs::{self, File},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
 /// An open outbox, for one chain, held for this process alone.
+#[derive(Clone)]
 pub struct Outbox {
     pool: SqlitePool,
     chain: i64,
-    _held: File,
+    _held: Arc<File>,
 }
 
 impl Outbox {
@@ -37,7 +39,7 @@ impl Outbox {
     /// local chains. What is signed counts on every chain of its id, so elsewhere no node's word about block 0 may make it forgotten.
     ///
     /// # Errors
-    /// It cannot be written, another poster holds it, its lock is a link, or it is damaged.
+    /// It cannot be written, another poster holds it, its lock is a link, its log is there without it, or it is damaged.
     pub async fn open(path: &Path, chain_id: u64, genesis: Option<B256>) -> Result<Self, PosterError> {
         let path = &file::prepare(path)?;
         let held = file::hold(path)?;
@@ -59,7 +61,7 @@ impl Outbox {
                     .await?
             }
         };
-        Ok(Self { pool, chain, _held: held })
+        Ok(Self { pool, chain, _held: Arc::new(held) })
     }
 
     /// Everything in an outbox, oldest first, with each one's chain id. Holds nothing and needs no node.
@@ -67,6 +69,7 @@ impl Outbox {
     /// # Errors
     /// There is no outbox, or it is damaged.
     pub async fn list(path: &Path) -> Result<Vec<(u64, Transaction)>, PosterError> {
+        file::check_whole(path)?;
         if let Err(source) = fs::metadata(path) {
             return Err(PosterError::Io { path: path.to_owned(), source });
         }
@@ -85,8 +88,10 @@ impl Outbox {
         Ok(all)
     }
 
-    /// Finishes what is in progress and closes.
+    /// Finishes what is in progress and closes, so that all of it is in its one file. What is in the log beside it, where that cannot be brought over,
+    /// is found there the next time.
     pub async fn close(&self) {
+        let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await;
         self.pool.close().await;
     }
 
@@ -199,6 +204,37 @@ impl Outbox {
         .fetch_all(&self.pool)
         .await?;
         self.all(rows).await
+    }
+
+    /// Whether the same step of the same command or deployment was signed again after a row.
+    pub(crate) async fn is_superseded(&self, row: &Transaction) -> Result<bool, PosterError> {
+        let later: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM transactions t JOIN transactions o ON o.chain = t.chain AND o.sender = t.sender \
+             AND o.plan = t.plan AND o.step = t.step AND o.id > t.id WHERE t.id = ?",
+        )
+        .bind(row.id)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(later > 0)
+    }
+
+    /// The nonces from one on and below another that no row has that was not lost.
+    pub(crate) async fn gaps(&self, sender: Address, from: u64, below: u64) -> Result<u64, PosterError> {
+        let held: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM transactions WHERE chain = ? AND sender = ? AND state <> 'lost' AND nonce >= ? AND nonce < ?",
+        )
+        .bind(self.chain)
+        .bind(sender.as_slice())
+        .bind(number(from)?)
+        .bind(number(below)?)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(below.saturating_sub(from).saturating_sub(u64::try_from(held).map_err(|_| damaged("nonce"))?))
+    }
+
+    /// Whether a row that was not lost has a nonce.
+    pub(crate) async fn has_nonce(&self, sender: Address, nonce: u64) -> Result<bool, PosterError> {
+        Ok(self.gaps(sender, nonce, nonce.saturating_add(1)).await? == 0)
     }
 
     /// Whether every other row with a row's nonce was lost.

@@ -7,6 +7,8 @@ mod drive;
 mod errand;
 mod events;
 mod finish;
+mod gap;
+mod gas;
 mod history;
 mod patience;
 mod write;
@@ -180,6 +182,12 @@ impl Poster {
     #[must_use]
     pub fn is_local(&self) -> bool {
         LOCAL_CHAINS.contains(&self.chain_id)
+    }
+
+    /// The outbox, to close it.
+    #[must_use]
+    pub const fn outbox(&self) -> &Outbox {
+        &self.outbox
     }
 
     /// The node, to ask contracts.

@@ -1,6 +1,7 @@
 //! The poster against a real anvil, from `target/tools`; skipped, loudly, where `.ci/tools/install` has not run.
 
 mod poster {
+    mod answers;
     mod anvil;
     mod audit;
     mod cohort;
@@ -9,8 +10,10 @@ mod poster {
     mod consents;
     mod crash;
     mod creation;
+    mod estimates;
     mod fees;
     mod file;
+    mod gap;
     mod gas;
     mod lagging;
     mod lying;

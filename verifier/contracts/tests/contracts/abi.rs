@@ -113,6 +113,11 @@ fn reverts_are_explained_in_words() -> Result<()> {
     let outside = GroupRejected { group: U256::from(1), reason: inside.into() }.abi_encode();
     let text = bindings::explain(&outside);
     ensure!(text == "GroupRejected { group: 1, reason: InputNotInField { entry: 3, input: 7 } }", "{text}");
+    // A group inside a group, which no contract says, is not looked into.
+    let nested = GroupRejected { group: U256::from(2), reason: outside.clone().into() }.abi_encode();
+    let text = bindings::explain(&nested);
+    let kept = alloy_primitives::hex::encode_prefixed(&outside);
+    ensure!(text == format!("GroupRejected {{ group: 2, reason: {kept} }}"), "{text}");
     let silent = GroupRejected { group: U256::ZERO, reason: Bytes::new() }.abi_encode();
     let text = bindings::explain(&silent);
     ensure!(text == "GroupRejected { group: 0, reason: none given, as where gas is too little }", "{text}");

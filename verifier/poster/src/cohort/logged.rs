@@ -51,12 +51,8 @@ impl Poster {
             let Some(row) = steps.into_iter().find(|row| row.state == State::Done) else { return Ok(None) };
             let Some(mined) = row.mined else { return Ok(None) };
             let head = self.node.head().await?.number;
-            match self.standing(mined.place()).await? {
-                Standing::Vanished => {
-                    self.outbox.reopen(row.id).await?;
-                    self.resume().await?;
-                    continue;
-                }
+            let standing = self.standing(mined.place()).await?;
+            match standing {
                 Standing::There => {
                     let by = mined.transaction;
                     match self.event_in(by, log, wanted).await? {
@@ -74,10 +70,15 @@ impl Poster {
                         return Ok(Some(Outcome::Refused(Refusal::Unexpected { by })));
                     }
                 }
-                Standing::Behind(_) => {}
+                Standing::Vanished | Standing::Behind(_) => {}
             }
+            // A node that says now this and now that is not asked for ever.
             if !patience.pause().await {
                 return Err(behind(&row.purpose, mined.place(), head));
+            }
+            if standing == Standing::Vanished {
+                self.reopen(&row).await?;
+                self.resume().await?;
             }
         }
     }

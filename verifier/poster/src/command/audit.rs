@@ -19,6 +19,9 @@ pub(super) struct AuditDeploy {
     connection: Connection,
     #[command(flatten)]
     repeat: Repeat,
+    /// The chain to sign for: its id. On local chains the node's is taken without it.
+    #[arg(long, value_name = "ID")]
+    chain_id: Option<u64>,
     /// Say it as JSON.
     #[arg(long)]
     json: bool,
@@ -26,7 +29,7 @@ pub(super) struct AuditDeploy {
 
 impl AuditDeploy {
     pub(super) async fn run(self) -> Result<ExitCode> {
-        let poster = self.connection.open().await?;
+        let poster = self.connection.open_on(self.chain_id).await?;
         let (contract, posted) = poster.deploy_anchors(self.repeat.again()).await?;
         let report = PostedReport::from(&posted);
         show(self.json, &json!({ "contract": contract, "posted": report }), || {
@@ -44,6 +47,9 @@ impl AuditDeploy {
 pub(super) struct AuditAnchor {
     #[command(flatten)]
     connection: Connection,
+    /// The chain to sign for: its id. On local chains the node's is taken without it.
+    #[arg(long, value_name = "ID")]
+    chain_id: Option<u64>,
     /// The contract, as audit-deploy told it.
     #[arg(long, value_name = "ADDRESS")]
     contract: Address,
@@ -60,7 +66,7 @@ pub(super) struct AuditAnchor {
 
 impl AuditAnchor {
     pub(super) async fn run(self) -> Result<ExitCode> {
-        let poster = self.connection.open().await?;
+        let poster = self.connection.open_on(self.chain_id).await?;
         let (head, anchoring) = match (&self.export, &self.head) {
             (Some(export), _) => poster.anchor_export(self.contract, export).await?,
             (None, Some(file)) => {

@@ -3,15 +3,19 @@
 use super::trace;
 use clap::Args;
 use nightingale_contracts::deploy::Deployment;
-use nightingale_poster::{Account, Node, Poster, PosterError, deployment};
+use nightingale_poster::{Account, Node, Outbox, Poster, PosterError, deployment};
 use std::{
     env,
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::OnceLock,
     time::Duration,
 };
 
 const GWEI: u128 = 1_000_000_000;
+
+/// The outbox of this process, which is one command.
+static OPENED: OnceLock<Outbox> = OnceLock::new();
 
 #[derive(Args)]
 pub(super) struct Connection {
@@ -56,11 +60,32 @@ impl Connection {
         })
         .await
         .map(|poster| {
+            // Opened once.
+            let _ = OPENED.set(poster.outbox().clone());
             trace::follow(poster).telling(|notice| {
                 // Nobody has to read it.
                 let _ = writeln!(io::stderr(), "nightingale-poster: note: {notice}");
             })
         })
+    }
+
+    /// A poster on the chain that is named, where no deployment names one. What is signed counts there, so that the node's word for it does only on a local
+    /// chain.
+    pub(super) async fn open_on(&self, chain_id: Option<u64>) -> Result<Poster, PosterError> {
+        let poster = self.open().await?;
+        match chain_id {
+            Some(deployment) if deployment != poster.chain_id() => {
+                Err(PosterError::WrongChain { deployment, node: poster.chain_id() })
+            }
+            None if !poster.is_local() => Err(PosterError::Malformed {
+                what: "--chain-id".to_owned(),
+                problem: format!(
+                    "is missing; the node says that it is on chain {}: give the id of the chain that you mean",
+                    poster.chain_id()
+                ),
+            }),
+            _ => Ok(poster),
+        }
     }
 
     /// A poster, and a deployment that is on its chain.
@@ -69,6 +94,13 @@ impl Connection {
         let poster = self.open().await?;
         poster.check(&deployment).await?;
         Ok((poster, deployment))
+    }
+}
+
+/// Closes the outbox, so that all of it is in its one file.
+pub(super) async fn close() {
+    if let Some(outbox) = OPENED.get() {
+        outbox.close().await;
     }
 }
 

@@ -16,11 +16,14 @@ use std::{collections::BTreeSet, fs, path::PathBuf, process::ExitCode};
 /// Deploys registry, settlement, log of cohort answers and a verifier for each key, and registers the keys.
 ///
 /// A deployment that was cut off goes on where it was; one that is finished is found again, not made twice. On chains that
-/// are not local (31337, 1337) development keys are left out, the claim keys to register and a token must be named, and a log of cohort answers needs --cohort-keys.
+/// are not local (31337, 1337) --chain-id must say which is meant, development keys are left out, the claim keys to register and a token must be named, and a log of cohort answers needs --cohort-keys.
 #[derive(Args)]
 pub(super) struct Deploy {
     #[command(flatten)]
     connection: Connection,
+    /// The chain to sign for: its id. On local chains the node's is taken without it.
+    #[arg(long, value_name = "ID")]
+    chain_id: Option<u64>,
     /// A directory of verifying keys (`<class>.<digest>.vk`).
     #[arg(long, value_name = "DIR")]
     keys: PathBuf,
@@ -69,7 +72,7 @@ pub(super) struct Deploy {
 impl Deploy {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let mut keys = deployment::keys(&self.keys)?;
-        let poster = self.connection.open().await?;
+        let poster = self.connection.open_on(self.chain_id).await?;
         if !poster.is_local() {
             // Whoever can write in the folder names files and kinds: what is registered for good is what somebody asked for by its digest.
             let asked: BTreeSet<B256> = self.key.iter().map(|digest| B256::from(digest.0)).collect();

@@ -11,6 +11,7 @@ use std::{
 /// symbolic links lead to it, and no second name. SQLite gives the files beside it the same permissions.
 pub(super) fn prepare(path: &Path) -> Result<PathBuf, PosterError> {
     let io = |path: &Path, source| PosterError::Io { path: path.to_owned(), source };
+    check_whole(path)?;
     if fs::metadata(path).is_ok_and(|found| has_other_names(&found)) {
         return Err(PosterError::OutboxIsLinked(path.to_owned()));
     }
@@ -22,6 +23,19 @@ pub(super) fn prepare(path: &Path) -> Result<PathBuf, PosterError> {
         _ => {}
     }
     path.canonicalize().map_err(|source| io(path, source))
+}
+
+/// That the log beside the file (`-wal`), in which the newest rows may be after a crash, has the file that it belongs to: SQLite deletes the log of one
+/// that is missing or empty, and takes what is in that for all there is.
+pub(super) fn check_whole(path: &Path) -> Result<(), PosterError> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let size = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
+    let mut log = path.clone().into_os_string();
+    log.push("-wal");
+    if size(&path) == 0 && size(Path::new(&log)) > 0 {
+        return Err(PosterError::OutboxIsTorn(path));
+    }
+    Ok(())
 }
 
 /// A lock that the operating system lets go when the process ends, however it ends.

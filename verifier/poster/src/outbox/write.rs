@@ -49,21 +49,26 @@ impl Outbox {
         Ok(id)
     }
 
-    /// Writes down another offer for the same nonce. Only after this may it be sent.
+    /// Writes down another offer for the same nonce, with the gas limit that it has. Only after this may it be sent.
     pub(crate) async fn add_attempt(
         &self,
-        id: i64,
-        before: usize,
+        row: &Transaction,
+        gas_limit: u64,
         fees: Fees,
         signed: &Signed,
     ) -> Result<(), PosterError> {
         let mut all = self.pool.begin().await?;
-        attempt(&mut all, id, number(before)?, fees, signed).await?;
+        sqlx::query("UPDATE transactions SET gas_limit = ? WHERE id = ? AND state = 'open'")
+            .bind(number(gas_limit)?)
+            .bind(row.id)
+            .execute(&mut *all)
+            .await?;
+        attempt(&mut all, row.id, number(row.attempts.len())?, fees, signed).await?;
         all.commit().await?;
         Ok(())
     }
 
-    /// Writes down another request under the nonce of an open row, whose own can do nothing any more; the row is the other's from now on. Only
+    /// Writes down another request under the nonce of a row, whose own is not to be sent any more; the row is the other's from now on, and open. Only
     /// after this may it be sent.
     pub(crate) async fn replace(
         &self,
@@ -73,9 +78,11 @@ impl Outbox {
         signed: &Signed,
     ) -> Result<(), PosterError> {
         let mut all = self.pool.begin().await?;
-        let text = "UPDATE transactions SET purpose = ?, receiver = ?, data = ?, gas_limit = ?, plan = ?, step = ?, asked_at = ? \
-             WHERE id = ? AND state = 'open'";
-        described(sqlx::query(text), draft)?.bind(row.id).execute(&mut *all).await?;
+        let text = "UPDATE transactions SET purpose = ?, receiver = ?, data = ?, gas_limit = ?, plan = ?, step = ?, asked_at = ?, \
+             state = 'open', mined_hash = NULL, mined_block = NULL, mined_gas = NULL, problem = NULL, taken_hash = NULL, \
+             taken_block = NULL WHERE id = ? AND state = ?";
+        let update = described(sqlx::query(text), draft)?.bind(row.id).bind(row.state.name());
+        update.execute(&mut *all).await?;
         attempt(&mut all, row.id, number(row.attempts.len())?, fees, signed).await?;
         all.commit().await?;
         Ok(())

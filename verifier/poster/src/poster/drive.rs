@@ -5,7 +5,12 @@
 //! nonce and the transaction pool are asked instead.
 
 use super::Poster;
-use crate::{PosterError, clock, node::Head, outbox::Transaction};
+use crate::{
+    PosterError, clock,
+    node::{Fees, Head},
+    notice::Notice,
+    outbox::{Attempt, Transaction},
+};
 use alloy_eips::BlockNumberOrTag;
 use alloy_rpc_types_eth::TransactionReceipt;
 use nightingale_trace::{Span, Value};
@@ -20,13 +25,15 @@ pub(crate) enum Goal {
     Deep,
 }
 
-/// Refusals in a row, before the node's words are passed on.
+/// Refusals in a row, before the node's words are passed on, and offers are made only as time passes.
 const REFUSALS: u32 = 5;
 
 /// What was seen again and again while open transactions are seen through.
 #[derive(Default)]
 pub(super) struct Seen {
     refusals: u32,
+    /// The node's words when it refused something the last time.
+    refused: Option<PosterError>,
     /// How often each row's receipt had events that it should not have.
     pub(super) strange: BTreeMap<i64, u32>,
     /// The step of each row that was not there at once.
@@ -66,7 +73,7 @@ impl Poster {
             }
             if !patience.pause().await {
                 return Err(match self.outbox.open_of(self.address()).await?.first() {
-                    Some(row) => self.unconfirmed(row, last.as_ref()),
+                    Some(row) => self.unconfirmed(row, last.as_ref().or(seen.refused.as_ref())),
                     None => PosterError::Outbox("it changed while it was held".into()),
                 });
             }
@@ -121,60 +128,80 @@ impl Poster {
         lowest: bool,
         seen: &mut Seen,
     ) -> Result<(), PosterError> {
-        if self.node.nonce(row.sender, BlockNumberOrTag::Latest).await? > row.nonce {
+        let unused = self.node.nonce(row.sender, BlockNumberOrTag::Latest).await?;
+        if unused > row.nonce {
             return self.lose_if_gone(row, head).await;
+        }
+        if lowest {
+            self.tell_gap(row, unused).await?;
         }
         let Some(newest) = row.newest() else { return Ok(()) };
         if !self.node.knows(newest.hash).await? {
             let Err(words) = self.node.send(&newest.raw).await? else {
-                seen.refusals = 0;
+                (seen.refusals, seen.refused) = (0, None);
                 return Ok(());
             };
-            return self.refused(row, head, &words, seen).await;
+            return if lowest { self.refused(row, head, words, seen).await } else { Ok(()) };
         }
-        if lowest && clock::now().saturating_sub(newest.signed_at) >= self.terms.raise_after.as_secs() {
+        if lowest && self.is_late(newest) {
             self.raise(row).await?;
         }
         Ok(())
     }
 
+    /// Whether an offer has stood for so long that it is raised.
+    fn is_late(&self, offer: &Attempt) -> bool {
+        clock::now().saturating_sub(offer.signed_at) >= self.terms.raise_after.as_secs()
+    }
+
+    /// The node does not take the newest offer for the lowest open nonce. What it was told when it was signed may be another node's lie: how much gas it
+    /// needs, or what is asked for that.
     async fn refused(
         &self,
         row: &Transaction,
         head: Head,
-        words: &str,
+        words: String,
         seen: &mut Seen,
     ) -> Result<(), PosterError> {
         let Some(newest) = row.newest() else { return Ok(()) };
         if self.node.knows(newest.hash).await? {
             return Ok(());
         }
-        self.check_funds(row.gas_limit, newest.fees, &row.purpose).await?;
         let mut older_waits = false;
         for attempt in row.attempts.iter().rev().skip(1) {
             older_waits |= self.node.knows(attempt.hash).await?;
         }
-        let raise = older_waits || head.base_fee > newest.fees.max_fee;
-        if raise && self.capped(row) {
+        let gas = if older_waits { None } else { self.other_gas(row, head).await? };
+        if gas.is_none() {
+            self.check_funds(row.gas_limit, newest.fees, &row.purpose).await?;
+        }
+        let raise = older_waits || head.base_fee > newest.fees.max_fee || self.asks_more(newest.fees).await?;
+        if gas.is_none() && raise && self.capped(row) {
             // Nothing to do but wait for lower prices, or for the older offer.
             return Ok(());
         }
-        seen.refusals += 1;
-        if seen.refusals >= REFUSALS {
-            return Err(PosterError::NodeRefused {
-                method: "eth_sendRawTransaction",
-                problem: words.to_owned(),
-            });
+        seen.refusals = seen.refusals.saturating_add(1);
+        if seen.refusals == REFUSALS {
+            let (purpose, transaction, problem) = (row.purpose.clone(), newest.hash, words.clone());
+            self.notices.tell(&Notice::OfferRefused { purpose, transaction, problem });
         }
-        if raise {
-            // Counted as well: whatever the reason really is, the offer does not climb to its limit.
-            self.raise(row).await?;
+        seen.refused = Some(PosterError::NodeRefused { method: "eth_sendRawTransaction", problem: words });
+        // Counted: whatever the reason really is, the offer does not climb to its limit but by and by.
+        match gas.filter(|_| seen.refusals < REFUSALS) {
+            Some(gas) => self.offer_gas(row, gas).await,
+            None if (raise && seen.refusals < REFUSALS) || self.is_late(newest) => self.raise(row).await,
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Whether the node asks for more than an offer has.
+    async fn asks_more(&self, offer: Fees) -> Result<bool, PosterError> {
+        let asked = self.node.fees().await?.at_most(self.terms.limits());
+        Ok(asked.max_fee > offer.max_fee || asked.tip > offer.tip)
     }
 
     /// The newest block that is as deep as the terms want it.
     pub(crate) const fn deep_block(&self, head: u64) -> u64 {
-        (head + 1).saturating_sub(self.terms.confirmations)
+        head.saturating_add(1).saturating_sub(self.terms.confirmations)
     }
 }

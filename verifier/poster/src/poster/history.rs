@@ -39,6 +39,15 @@ impl Poster {
         Ok(())
     }
 
+    /// Opens a row again, whose bytes are sent then; but where the same step was signed once more since, and would be done twice, something that does
+    /// nothing is to have its nonce.
+    pub(crate) async fn reopen(&self, row: &Transaction) -> Result<(), PosterError> {
+        if self.outbox.is_superseded(row).await? {
+            return self.vacate(row).await;
+        }
+        self.outbox.reopen(row.id).await
+    }
+
     /// Sees whether what is called done is still where it was, whatever its nonce, and opens again what is not. Its receipt is enough to say that
     /// it is, or that it failed there; that it is elsewhere, only another block says.
     pub(crate) async fn recheck(&self, rows: &mut [Transaction]) -> Result<(), PosterError> {
@@ -48,7 +57,7 @@ impl Poster {
             let is_open = match self.went_well(mined).await? {
                 Some(true) => false,
                 Some(false) => {
-                    self.outbox.reopen(row.id).await?;
+                    self.reopen(row).await?;
                     true
                 }
                 None => self.reopen_where_vanished(row, mined.place(), &mut patience).await?,
@@ -109,7 +118,7 @@ impl Poster {
             match self.standing(by).await? {
                 Standing::There => return Ok(false),
                 Standing::Vanished => {
-                    self.outbox.reopen(row.id).await?;
+                    self.reopen(row).await?;
                     return Ok(true);
                 }
                 Standing::Behind(head) => {

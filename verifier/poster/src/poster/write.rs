@@ -1,11 +1,11 @@
 //! Into the outbox: try it, choose nonce, gas and fees, sign, write down. Nothing is sent here.
 
-use super::Poster;
+use super::{Poster, gas};
 use crate::{
     PosterError,
     account::Signed,
     clock,
-    node::Fees,
+    node::{Fees, Head},
     notice::Notice,
     outbox::{ClaimRow, Draft, Transaction},
 };
@@ -26,13 +26,25 @@ impl Poster {
         plan: Option<(B256, u32)>,
         claims: &[ClaimRow],
     ) -> Result<i64, PosterError> {
+        let sender = self.address();
+        let mined = self.node.nonce(sender, BlockNumberOrTag::Latest).await?;
+        let nonce = self.outbox.next_nonce(sender).await?.map_or(mined, |next| next.max(mined));
+        self.write_under(nonce, request, plan, claims).await
+    }
+
+    /// The same under a nonce that no row has.
+    pub(super) async fn write_under(
+        &self,
+        nonce: u64,
+        request: &Request,
+        plan: Option<(B256, u32)>,
+        claims: &[ClaimRow],
+    ) -> Result<i64, PosterError> {
         let mut step = self.span("sign");
         let sender = self.address();
         let gas_limit = self.tried(request).await?;
         let fees = self.node.fees().await?.at_most(self.terms.limits());
         self.check_funds(gas_limit, fees, &request.purpose).await?;
-        let mined = self.node.nonce(sender, BlockNumberOrTag::Latest).await?;
-        let nonce = self.outbox.next_nonce(sender).await?.map_or(mined, |next| next.max(mined));
         let signed = self.sign(nonce, request.to, request.data.clone(), gas_limit, fees)?;
         step.set("chain.transaction", Value::Hash(signed.hash.0));
         let asked_at = self.time().await?;
@@ -43,10 +55,38 @@ impl Poster {
     /// Writes another offer for the same nonce and bytes into the outbox. Where a limit leaves no room for one, that is told.
     pub(super) async fn raise(&self, row: &Transaction) -> Result<(), PosterError> {
         let Some(fees) = self.higher(row).await? else { return Ok(()) };
+        self.write_offer(row, row.gas_limit, fees).await
+    }
+
+    /// Writes another offer for the same nonce and bytes into the outbox, with another gas limit: a higher one where the limits have room for it. Where
+    /// they have none it is as high as it was, since what no node takes has to be outbid nowhere.
+    pub(super) async fn offer_gas(&self, row: &Transaction, gas_limit: u64) -> Result<(), PosterError> {
+        let Some(fees) = self.higher_or_same(row).await? else { return Ok(()) };
+        self.check_funds(gas_limit, fees, &row.purpose).await?;
+        self.write_offer(row, gas_limit, fees).await
+    }
+
+    async fn write_offer(&self, row: &Transaction, gas_limit: u64, fees: Fees) -> Result<(), PosterError> {
         let mut step = self.span("sign");
-        let signed = self.sign(row.nonce, row.to, row.data.clone(), row.gas_limit, fees)?;
+        let signed = self.sign(row.nonce, row.to, row.data.clone(), gas_limit, fees)?;
         step.set("chain.transaction", Value::Hash(signed.hash.0));
-        self.outbox.add_attempt(row.id, row.attempts.len(), fees, &signed).await
+        self.outbox.add_attempt(row, gas_limit, fees, &signed).await
+    }
+
+    /// What an open row's gas limit should be by this node, where that explains why it is not taken: the row's own is too little for what it does, more
+    /// than a transaction may have, or far more than it needs. None where the row's own will do.
+    pub(super) async fn other_gas(&self, row: &Transaction, head: Head) -> Result<Option<u64>, PosterError> {
+        let request = Request { purpose: row.purpose.clone(), to: row.to, data: row.data.clone() };
+        // What would revert now is mined all the same, once its limit is one that a transaction may have.
+        let estimate = self.node.dry_run(row.sender, &request).await?.map_or(row.gas_limit, |(_, gas)| gas);
+        let estimate = estimate.max(gas::least(row.to, &row.data)).min(TRANSACTION_GAS_CAP);
+        let limit = gas::limit(&request, estimate, head.gas_limit);
+        let is_off = |limit: &u64| {
+            row.gas_limit < estimate.min(*limit)
+                || row.gas_limit > TRANSACTION_GAS_CAP.min(head.gas_limit).max(*limit)
+                || row.gas_limit / 2 > *limit
+        };
+        Ok(limit.filter(is_off))
     }
 
     /// Gives the nonce of an open row to another request, by a higher offer. Only where nothing that was signed for the row can do anything any
@@ -61,15 +101,33 @@ impl Poster {
         plan: (B256, u32),
     ) -> Result<bool, PosterError> {
         let Some(fees) = self.higher(row).await? else { return Ok(false) };
+        self.give(row, request, Some(plan), fees).await?;
+        Ok(true)
+    }
+
+    /// Gives a row's nonce to a request, for this price.
+    pub(super) async fn give(
+        &self,
+        row: &Transaction,
+        request: &Request,
+        plan: Option<(B256, u32)>,
+        fees: Fees,
+    ) -> Result<(), PosterError> {
         let mut step = self.span("sign");
         let gas_limit = self.tried(request).await?;
         self.check_funds(gas_limit, fees, &request.purpose).await?;
         let signed = self.sign(row.nonce, request.to, request.data.clone(), gas_limit, fees)?;
         step.set("chain.transaction", Value::Hash(signed.hash.0));
         let (sender, nonce, asked_at) = (row.sender, row.nonce, self.time().await?);
-        let draft = Draft { sender, nonce, request, gas_limit, plan: Some(plan), claims: &[], asked_at };
-        self.outbox.replace(row, &draft, fees, &signed).await?;
-        Ok(true)
+        let draft = Draft { sender, nonce, request, gas_limit, plan, claims: &[], asked_at };
+        self.outbox.replace(row, &draft, fees, &signed).await
+    }
+
+    /// What an offer for a row's nonce must be now, or as much as was offered, where a limit leaves no room for more.
+    pub(super) async fn higher_or_same(&self, row: &Transaction) -> Result<Option<Fees>, PosterError> {
+        let (Some(newest), limits) = (row.newest(), self.terms.limits()) else { return Ok(None) };
+        let raised = newest.fees.raised(self.node.fees().await?, limits);
+        Ok(Some(raised.unwrap_or_else(|_| newest.fees.at_most(limits))))
     }
 
     /// What an offer for a row's nonce must be now; none where a limit leaves no room for it.
@@ -85,11 +143,11 @@ impl Poster {
 
     /// The gas limit of a request that would not revert now.
     async fn tried(&self, request: &Request) -> Result<u64, PosterError> {
+        let purpose = || request.purpose.clone();
         match self.node.dry_run(self.address(), request).await? {
-            Ok((_, gas)) => Ok(gas_limit(gas, self.node.head().await?.gas_limit)),
-            Err(revert) => {
-                Err(PosterError::Reverted { purpose: request.purpose.clone(), reason: revert.reason })
-            }
+            Ok((_, estimate)) => gas::limit(request, estimate, self.node.head().await?.gas_limit)
+                .ok_or_else(|| PosterError::GasOverCap { purpose: purpose(), estimate }),
+            Err(revert) => Err(PosterError::Reverted { purpose: purpose(), reason: revert.reason }),
         }
     }
 
@@ -135,23 +193,5 @@ impl Poster {
             access_list: AccessList::default(),
             input,
         })
-    }
-}
-
-/// A fifth more than estimated, because state may change until it is mined, within what a block and the protocol allow.
-fn gas_limit(estimate: u64, block: u64) -> u64 {
-    let roomy = estimate.saturating_add(estimate / 5).min(block);
-    if estimate <= TRANSACTION_GAS_CAP { roomy.min(TRANSACTION_GAS_CAP) } else { roomy }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{TRANSACTION_GAS_CAP, gas_limit};
-
-    #[test]
-    fn a_gas_limit_has_room_but_passes_no_cap() {
-        assert_eq!(gas_limit(100_000, 30_000_000), 120_000);
-        assert_eq!(gas_limit(100_000, 110_000), 110_000);
-        assert_eq!(gas_limit(TRANSACTION_GAS_CAP - 1, 60_000_000), TRANSACTION_GAS_CAP);
     }
 }

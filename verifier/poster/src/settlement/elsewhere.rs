@@ -138,11 +138,14 @@ impl Poster {
             if spent.iter().all(|spent| *spent) {
                 return Ok(Some(mined));
             }
-            if self.standing(mined.place()).await? == Standing::Vanished {
+            let vanished = self.standing(mined.place()).await? == Standing::Vanished;
+            // A node that says now this and now that is not asked for ever.
+            if !patience.pause().await {
+                return Err(behind(&row.purpose, mined.place(), head));
+            }
+            if vanished {
                 self.outbox.reopen(row.id).await?;
                 self.resume().await?;
-            } else if !patience.pause().await {
-                return Err(behind(&row.purpose, mined.place(), head));
             }
         }
         Ok(None)

@@ -402,3 +402,35 @@ fn a_key_is_registered_later_once_and_compared_whoever_registered_it() -> Result
     ensure!(desk.anvil.mined_of(account("provider")?.address())? == 0);
     Ok(())
 }
+
+#[test]
+fn a_deployment_on_a_chain_that_is_not_local_names_the_chain() -> Result<()> {
+    let Some(desk) = Desk::new()? else { return Ok(()) };
+    desk.anvil.move_to_chain(11_155_111)?;
+    for (name, more) in [
+        ("deploy", &["--keys", "keys", "--no-cohort"][..]),
+        ("audit-deploy", &[]),
+        (
+            "audit-anchor",
+            &["--contract", "0x00000000000000000000000000000000000000aa", "--head", "head.json"],
+        ),
+    ] {
+        let command = |chain: &[&str]| {
+            let mut command = desk.on_chain("operator", name);
+            command.args(more).args(chain);
+            command
+        };
+        desk.fails(command(&[]), 2, "chain 11155111")?;
+        desk.fails(
+            command(&["--chain-id", "1"]),
+            2,
+            "this is for chain 1, and the node is on chain 11155111",
+        )?;
+    }
+    // What is named, it goes on with.
+    let mut named = desk.on_chain("operator", "deploy");
+    named.args(["--keys", "keys", "--no-cohort", "--chain-id", "11155111"]);
+    desk.fails(named, 2, "name each key")?;
+    ensure!(desk.anvil.mined_of(account("operator")?.address())? == 0);
+    Ok(())
+}

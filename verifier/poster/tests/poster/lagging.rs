@@ -170,7 +170,9 @@ async fn a_nonce_is_lost_only_when_the_node_shows_which_transaction_has_it() -> 
     ensure!(matches!(poster.resume().await, Err(PosterError::Unconfirmed { .. })));
     ensure!(state().await? == State::Open);
     let told = notices.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    ensure!(matches!(told[..], [Notice::NonceUnexplained { nonce: 0, .. }]), "{told:?}");
+    let [Notice::OfferRefused { .. }, Notice::NonceUnexplained { nonce: 0, .. }] = told[..] else {
+        anyhow::bail!("{told:?}")
+    };
     prunes.store(false, Ordering::SeqCst);
     poster.resume().await?;
     ensure!(state().await? == State::Lost);

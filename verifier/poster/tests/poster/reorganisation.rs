@@ -5,10 +5,10 @@ use super::{
     proxy::Proxy,
     world::{World, open},
 };
-use alloy_primitives::{Address, B256, hex};
+use alloy_primitives::{Address, B256, hex, keccak256};
 use anyhow::{Context, Result, ensure};
 use nightingale_poster::{
-    Claim, How, Outcome, Poster, PosterError, Refusal, administration as tell, outbox::State,
+    Again, Claim, How, Outcome, Poster, PosterError, Refusal, Terms, administration as tell, outbox::State,
 };
 use serde_json::{Value, json};
 use std::{
@@ -206,5 +206,60 @@ async fn a_claim_that_takes_all_the_time_takes_none_from_the_others() -> Result<
     let entries = posting.await??.entries;
     ensure!(entries[0].outcome == Outcome::Refused(Refusal::SettledNotDeep), "{entries:?}");
     ensure!(matches!(entries[1].outcome, Outcome::Settled(_)), "{entries:?}");
+    Ok(())
+}
+
+/// With too little gas the first is mined and does nothing; the second does it. Both blocks vanish.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_was_signed_once_more_is_not_sent_twice_after_a_deep_reorganisation() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let mint = [tell::mint(&world.deployment, Address::repeat_byte(1), 1)];
+    let proxy = Proxy::lying(world.anvil.address(), |request, answer| {
+        if request["method"] == "eth_estimateGas" {
+            answer["result"] = json!("0x6000");
+        }
+    })?;
+    let snapshot = world.anvil.ask("evm_snapshot", json!([]))?;
+    let failed = world.poster_at(proxy.url(), "stranger", |terms| terms).await?.once(&mint, false).await;
+    let Err(PosterError::Doubtful { transaction, .. }) = failed else { anyhow::bail!("{failed:?}") };
+    let poster = world.poster("stranger", |terms| terms).await?;
+    ensure!(poster.once(&mint, Again::After(transaction)).await?[0].how == How::Sent);
+    world.anvil.ask("evm_revert", json!([snapshot]))?;
+    world.anvil.mine(3)?;
+    ensure!(poster.once(&mint, false).await?.len() == 1);
+    let rows = world.watch("stranger.sqlite", |_| true).await?;
+    let [first, second] = &rows[..] else { anyhow::bail!("{rows:?}") };
+    ensure!(first.to == Some(poster.address()) && first.data.is_empty(), "{first:?}");
+    ensure!(second.data == mint[0].data && second.attempts.len() == 1, "{second:?}");
+    ensure!(rows.iter().all(|row| row.state == State::Done), "{rows:?}");
+    Ok(())
+}
+
+/// A node that shows what a claim uses up as used when its transaction is looked at, and else as unused, in blocks without transactions.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_calls_a_claim_settled_and_not_settled_is_not_asked_for_ever() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let claim = [world.claim("a").await?];
+    let settled = world.poster("stranger", |terms| terms).await?.settle(&world.deployment, &claim).await?;
+    ensure!(settled.all_paid());
+    let asked = hex::encode(&keccak256("isSpent(uint96,bytes32)")[..4]);
+    let of_newest = AtomicBool::new(false);
+    let proxy = Proxy::lying(world.anvil.address(), move |request, answer| {
+        let text = request["params"].to_string();
+        if request["method"] == "eth_getBlockByNumber" {
+            of_newest.store(request["params"][0] == "latest", Ordering::SeqCst);
+            if request["params"][1] == true {
+                answer["result"]["transactions"] = json!([]);
+            }
+        } else if request["method"] == "eth_call" && text.contains(&asked) && of_newest.load(Ordering::SeqCst)
+        {
+            answer["result"] = json!(B256::ZERO);
+        }
+    })?;
+    let hasty = |terms: Terms| Terms { timeout: Duration::from_secs(2), ..terms };
+    let poster = world.poster_at(proxy.url(), "stranger", hasty).await?;
+    let asked = tokio::time::timeout(Duration::from_secs(30), poster.settle(&world.deployment, &claim));
+    let refused = asked.await.context("it asks on")?;
+    ensure!(matches!(refused, Err(PosterError::NodeBehind { .. })), "{refused:?}");
     Ok(())
 }

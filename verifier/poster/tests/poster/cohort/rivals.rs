@@ -11,7 +11,7 @@ use super::{
 use alloy_primitives::{Address, B256, U256, hex};
 use anyhow::{Context, Result, ensure};
 use nightingale_poster::{
-    How, Terms,
+    How, PosterError, Terms,
     cohort::{Outcome, Refusal},
 };
 use serde_json::json;
@@ -201,5 +201,26 @@ async fn an_answer_that_takes_all_the_time_takes_none_from_the_others() -> Resul
     let entries = posting.await??.entries;
     ensure!(matches!(entries[0].outcome, Outcome::Refused(Refusal::LoggedNotDeep)), "{entries:?}");
     ensure!(matches!(entries[1].outcome, Outcome::LoggedElsewhere { .. }), "{entries:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_shows_a_receipt_and_not_its_transaction_is_not_asked_for_ever() -> Result<()> {
+    let dataset = trial(1)?;
+    let Some(world) = World::with(&dataset).await? else { return Ok(()) };
+    ensure!(world.logs("stranger", &dataset, &["main"]).await?.entries.len() == 1);
+    let proxy = Proxy::lying(world.anvil.address(), |request, answer| {
+        if request["method"] == "eth_getBlockByNumber" && request["params"][1] == true {
+            answer["result"]["transactions"] = json!([]);
+        }
+    })?;
+    let poster = world.poster_within(Duration::from_secs(2), proxy.url(), "stranger").await?;
+    let proofs = [proof(&dataset, "main")?];
+    let asked = tokio::time::timeout(
+        Duration::from_secs(30),
+        log_with(&poster, &world.deployment, &dataset, &proofs),
+    );
+    let refused = asked.await.context("it asks on")?;
+    ensure!(matches!(refused, Err(PosterError::NodeBehind { .. })), "{refused:?}");
     Ok(())
 }
