@@ -70,6 +70,9 @@ enum Command {
         /// second node before: what waits for those nonces is mined then.
         #[arg(long, value_name = "NONCES")]
         fill_gap: Option<u64>,
+        /// The chain that is meant, for `--fill-gap` on one that is not local.
+        #[arg(long, value_name = "ID")]
+        chain_id: Option<u64>,
         /// Say it as JSON.
         #[arg(long)]
         json: bool,
@@ -131,7 +134,9 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
         Command::Log(log) => log.run().await,
         Command::Endorse(endorse) => endorse.run(),
         Command::Status { outbox, json } => status(outbox, json).await,
-        Command::Resume { connection, fill_gap, json } => resume(connection, fill_gap, json).await,
+        Command::Resume { connection, fill_gap, chain_id, json } => {
+            resume(connection, fill_gap, chain_id, json).await
+        }
         Command::RegisterKey(call) => call.run().await,
         Command::AddPayer(call) => call.run().await,
         Command::PublishEpoch(call) => call.run().await,
@@ -165,8 +170,16 @@ async fn status(outbox: Option<PathBuf>, json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn resume(connection: Connection, fill_gap: Option<u64>, json: bool) -> Result<ExitCode> {
-    let poster = connection.open().await?;
+async fn resume(
+    connection: Connection,
+    fill_gap: Option<u64>,
+    chain_id: Option<u64>,
+    json: bool,
+) -> Result<ExitCode> {
+    let poster = match (fill_gap, chain_id) {
+        (None, None) => connection.open().await?,
+        _ => connection.open_on(chain_id).await?,
+    };
     let ended = match fill_gap {
         Some(most) => poster.fill_gap(most).await?,
         None => poster.resume().await?,

@@ -333,7 +333,7 @@ pub enum PosterError {
     },
     /// More nonces than was allowed for are unused below what is open.
     #[error(
-        "{missing} nonces of {account} from {unused} up to {highest}, by this node's word, are neither used nor in the outbox; nothing was signed: check the \
+        "{missing} nonces of {account} from {unused} up to {lowest}, the lowest one that is open, by this node's word, are neither used nor in the outbox; nothing was signed: check the \
          account's next nonce with another node, and give --fill-gap {missing} to use each for a transfer of nothing, at 21000 gas"
     )]
     GapTooWide {
@@ -343,8 +343,8 @@ pub enum PosterError {
         missing: u64,
         /// The node's next nonce.
         unused: u64,
-        /// The highest open one.
-        highest: u64,
+        /// The lowest open one.
+        lowest: u64,
     },
     /// Another program used the account's nonce: the transaction can never be mined where that is so.
     #[error(
@@ -392,7 +392,7 @@ pub enum PosterError {
     /// The outbox's log is there, and not the file that it belongs to.
     #[error(
         "{0} is missing or empty, and the log beside it (-wal) is not: signed transactions may be in there alone; bring the file back that was moved \
-         away, which belongs to the log, or move the log to where the file is now. For a new outbox give another --outbox"
+         away, as it was then: where it was used since, the log would undo that. For a new outbox give another --outbox"
     )]
     OutboxIsTorn(PathBuf),
     /// The outbox cannot be used.

@@ -206,11 +206,11 @@ impl Outbox {
         self.all(rows).await
     }
 
-    /// Whether the same step of the same command or deployment was signed again after a row.
+    /// Whether the same step of the same command or deployment was signed again after a row that was not done. After one that was, both were in the chain.
     pub(crate) async fn is_superseded(&self, row: &Transaction) -> Result<bool, PosterError> {
         let later: i64 = sqlx::query_scalar(
             "SELECT COUNT(*) FROM transactions t JOIN transactions o ON o.chain = t.chain AND o.sender = t.sender \
-             AND o.plan = t.plan AND o.step = t.step AND o.id > t.id WHERE t.id = ?",
+             AND o.plan = t.plan AND o.step = t.step AND o.id > t.id WHERE t.id = ? AND t.state <> 'done'",
         )
         .bind(row.id)
         .fetch_one(&self.pool)

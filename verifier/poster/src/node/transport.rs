@@ -8,8 +8,8 @@ use tower_service::Service;
 
 /// The longest answer, in MiB: more than a block with all its transactions, or the events of a search, have.
 const LONGEST: usize = 64;
-/// How much is shown of what is no answer, in bytes.
-const SHOWN: usize = 1_000;
+/// How much is passed on of what is no answer, in bytes: far more than is shown, so that nothing that is hidden there is cut before.
+const SHOWN: usize = 16 << 10;
 
 #[derive(Clone)]
 pub(super) struct Bounded {

@@ -101,6 +101,10 @@ impl Poster {
             if receipt.is_none() {
                 self.push(row, head, lowest, seen).await?;
                 lowest = false;
+                if row.attempts.len() > 1 && self.is_nothing(row.to, &row.data) {
+                    // It takes the place of what was signed before: what was signed for the same since goes out when it has.
+                    break;
+                }
             }
         }
         Ok(reached)
@@ -172,8 +176,13 @@ impl Poster {
             older_waits |= self.node.knows(attempt.hash).await?;
         }
         let gas = if older_waits { None } else { self.other_gas(row, head).await? };
-        if gas.is_none() {
+        if older_waits {
             self.check_funds(row.gas_limit, newest.fees, &row.purpose).await?;
+        } else if gas.is_none() {
+            let fees = self.payable(row, row.gas_limit, newest.fees).await?;
+            if fees != newest.fees {
+                return self.write_offer(row, row.gas_limit, fees).await;
+            }
         }
         let raise = older_waits || head.base_fee > newest.fees.max_fee || self.asks_more(newest.fees).await?;
         if gas.is_none() && raise && self.capped(row) {

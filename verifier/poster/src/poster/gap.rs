@@ -6,25 +6,31 @@
 use super::Poster;
 use crate::{PosterError, notice::Notice, outbox::Transaction};
 use alloy_eips::BlockNumberOrTag;
-use alloy_primitives::Bytes;
+use alloy_primitives::{Address, Bytes};
 use nightingale_contracts::deploy::Request;
 
 impl Poster {
-    /// Signs an empty transfer for each unused nonce below the highest open one that this outbox has nothing for, and sees all that is open through; gives
-    /// what came to its end. Where the account's next nonce is a lie, such a transfer is lost, and nothing else happens.
+    /// Signs an empty transfer for each unused nonce that this outbox has nothing for, up to the highest open one that `most` such transfers lead to, and sees
+    /// all that is open through; gives what came to its end. Where the account's next nonce is a lie, such a transfer is lost.
     ///
     /// # Errors
-    /// There are more than `most` such nonces: then nothing is signed. As [`Poster::resume`].
+    /// Not even the lowest open one is reached: then nothing is signed. As [`Poster::resume`].
     pub async fn fill_gap(&self, most: u64) -> Result<Vec<Transaction>, PosterError> {
         self.reopen_vanished().await?;
         let sender = self.address();
         let unused = self.node.nonce(sender, BlockNumberOrTag::Latest).await?;
-        let highest = self.outbox.open_of(sender).await?.last().map_or(unused, |row| row.nonce);
-        let missing = self.outbox.gaps(sender, unused, highest).await?;
-        if missing > most {
-            return Err(PosterError::GapTooWide { account: sender, missing, unused, highest });
+        let mut below = unused;
+        for row in self.outbox.open_of(sender).await? {
+            let missing = self.outbox.gaps(sender, unused, row.nonce).await?;
+            if missing <= most {
+                below = row.nonce;
+            } else if below == unused {
+                return Err(PosterError::GapTooWide { account: sender, missing, unused, lowest: row.nonce });
+            } else {
+                break;
+            }
         }
-        for nonce in unused..highest {
+        for nonce in unused..below {
             if !self.outbox.has_nonce(sender, nonce).await? {
                 self.write_under(nonce, &self.nothing(nonce), None, &[]).await?;
             }
@@ -46,6 +52,11 @@ impl Poster {
     pub(super) async fn vacate(&self, row: &Transaction) -> Result<(), PosterError> {
         let Some(fees) = self.higher_or_same(row).await? else { return Ok(()) };
         self.give(row, &self.nothing(row.nonce), None, fees).await
+    }
+
+    /// Whether a request is such a transfer.
+    pub(super) fn is_nothing(&self, to: Option<Address>, data: &Bytes) -> bool {
+        to == Some(self.address()) && data.is_empty()
     }
 
     fn nothing(&self, nonce: u64) -> Request {

@@ -15,6 +15,9 @@ use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use nightingale_contracts::{chain::TRANSACTION_GAS_CAP, deploy::Request};
 use nightingale_trace::Value;
 
+/// Offers for a nonce, after which no other gas limit is tried: the raises from the least price to the limits are fewer.
+const MOST_OFFERS: usize = 100;
+
 impl Poster {
     /// Writes a new transaction of this account into the outbox.
     ///
@@ -62,11 +65,33 @@ impl Poster {
     /// they have none it is as high as it was, since what no node takes has to be outbid nowhere.
     pub(super) async fn offer_gas(&self, row: &Transaction, gas_limit: u64) -> Result<(), PosterError> {
         let Some(fees) = self.higher_or_same(row).await? else { return Ok(()) };
-        self.check_funds(gas_limit, fees, &row.purpose).await?;
+        let fees = self.payable(row, gas_limit, fees).await?;
         self.write_offer(row, gas_limit, fees).await
     }
 
-    async fn write_offer(&self, row: &Transaction, gas_limit: u64, fees: Fees) -> Result<(), PosterError> {
+    /// The fees of an offer that no node has, or what is asked now, where the account cannot pay the former: what they were signed for may be a lie.
+    pub(super) async fn payable(
+        &self,
+        row: &Transaction,
+        gas_limit: u64,
+        fees: Fees,
+    ) -> Result<Fees, PosterError> {
+        match self.check_funds(gas_limit, fees, &row.purpose).await {
+            Err(PosterError::FundsTooSmall { .. }) => {
+                let asked = self.node.fees().await?.at_most(self.terms.limits());
+                self.check_funds(gas_limit, asked, &row.purpose).await?;
+                Ok(asked)
+            }
+            checked => checked.map(|()| fees),
+        }
+    }
+
+    pub(super) async fn write_offer(
+        &self,
+        row: &Transaction,
+        gas_limit: u64,
+        fees: Fees,
+    ) -> Result<(), PosterError> {
         let mut step = self.span("sign");
         let signed = self.sign(row.nonce, row.to, row.data.clone(), gas_limit, fees)?;
         step.set("chain.transaction", Value::Hash(signed.hash.0));
@@ -74,8 +99,11 @@ impl Poster {
     }
 
     /// What an open row's gas limit should be by this node, where that explains why it is not taken: the row's own is too little for what it does, more
-    /// than a transaction may have, or far more than it needs. None where the row's own will do.
+    /// than a transaction may have, or far more than it needs. None where the row's own will do, and where so many offers say that it is not the gas.
     pub(super) async fn other_gas(&self, row: &Transaction, head: Head) -> Result<Option<u64>, PosterError> {
+        if row.attempts.len() >= MOST_OFFERS {
+            return Ok(None);
+        }
         let request = Request { purpose: row.purpose.clone(), to: row.to, data: row.data.clone() };
         // What would revert now is mined all the same, once its limit is one that a transaction may have.
         let estimate = self.node.dry_run(row.sender, &request).await?.map_or(row.gas_limit, |(_, gas)| gas);
@@ -147,6 +175,8 @@ impl Poster {
         match self.node.dry_run(self.address(), request).await? {
             Ok((_, estimate)) => gas::limit(request, estimate, self.node.head().await?.gas_limit)
                 .ok_or_else(|| PosterError::GasOverCap { purpose: purpose(), estimate }),
+            // It uses its nonce whether or not the account's own code (EIP-7702) takes it.
+            Err(_) if self.is_nothing(request.to, &request.data) => Ok(gas::least(request.to, &request.data)),
             Err(revert) => Err(PosterError::Reverted { purpose: purpose(), reason: revert.reason }),
         }
     }

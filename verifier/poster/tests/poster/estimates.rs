@@ -102,6 +102,31 @@ async fn a_gas_limit_that_the_account_cannot_pay_is_estimated_anew_where_far_les
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_price_that_the_account_cannot_pay_is_asked_anew_of_the_node_that_refuses_it() -> Result<()> {
+    let Some(world) = World::new().await? else { return Ok(()) };
+    let proxy = Proxy::keeping(world.anvil.address(), &Kept::default(), |request, answer| {
+        match request["method"].as_str() {
+            Some("eth_feeHistory") => {
+                let fees = answer["result"]["baseFeePerGas"].as_array_mut();
+                fees.into_iter().flatten().for_each(|fee| *fee = json!(U256::from(400_000_000_000u64)));
+            }
+            Some("eth_getBalance") => answer["result"] = json!(U256::from(10u64.pow(18))),
+            _ => {}
+        }
+    })?;
+    let late = world.poster_at(proxy.url(), "stranger", impatient).await?.send(&mint(&world, 1)).await;
+    ensure!(matches!(late, Err(PosterError::Unconfirmed { .. })), "{late:?}");
+    let row = world.watch("stranger.sqlite", |_| true).await?.remove(0);
+    let funds = U256::from(row.gas_limit) * U256::from(row.attempts[0].fees.max_fee) / U256::from(4);
+    world.anvil.ask("anvil_setBalance", json!([account("stranger")?.address(), funds]))?;
+    let ended = world.poster("stranger", |terms| terms).await?.resume().await?;
+    ensure!(ended.len() == 1 && ended[0].state == State::Done, "{ended:?}");
+    let [old, new] = &ended[0].attempts[..] else { anyhow::bail!("{ended:?}") };
+    ensure!(new.fees.max_fee < old.fees.max_fee, "{ended:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_offer_under_what_the_node_that_refuses_it_asks_is_raised_at_once() -> Result<()> {
     const TIP: u128 = 3_000_000_000;
     let Some(world) = World::new().await? else { return Ok(()) };
