@@ -92,14 +92,16 @@ impl<'a> Shown<'a> {
         let cells = counts.enumerate().map(|(cell, (figures, hidden))| {
             (query.key(table.schema(), cell), (!hidden).then_some(figures.count))
         });
-        let mut places =
-            judged.hidden.iter().enumerate().filter(|(_, hidden)| **hidden).map(|(cell, _)| cell);
         // Of a table with several rows a subject they may be one subject's.
-        let all = query.terms().is_empty() && totals.rest == 0 && table.schema().unit() == Unit::Subject;
-        let all = all && table.consent().iter().all(|consents| *consents);
-        let held = totals.cells.iter().zip(&judged.hidden).filter(|(_, hidden)| **hidden);
-        let held = held.map(|(figures, _)| figures.count).sum();
-        let hidden = places.next().filter(|_| all).map(|first| (first, 1 + places.count(), held));
+        let is_told = query.terms().is_empty()
+            && table.schema().unit() == Unit::Subject
+            && table.consent().iter().all(|consents| *consents);
+        let cells_hidden =
+            totals.cells.iter().zip(&judged.hidden).enumerate().filter(|(_, (_, hidden))| **hidden);
+        let hidden = cells_hidden.filter(|_| is_told).fold(None, |all, (cell, (figures, _))| {
+            let (first, cells, held) = all.unwrap_or((cell, 0, 0));
+            Some((first, cells + 1, held + figures.count))
+        });
         Self { query, cells: cells.collect(), hidden }
     }
 
@@ -223,7 +225,7 @@ mod tests {
         Table::new(schema, codes, vec![true; all.len()]).ok()
     }
 
-    fn query(
+    pub(super) fn query(
         table: &Table,
         terms: &[(usize, u32, u32)],
         values: &[usize],

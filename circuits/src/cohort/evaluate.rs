@@ -1,6 +1,6 @@
 //! The query in plain Rust, row by row: what the circuit proves before anything is hidden.
 
-use super::{Figures, Query, Table};
+use super::{ColumnIndex, Figures, Query, Table};
 
 /// All cells with all figures, and the consenting rows that the filter left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,15 +22,10 @@ pub fn evaluate(query: &Query, table: &Table) -> Totals {
             continue;
         }
         let code = |column: usize| table.codes(column)[row];
-        if !query.terms().iter().all(|term| term.holds(code(term.column))) {
+        let Some(cell) = cell_of(query, &dimensions, code) else {
             rest += 1;
             continue;
-        }
-        let cell = query
-            .groups()
-            .iter()
-            .zip(&dimensions)
-            .fold(0, |cell, (&group, dimension)| cell * dimension + code(group) as usize);
+        };
         let figures = &mut cells[cell];
         figures.count += 1;
         for (value, &column) in figures.values.iter_mut().zip(query.values()) {
@@ -50,4 +45,15 @@ pub fn evaluate(query: &Query, table: &Table) -> Totals {
         }
     }
     Totals { cells, rest }
+}
+
+/// The cell, in the order of [`Query::key`], of a row with these codes; `None` where the filter leaves it out. The dimensions are the query's.
+pub(super) fn cell_of(
+    query: &Query,
+    dimensions: &[usize],
+    code: impl Fn(ColumnIndex) -> u32,
+) -> Option<usize> {
+    let groups = query.groups().iter().zip(dimensions);
+    let passes = query.terms().iter().all(|term| term.holds(code(term.column)));
+    passes.then(|| groups.fold(0, |cell, (group, dimension)| cell * dimension + code(*group) as usize))
 }

@@ -4,7 +4,11 @@
 //! the event, lie within the others, and whoever reads the answers knows it, though no question says so. Where both cells sum a
 //! value that a subject has once, the sums' difference is that of the few. Which cells lie in which is taken from the records here.
 
-use super::super::{Column, ColumnIndex, Kind, Query, Table, Unit, disclosure::hidden, evaluate::evaluate};
+use super::super::{
+    Column, ColumnIndex, Kind, Query, Table, Unit,
+    disclosure::hidden,
+    evaluate::{cell_of, evaluate},
+};
 use std::collections::BTreeMap;
 
 /// A cell of an answer.
@@ -136,9 +140,7 @@ fn members(query: &Query, table: &Table) -> BTreeMap<usize, Members> {
     let rows = table.codes(schema.subject()).iter().zip(table.consent()).enumerate();
     for (row, (subject, _)) in rows.filter(|(_, (_, consents))| **consents) {
         let code = |column: ColumnIndex| table.codes(column).get(row).copied().unwrap_or_default();
-        if query.terms().iter().all(|term| term.holds(code(term.column))) {
-            let groups = query.groups().iter().zip(&dimensions);
-            let cell = groups.fold(0, |cell, (group, dimension)| cell * dimension + code(*group) as usize);
+        if let Some(cell) = cell_of(query, &dimensions, code) {
             let of = |column: &ColumnIndex| {
                 schema.columns().get(*column).map(|found| value(found, code(*column))).unwrap_or_default()
             };
@@ -202,8 +204,8 @@ fn told(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::cohort::{Column, Interval, Kind, Schema, Term};
+    use super::{super::tests::query, *};
+    use crate::cohort::Schema;
 
     const AGE: (usize, u32, u32) = (3, 1, 91);
 
@@ -230,19 +232,6 @@ mod tests {
         };
         let visits = |subject: u32| (1..).zip(attend).filter(move |(_, attend)| subject <= *attend);
         (1..=120).flat_map(|subject| visits(subject).map(move |(visit, _)| row(subject, visit))).collect()
-    }
-
-    fn query(
-        table: &Table,
-        terms: &[(usize, u32, u32)],
-        values: &[usize],
-        groups: &[usize],
-    ) -> Option<Query> {
-        let term = |&(column, low, high): &(usize, u32, u32)| Term {
-            column,
-            intervals: vec![Interval { low, high }],
-        };
-        Query::new(table.schema(), terms.iter().map(term).collect(), values.to_vec(), groups.to_vec()).ok()
     }
 
     type At = (usize, usize, Option<usize>);

@@ -126,7 +126,8 @@ impl Store {
     /// Takes the share's first queued job that may run: of the tenant with the fewest leased jobs of its kind, claims or questions, then of
     /// the one that this process served longest ago in this share; of its jobs highest priority, then nearest deadline, then oldest. Never one whose
     /// account another leased job holds, nor a second one of those that are suspected of ending their workers; and none of a tenant whose
-    /// key was not to be had a moment ago. What another takes in this same moment is passed over, so of one account's claims a later one may be first. The lease is lost when nothing is heard of its holder for as long as it `lasts`.
+    /// key was not to be had a moment ago. What another takes in this same moment is passed over, so of one account's claims a later one may be first.
+    /// The lease is lost when nothing is heard of its holder for as long as it `lasts`.
     ///
     /// # Errors
     /// The database refuses.
